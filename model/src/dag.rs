@@ -1,0 +1,214 @@
+//! A DAG as it is stored and run: everything the file says, checked, with defaults applied and edges resolved.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::duration::Duration;
+use crate::ids::TaskIndex;
+use crate::operator::Operator;
+use crate::trigger_rule::TriggerRule;
+
+/// A checked DAG. Its serialised form is the `spec` of a `dag_version`, and its hash decides whether a file's new
+/// content is a new version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dag {
+    /// Its name, `[A-Za-z0-9_.-]{1,250}`.
+    pub dag_id: String,
+    /// One line for lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Who answers for it; `airflow` when the file does not say, as in Airflow.
+    pub owner: String,
+    /// In the file's order, without repetition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Markdown for its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doc_md: Option<String>,
+    /// When it runs by itself.
+    pub schedule: Schedule,
+    /// IANA name; where cron, days and naive dates of the file are read.
+    pub timezone: String,
+    /// No run covers anything before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_date: Option<Timestamp>,
+    /// No scheduled run has a logical date after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_date: Option<Timestamp>,
+    /// Whether intervals that were missed are run.
+    pub catchup: bool,
+    /// Unfinished runs at once; none: the configured `max_active_runs_per_dag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_active_runs: Option<u32>,
+    /// Task instances of one run that hold a slot at once; none: the configured `max_active_tasks_per_dag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_active_tasks: Option<u32>,
+    /// A run that takes longer, from its start, fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dagrun_timeout: Option<Duration>,
+    /// Overrides the configured `dags_are_paused_at_creation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_paused_upon_creation: Option<bool>,
+    /// Parameters of a run, in the file's order.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub params: IndexMap<String, Param>,
+    /// Environment of every process task; values are templates.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub env: IndexMap<String, String>,
+    /// The file's `default_args`, already merged into the tasks; kept to be shown.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub default_args: serde_json::Map<String, serde_json::Value>,
+    /// In the file's order. Shared, because each attempt carries its task.
+    pub tasks: Vec<Arc<Task>>,
+    /// Task groups, outer before inner.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<TaskGroup>,
+}
+
+impl Dag {
+    /// The position of a task, by its full id (`group.task` inside a group).
+    pub fn index_of(&self, task_id: &str) -> Option<TaskIndex> {
+        let position = self.tasks.iter().position(|task| task.task_id == task_id)?;
+        u32::try_from(position).ok().map(TaskIndex)
+    }
+
+    /// The task at an index of this DAG version.
+    pub fn task(&self, index: TaskIndex) -> &Arc<Task> {
+        &self.tasks[index.at()]
+    }
+
+    /// For each task, the tasks that directly depend on it.
+    pub fn downstream(&self) -> Vec<Vec<TaskIndex>> {
+        let mut downstream = vec![Vec::new(); self.tasks.len()];
+        for (position, task) in (0..).zip(&self.tasks) {
+            for upstream in &task.upstream {
+                downstream[upstream.at()].push(TaskIndex(position));
+            }
+        }
+        downstream
+    }
+
+    /// For each task, what Airflow's default weight rule gives it: its own weight and those of all that follow it.
+    pub fn priority_weights(&self) -> Vec<i32> {
+        let downstream = self.downstream();
+        (0..self.tasks.len())
+            .map(|position| {
+                let mut seen = vec![false; self.tasks.len()];
+                let mut stack = vec![position];
+                seen[position] = true;
+                let mut weight = 0_i64;
+                while let Some(at) = stack.pop() {
+                    weight += i64::from(self.tasks[at].priority_weight);
+                    for next in &downstream[at] {
+                        if !std::mem::replace(&mut seen[next.at()], true) {
+                            stack.push(next.at());
+                        }
+                    }
+                }
+                i32::try_from(weight).unwrap_or(if weight < 0 { i32::MIN } else { i32::MAX })
+            })
+            .collect()
+    }
+}
+
+/// When a DAG runs by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Only by trigger.
+    None,
+    /// Data intervals between consecutive firings of a cron expression of five fields (presets are stored as what
+    /// they stand for). `text` is what the file says, for lists and pages.
+    Cron {
+        /// Five fields.
+        expression: String,
+        /// What the file says: the expression itself or a preset such as `@daily`.
+        text: String,
+    },
+    /// Intervals of a fixed length counted from `start_date`.
+    Every {
+        /// The length.
+        interval: Duration,
+        /// What the file says.
+        text: String,
+    },
+}
+
+/// A group of tasks: structure for pages and ids, without a state of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskGroup {
+    /// Full id, `outer.inner`.
+    pub group_id: String,
+    /// The group around it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Shown on hover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tooltip: Option<String>,
+}
+
+/// A parameter of a run: its JSON Schema and its default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Param {
+    /// What the parameter is when a run does not give it; none: the run must give it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<serde_json::Value>,
+    /// JSON Schema of its values, without the default.
+    pub schema: serde_json::Value,
+}
+
+/// One task of a DAG.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Full id: `group.task` inside a group.
+    pub task_id: String,
+    /// The innermost group it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Direct upstream tasks, ascending, without repetition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstream: Vec<TaskIndex>,
+    /// What it does.
+    pub operator: Operator,
+    /// When it may run, given how its upstreams ended.
+    pub trigger_rule: TriggerRule,
+    /// How many attempts may follow a failed first one.
+    pub retries: u32,
+    /// How long after a failed attempt the next one is made (Airflow's default: 300 s).
+    pub retry_delay: Duration,
+    /// An attempt that takes longer is stopped and has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_timeout: Option<Duration>,
+    /// Its own weight in the order in which ready tasks get slots (greater first); default 1.
+    pub priority_weight: i32,
+    /// Whether what it returns or prints last becomes the XCom `return_value`; default true.
+    pub do_xcom_push: bool,
+    /// Whether each key of a mapping that it returns becomes an XCom of its own too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multiple_outputs: bool,
+    /// What becomes of it when its attempt is lost with its worker: run again (the default), or fail.
+    #[serde(default)]
+    pub on_lost: OnLost,
+    /// Environment of its process, over the DAG's; values are templates.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub env: IndexMap<String, String>,
+    /// Markdown for its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doc_md: Option<String>,
+    /// Line of the file on which it starts, from 1; where template errors at run time point to.
+    pub line: u32,
+}
+
+/// What becomes of a task instance whose attempt was lost with its worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLost {
+    /// A new attempt, which does not consume a retry.
+    #[default]
+    Retry,
+    /// It fails: for what must not run twice.
+    Fail,
+}

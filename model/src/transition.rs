@@ -1,0 +1,93 @@
+//! The one place where a task instance changes its state.
+//!
+//! Every pair of state and event is written here or refused, so a new state breaks the build where it matters.
+
+use crate::state::TaskInstanceState;
+
+/// What can happen to a task instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TaskInstanceEvent {
+    /// Its trigger rule is met (or its retry delay is over): it may run.
+    Schedule,
+    /// It was given a slot and an attempt.
+    Queue,
+    /// Its attempt started.
+    Start,
+    /// Its attempt (or the scheduler itself, for what needs no process) succeeded.
+    Succeed,
+    /// Its attempt failed for good.
+    Fail,
+    /// Its attempt failed, and a retry is left.
+    AwaitRetry,
+    /// Its attempt, its trigger rule or a branch skipped it.
+    Skip,
+    /// Its trigger rule can no longer be met because an upstream failed.
+    FailUpstream,
+    /// Its attempt was lost with its worker, or ended after a clear: start over.
+    Reset,
+    /// A person cleared it.
+    Clear,
+}
+
+impl TaskInstanceEvent {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Schedule,
+        Self::Queue,
+        Self::Start,
+        Self::Succeed,
+        Self::Fail,
+        Self::AwaitRetry,
+        Self::Skip,
+        Self::FailUpstream,
+        Self::Reset,
+        Self::Clear,
+    ];
+}
+
+/// An event that cannot happen in a state; its message names both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a task instance in state {state} cannot {event:?}")]
+pub struct IllegalTransition {
+    /// The state it was in.
+    pub state: TaskInstanceState,
+    /// What was said to have happened.
+    pub event: TaskInstanceEvent,
+}
+
+/// The state after `event` in `state`, after Airflow's transition table (reference/airflow-scheduler.md §1.2).
+pub const fn next_state(
+    state: TaskInstanceState,
+    event: TaskInstanceEvent,
+) -> Result<TaskInstanceState, IllegalTransition> {
+    use TaskInstanceEvent as E;
+    use TaskInstanceState as S;
+    match (state, event) {
+        (S::None | S::UpForRetry | S::UpForReschedule, E::Schedule) => Ok(S::Scheduled),
+        (S::Scheduled, E::Queue) => Ok(S::Queued),
+        (S::Queued, E::Start) => Ok(S::Running),
+        // A report of the end may overtake the report of the start; the end is what counts.
+        (S::Scheduled | S::Queued | S::Running, E::Succeed) => Ok(S::Success),
+        (S::Scheduled | S::Queued | S::Running, E::Fail) => Ok(S::Failed),
+        (S::Queued | S::Running, E::AwaitRetry) => Ok(S::UpForRetry),
+        (S::None | S::Scheduled | S::Queued | S::Running, E::Skip) => Ok(S::Skipped),
+        (S::None, E::FailUpstream) => Ok(S::UpstreamFailed),
+        (S::Queued | S::Running | S::Restarting, E::Reset) => Ok(S::None),
+        (S::Queued | S::Running | S::Restarting, E::Clear) => Ok(S::Restarting),
+        (
+            S::None
+            | S::Scheduled
+            | S::Success
+            | S::Failed
+            | S::Skipped
+            | S::UpstreamFailed
+            | S::UpForRetry
+            | S::UpForReschedule
+            | S::Deferred
+            | S::AwaitingInput
+            | S::Removed,
+            E::Clear,
+        ) => Ok(S::None),
+        (state, event) => Err(IllegalTransition { state, event }),
+    }
+}
