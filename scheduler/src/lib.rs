@@ -7,5 +7,6 @@ pub mod leader;
 pub mod memory;
 pub mod plan;
 pub mod ports;
+mod postgres;
 #[cfg(test)]
 mod simulation;
