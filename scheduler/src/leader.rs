@@ -124,6 +124,18 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         if self.journal.renew(self.epoch).await? { Ok(()) } else { Err(LeaderError::Deposed) }
     }
 
+    /// Writes what has been reported, without starting anything.
+    pub async fn settle(&mut self) -> Result<(), LeaderError> {
+        self.planner.take_no_more();
+        while self.pass(true).await?.more {}
+        Ok(())
+    }
+
+    /// Gives the lease back.
+    pub async fn resign(&self) -> Result<(), LeaderError> {
+        Ok(self.journal.resign(self.epoch).await?)
+    }
+
     /// One pass. `flush` also writes what nobody waits for.
     pub async fn pass(&mut self, flush: bool) -> Result<Pass, LeaderError> {
         self.take_in().await?;

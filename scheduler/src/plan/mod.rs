@@ -18,6 +18,7 @@ mod fold;
 mod output;
 mod run;
 mod slots;
+mod why;
 #[cfg(test)]
 mod tests;
 
@@ -179,6 +180,11 @@ impl Planner {
         decisions.more = self.has_work();
         self.write_batch(flush, &mut decisions);
         decisions
+    }
+
+    /// From now on nothing gets a slot: what is running ends, and nothing else starts.
+    pub fn take_no_more(&mut self) {
+        self.limits.parallelism = 0;
     }
 
     /// When to plan next although nothing happens.
