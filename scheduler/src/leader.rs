@@ -234,6 +234,11 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
     async fn load_runs(&mut self, only: Option<&[DagRunKey]>) -> Result<(), ReadError> {
         let rows = self.journal.dag_runs(only).await?;
         self.load_versions(rows.iter().map(|row| row.dag_version).collect()).await?;
+        let unknown: BTreeSet<&String> =
+            rows.iter().map(|row| &row.facts.dag_id).filter(|dag_id| !self.planner.knows_dag(dag_id)).collect();
+        if !unknown.is_empty() {
+            self.load_dags(Some(&unknown.into_iter().cloned().collect::<Vec<_>>())).await?;
+        }
         let now = self.clock.now();
         let mut seen: BTreeSet<DagRunKey> = BTreeSet::new();
         for row in rows {

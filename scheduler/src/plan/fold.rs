@@ -37,6 +37,11 @@ impl Planner {
         self.versions.contains_key(&key)
     }
 
+    /// Whether a DAG's row has been read.
+    pub fn knows_dag(&self, dag_id: &str) -> bool {
+        self.dags.contains_key(dag_id)
+    }
+
     /// A DAG's row was read, for the first time or again. Its current version must be known.
     pub fn fold_dag(&mut self, row: DagRow) {
         let dag_id = row.dag_id.clone();
