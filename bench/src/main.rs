@@ -99,7 +99,11 @@ async fn save(pool: &PgPool, dag: &Dag) -> Result<(), Failure> {
     .bind(serde_json::to_string(dag)?)
     .fetch_one(pool)
     .await?;
-    sqlx::query("UPDATE dag SET current_version_id = $2 WHERE dag_id = $1").bind(&dag.dag_id).bind(version).execute(pool).await?;
+    sqlx::query("UPDATE dag SET current_version_id = $2 WHERE dag_id = $1")
+        .bind(&dag.dag_id)
+        .bind(version)
+        .execute(pool)
+        .await?;
     Ok(())
 }
 
@@ -164,9 +168,10 @@ async fn main() -> Result<(), Failure> {
     };
     println!("| what | tasks/s (median of 5) |");
     println!("| --- | --- |");
-    for (name, dag_id, runs, tasks) in
-        [("fan-out 1→10,000→1, no process", &fan_id, 1, wide + 2), ("1,000 runs of 10 tasks, no process", &runs_id, 1_000, 10_000)]
-    {
+    for (name, dag_id, runs, tasks) in [
+        ("fan-out 1→10,000→1, no process", &fan_id, 1, wide + 2),
+        ("1,000 runs of 10 tasks, no process", &runs_id, 1_000, 10_000),
+    ] {
         let mut rates = Vec::new();
         for _ in 0..5 {
             let elapsed = time_runs(&mut leader, &pool, dag_id, runs).await?;

@@ -67,7 +67,12 @@ pub struct Leader<J, D, C> {
 
 impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
     /// Takes the lease and loads all unfinished runs; none while somebody else leads.
-    pub async fn take_over(journal: J, dispatch: D, clock: C, limits: Limits) -> Result<Result<Self, (J, D, C)>, ReadError> {
+    pub async fn take_over(
+        journal: J,
+        dispatch: D,
+        clock: C,
+        limits: Limits,
+    ) -> Result<Result<Self, (J, D, C)>, ReadError> {
         let Some(epoch) = journal.take_over().await? else { return Ok(Err((journal, dispatch, clock))) };
         let mut leader = Self {
             journal,
@@ -221,8 +226,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
     }
 
     async fn load_versions(&mut self, keys: BTreeSet<DagVersionKey>) -> Result<(), ReadError> {
-        let unknown: Vec<DagVersionKey> =
-            keys.into_iter().filter(|key| !self.planner.knows_version(*key)).collect();
+        let unknown: Vec<DagVersionKey> = keys.into_iter().filter(|key| !self.planner.knows_version(*key)).collect();
         if !unknown.is_empty() {
             for version in self.journal.dag_versions(&unknown).await? {
                 self.planner.fold_version(version);

@@ -70,7 +70,11 @@ impl World {
     }
 
     /// Creates a run unless its run id or logical date exists.
-    pub fn add_run(&mut self, run: &NewDagRun, params: serde_json::Map<String, serde_json::Value>) -> Option<DagRunKey> {
+    pub fn add_run(
+        &mut self,
+        run: &NewDagRun,
+        params: serde_json::Map<String, serde_json::Value>,
+    ) -> Option<DagRunKey> {
         let dag_version = self.dags.get(&run.dag_id)?.current_version?;
         let exists = self.runs.values().any(|other| {
             other.facts.dag_id == run.dag_id

@@ -6,9 +6,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use model::attempt::Attempt;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch};
-use model::journal::{
-    Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun,
-};
+use model::journal::{Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun};
 use model::template::{Fetched, Need};
 
 /// Reading failed. Nothing was changed; try again.

@@ -138,12 +138,8 @@ impl Planner {
             return;
         }
         let timeout = run.version.loaded.dag.dagrun_timeout.unwrap_or_default();
-        let unfinished: Vec<(TaskInstanceKey, TaskInstanceState)> = run
-            .task_instances
-            .iter()
-            .filter(|ti| !ti.state.is_finished())
-            .map(|ti| (ti.key, ti.state))
-            .collect();
+        let unfinished: Vec<(TaskInstanceKey, TaskInstanceState)> =
+            run.task_instances.iter().filter(|ti| !ti.state.is_finished()).map(|ti| (ti.key, ti.state)).collect();
         for (ti, state) in unfinished {
             if let Some(row) = self.task_instance_mut(ti) {
                 row.ended_at = Some(now);

@@ -76,7 +76,7 @@ impl Planner {
                 self.record_attempt(key, "skipped", reason, None, ended_at);
                 self.end(key, TaskInstanceEvent::Skip, ended_at);
             }
-            Outcome::Branch { follow } => self.finish_branch(key, follow, ended_at),
+            Outcome::Branch { follow } => self.finish_branch(key, &follow, ended_at),
             Outcome::Failed { reason, exit_code, may_retry } => {
                 self.record_attempt(key, "failed", reason, exit_code, ended_at);
                 self.fail_or_retry(key, may_retry, ended_at);
@@ -177,12 +177,12 @@ impl Planner {
         self.finish_run_if_done(key.dag_run, at);
     }
 
-    fn finish_branch(&mut self, key: TaskInstanceKey, follow: Vec<String>, at: Timestamp) {
+    fn finish_branch(&mut self, key: TaskInstanceKey, follow: &[String], at: Timestamp) {
         let Some(run) = self.runs.get(&key.dag_run) else { return };
         let version = run.version.clone();
         let (dag, direct) = (&version.loaded.dag, &version.downstream[key.task.at()]);
         let mut followed = Vec::new();
-        for id in &follow {
+        for id in follow {
             let prefix = format!("{id}.");
             let matching: Vec<TaskIndex> = direct
                 .iter()
@@ -194,7 +194,10 @@ impl Planner {
                 .collect();
             if matching.is_empty() {
                 let names: Vec<&str> = direct.iter().map(|index| dag.task(*index).task_id.as_str()).collect();
-                let reason = format!("the branch chose `{id}`, which is not one of its direct downstream tasks ({})", names.join(", "));
+                let reason = format!(
+                    "the branch chose `{id}`, which is not one of its direct downstream tasks ({})",
+                    names.join(", ")
+                );
                 self.record_attempt(key, "failed", reason, None, at);
                 self.end(key, TaskInstanceEvent::Fail, at);
                 return;
@@ -210,7 +213,11 @@ impl Planner {
             .collect();
         let task_id = dag.task(key.task).task_id.clone();
         let value = serde_json::json!(follow);
-        self.keep_xcoms(key, &task_id, vec![model::xcom::XComValue { key: model::xcom::RETURN_VALUE.to_owned(), value }]);
+        self.keep_xcoms(
+            key,
+            &task_id,
+            vec![model::xcom::XComValue { key: model::xcom::RETURN_VALUE.to_owned(), value }],
+        );
         // All skips before anything else follows, so that no trigger rule sees half of the choice.
         for next in &skipped {
             if let Some(ti) = self.task_instance_mut(*next) {

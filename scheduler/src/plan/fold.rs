@@ -27,8 +27,7 @@ pub enum Fate {
 impl Planner {
     /// A DAG version became known. Versions never change.
     pub fn fold_version(&mut self, loaded: DagVersion) {
-        let version =
-            Version { downstream: loaded.dag.downstream(), weights: loaded.dag.priority_weights(), loaded };
+        let version = Version { downstream: loaded.dag.downstream(), weights: loaded.dag.priority_weights(), loaded };
         self.versions.insert(version.loaded.key, Arc::new(version));
     }
 
@@ -203,24 +202,23 @@ impl Planner {
 
     fn resume_attempts(&mut self, key: DagRunKey, fate: &impl Fn(AttemptToken) -> Fate, now: Timestamp) {
         let Some(run) = self.runs.get(&key) else { return };
-        let held: Vec<(TaskInstanceKey, Option<AttemptToken>)> = run
-            .task_instances
-            .iter()
-            .filter(|ti| ti.state.holds_slot())
-            .map(|ti| (ti.key, ti.attempt_token))
-            .collect();
+        let held: Vec<(TaskInstanceKey, Option<AttemptToken>)> =
+            run.task_instances.iter().filter(|ti| ti.state.holds_slot()).map(|ti| (ti.key, ti.attempt_token)).collect();
         for (key, token) in held {
             match token.map_or(Fate::Gone, fate) {
                 Fate::Alive => {}
                 Fate::NeverDispatched => self.redispatch(key),
                 Fate::Gone => {
                     let reason = "the scheduler that ran it is gone".to_owned();
-                    self.finish_attempt(key, Finished {
-                        started_at: now,
-                        ended_at: now,
-                        outcome: Outcome::Lost { reason },
-                        xcoms: Vec::new(),
-                    });
+                    self.finish_attempt(
+                        key,
+                        Finished {
+                            started_at: now,
+                            ended_at: now,
+                            outcome: Outcome::Lost { reason },
+                            xcoms: Vec::new(),
+                        },
+                    );
                 }
             }
         }

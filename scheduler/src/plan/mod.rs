@@ -18,9 +18,9 @@ mod fold;
 mod output;
 mod run;
 mod slots;
-mod why;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;

@@ -25,11 +25,8 @@ impl Planner {
             if std::mem::take(&mut run.is_new) {
                 batch.inserted.extend(run.task_instances.iter().cloned());
             } else {
-                let first = model::ids::TaskInstanceKey {
-                    dag_run: *key,
-                    task: model::ids::TaskIndex(0),
-                    map_index: i32::MIN,
-                };
+                let first =
+                    model::ids::TaskInstanceKey { dag_run: *key, task: model::ids::TaskIndex(0), map_index: i32::MIN };
                 let of_run = dirty.range(first..).take_while(|ti| ti.dag_run == *key);
                 batch.updated.extend(of_run.map(|ti| run.task_instances[ti.task.at()].clone()));
             }

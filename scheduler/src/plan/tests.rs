@@ -370,7 +370,7 @@ proptest! {
         let dag = dag(tasks);
         let mut planner = planner_with(dag.clone(), parallelism);
         let mut now = at(0);
-        let mut finished = vec![false; 12];
+        let mut finished = [false; 12];
         let mut alive: Vec<Attempt> = Vec::new();
         while planner.run_count() > 0 {
             let decisions = planner.plan(now, false);

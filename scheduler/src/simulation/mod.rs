@@ -12,9 +12,7 @@ use model::dag::{Dag, OnLost, Schedule, Task};
 use model::dag_run::NewDagRun;
 use model::duration::Duration;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskIndex};
-use model::journal::{
-    Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun,
-};
+use model::journal::{Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun};
 use model::operator::{Bash, Operator};
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
 use model::template::{Fetched, Need};

@@ -50,6 +50,7 @@ impl Columns {
 
 /// What is rare or small enough to go as JSON.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "named as the columns are")]
 struct Attempt<'a> {
     dag_run_id: i64,
     task_index: u32,
@@ -219,6 +220,7 @@ impl LeaderJournal {
 }
 
 /// An error of a statement that may have been committed all the same.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 pub(super) fn unknown(error: sqlx::Error) -> CommitError {
     CommitError::Unknown(error.to_string())
 }
