@@ -6,7 +6,8 @@ use model::ids::Epoch;
 use model::journal::{Batch, CommitError, TaskInstanceRow};
 use serde::Serialize;
 
-use super::{LeaderJournal, to_sql};
+use super::LeaderJournal;
+use crate::to_sql;
 
 type Instant = Option<chrono::DateTime<chrono::Utc>>;
 

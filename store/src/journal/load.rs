@@ -11,7 +11,8 @@ use model::journal::{DagRow, DagRunRow, DagVersion, TaskInstanceRow};
 use model::state::{DagRunType, TriggeredBy};
 use model::template::{Fetched, Need, PreviousSuccess};
 
-use super::{LeaderJournal, from_sql};
+use super::LeaderJournal;
+use crate::from_sql;
 
 impl LeaderJournal {
     /// The DAGs with these ids, or all.

@@ -27,13 +27,3 @@ impl LeaderJournal {
         Self { pool, owner, owner_name }
     }
 }
-
-/// An instant at the border to SQL.
-fn to_sql(at: jiff::Timestamp) -> chrono::DateTime<chrono::Utc> {
-    chrono::DateTime::from_timestamp_micros(at.as_microsecond()).unwrap_or_default()
-}
-
-/// An instant from SQL.
-fn from_sql(at: chrono::DateTime<chrono::Utc>) -> jiff::Timestamp {
-    jiff::Timestamp::from_microsecond(at.timestamp_micros()).unwrap_or_default()
-}

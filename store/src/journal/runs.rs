@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use model::ids::{DagRunKey, Epoch};
 use model::journal::{CommitError, NextRun, ScheduledRun};
 
+use super::LeaderJournal;
 use super::commit::unknown;
-use super::{LeaderJournal, to_sql};
+use crate::to_sql;
 
 impl LeaderJournal {
     /// Creates scheduled runs and moves their timetables' cursors, in one statement. A run whose id or logical date
