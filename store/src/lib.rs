@@ -7,6 +7,7 @@
 pub mod account;
 pub mod dag;
 pub mod dag_run;
+pub mod embedded;
 pub mod error;
 pub mod import_error;
 pub mod journal;

@@ -9,6 +9,8 @@ mod inbox;
 mod lease;
 mod load;
 mod runs;
+#[cfg(test)]
+mod tests;
 
 use sqlx::PgPool;
 use uuid::Uuid;
