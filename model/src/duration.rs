@@ -45,9 +45,7 @@ impl Duration {
 
 /// A text that is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a duration; write for example `90s`, `5m`, `1h30m`, `2d`, `1w`, `PT5M`, or a number of seconds"
-)]
+#[error("`{0}` is not a duration; write for example `90s`, `5m`, `1h30m`, `2d`, `1w`, `PT5M`, or a number of seconds")]
 pub struct NotADuration(pub String);
 
 /// Nothing in a DAG file takes longer than this; far below what arithmetic on timestamps can hold.

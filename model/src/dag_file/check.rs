@@ -11,7 +11,13 @@ use crate::dag::{Dag, Schedule};
 use crate::duration::Duration;
 
 /// Turns a file's tree into a DAG. What comes back is only good when there are no problems.
-pub(super) fn dag(root: &Node, text: &str, file_stem: &str, defaults: &Defaults, problems: &mut Problems) -> Option<Dag> {
+pub(super) fn dag(
+    root: &Node,
+    text: &str,
+    file_stem: &str,
+    defaults: &Defaults,
+    problems: &mut Problems,
+) -> Option<Dag> {
     let entries = match &root.value {
         Value::Mapping(entries) => entries,
         Value::Null => {
@@ -167,7 +173,8 @@ fn relations<'n>(
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if dag.dag_id.is_empty() || dag.dag_id.len() > 250 || !dag.dag_id.bytes().all(is_allowed) {
         let whence = if find("dag_id").is_none() && dag.dag_id == file_stem { ", the file's name," } else { "" };
-        let message = format!("`{}`{whence} cannot be a `dag_id`; use 1 to 250 of A-Z a-z 0-9 _ . -", dag.dag_id.escape_debug());
+        let message =
+            format!("`{}`{whence} cannot be a `dag_id`; use 1 to 250 of A-Z a-z 0-9 _ . -", dag.dag_id.escape_debug());
         problems.error(at("dag_id"), message);
     }
     if let (Some(start), Some(end)) = (dag.start_date, dag.end_date)

@@ -31,6 +31,10 @@ pub(super) fn timezone(node: &Node, problems: &mut Problems) -> Option<(String, 
     }
     let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
     let help = super::problems::did_you_mean(&name, names.iter().map(String::as_str));
-    problems.error_with_help(node.at, format!("there is no time zone `{name}`; use an IANA name such as `Asia/Seoul`"), help);
+    problems.error_with_help(
+        node.at,
+        format!("there is no time zone `{name}`; use an IANA name such as `Asia/Seoul`"),
+        help,
+    );
     None
 }

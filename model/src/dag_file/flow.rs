@@ -29,7 +29,11 @@ pub(super) fn arrows(line: &str) -> Result<Vec<Arrow>, String> {
             .ok_or_else(|| format!("expected `>>` or `<<` before `{rest}` in `{line}`"))?
             .trim_start();
     }
-    if arrows.is_empty() { Err(format!("`{line}` has no arrow; write for example `a >> [b, c] >> d`")) } else { Ok(arrows) }
+    if arrows.is_empty() {
+        Err(format!("`{line}` has no arrow; write for example `a >> [b, c] >> d`"))
+    } else {
+        Ok(arrows)
+    }
 }
 
 /// An id or a bracketed list of ids, and what follows it.
@@ -45,11 +49,7 @@ fn side(text: &str) -> Result<(Vec<String>, &str), String> {
 }
 
 fn is_id(text: &str) -> Result<String, String> {
-    if text.is_empty() {
-        Err("a task id is missing beside an arrow in `flow`".to_owned())
-    } else {
-        Ok(text.to_owned())
-    }
+    if text.is_empty() { Err("a task id is missing beside an arrow in `flow`".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 #[cfg(test)]
@@ -58,9 +58,11 @@ mod tests {
 
     fn shown(line: &str) -> String {
         match arrows(line) {
-            Ok(arrows) => {
-                arrows.iter().map(|arrow| format!("{}>{}", arrow.from.join(","), arrow.to.join(","))).collect::<Vec<_>>().join(" ")
-            }
+            Ok(arrows) => arrows
+                .iter()
+                .map(|arrow| format!("{}>{}", arrow.from.join(","), arrow.to.join(",")))
+                .collect::<Vec<_>>()
+                .join(" "),
             Err(error) => format!("error: {error}"),
         }
     }

@@ -60,7 +60,11 @@ pub(super) struct Edge {
 }
 
 /// Resolves all edges and writes them into the tasks.
-pub(super) fn resolve(mut layout: Layout, flow: Option<&Node>, problems: &mut Problems) -> (Vec<Arc<Task>>, Vec<TaskGroup>) {
+pub(super) fn resolve(
+    mut layout: Layout,
+    flow: Option<&Node>,
+    problems: &mut Problems,
+) -> (Vec<Arc<Task>>, Vec<TaskGroup>) {
     let mut edges = Resolver::new(&layout, problems).edges(flow, problems);
     edges.sort_unstable();
     edges.dedup_by_key(|edge| (edge.from, edge.to));
@@ -102,7 +106,11 @@ impl<'l> Resolver<'l> {
     fn new(layout: &'l Layout, problems: &mut Problems) -> Self {
         let mut names: HashMap<&str, (Item, Place)> = HashMap::new();
         let tasks = layout.tasks.iter().enumerate().map(|(n, (task, at))| (task.task_id.as_str(), Item::Task(n), *at));
-        let groups = layout.groups.iter().enumerate().map(|(n, group)| (group.group.group_id.as_str(), Item::Group(n), group.at));
+        let groups = layout
+            .groups
+            .iter()
+            .enumerate()
+            .map(|(n, group)| (group.group.group_id.as_str(), Item::Group(n), group.at));
         for (name, item, at) in tasks.chain(groups) {
             if let Some((_, first)) = names.get(name) {
                 problems.error(at, format!("the id `{name}` is taken (line {})", first.line));
@@ -130,7 +138,8 @@ impl<'l> Resolver<'l> {
     }
 
     fn arrow(&mut self, arrow: &flow::Arrow, at: Place, pairs: &mut Vec<(Item, Item, Place)>, problems: &mut Problems) {
-        let mut items = |ids: &[String]| -> Vec<Item> { ids.iter().filter_map(|id| self.item(id, None, at, problems)).collect() };
+        let mut items =
+            |ids: &[String]| -> Vec<Item> { ids.iter().filter_map(|id| self.item(id, None, at, problems)).collect() };
         let (from, to) = (items(&arrow.from), items(&arrow.to));
         pairs.extend(from.iter().flat_map(|from| to.iter().map(move |to| (*from, *to, at))));
     }
@@ -156,7 +165,8 @@ impl<'l> Resolver<'l> {
 
     fn nearest(&self, name: &str, scope: Option<usize>) -> Option<String> {
         let prefix = scope.map(|group| format!("{}.", self.layout.groups[group].group.group_id)).unwrap_or_default();
-        let mut names: Vec<&str> = self.names.keys().map(|known| known.strip_prefix(prefix.as_str()).unwrap_or(known)).collect();
+        let mut names: Vec<&str> =
+            self.names.keys().map(|known| known.strip_prefix(prefix.as_str()).unwrap_or(known)).collect();
         names.sort_unstable();
         did_you_mean(name, names.into_iter())
     }
@@ -179,21 +189,26 @@ impl<'l> Resolver<'l> {
     fn holds(&self, group: &Group, item: Item) -> bool {
         match item {
             Item::Task(task) => group.tasks.contains(&task),
-            Item::Group(inner) => self.around(Item::Group(inner)).iter().any(|outer| std::ptr::eq(&raw const self.layout.groups[*outer], group)),
+            Item::Group(inner) => self
+                .around(Item::Group(inner))
+                .iter()
+                .any(|outer| std::ptr::eq(&raw const self.layout.groups[*outer], group)),
         }
     }
 
     /// Inner edges first, because they decide what the leaves and roots of a group are.
     fn expand(&self, mut pairs: Vec<(Item, Item, Place)>, problems: &mut Problems) -> Vec<Edge> {
         if !self.layout.groups.is_empty() {
-            let common = |a: Item, b: Item| self.around(a).iter().zip(&self.around(b)).take_while(|(a, b)| a == b).count();
+            let common =
+                |a: Item, b: Item| self.around(a).iter().zip(&self.around(b)).take_while(|(a, b)| a == b).count();
             pairs.sort_by_cached_key(|(from, to, _)| std::cmp::Reverse(common(*from, *to)));
         }
         let mut ends = Ends::new(self.layout);
         let mut edges = Vec::new();
         for (from, to, at) in pairs {
             if let Some(group) = self.within(from, to) {
-                problems.error(at, format!("a dependency between the group `{group}` and what is in it makes no sense"));
+                problems
+                    .error(at, format!("a dependency between the group `{group}` and what is in it makes no sense"));
                 continue;
             }
             let (leaves, roots) = (ends.leaves(from, &self.layout.groups), ends.roots(to, &self.layout.groups));

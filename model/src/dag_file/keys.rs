@@ -26,7 +26,10 @@ pub(super) enum Takes {
 /// A table of keys.
 pub(super) type Keys = &'static [(&'static str, Takes)];
 
-use Takes::{Date, Duration, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Rule, Schedule, Tasks, Text, TextMapping, Texts, Whole};
+use Takes::{
+    Date, Duration, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Rule, Schedule, Tasks, Text, TextMapping,
+    Texts, Whole,
+};
 
 /// Keys of a DAG.
 pub(super) const DAG: Keys = &[

@@ -135,7 +135,9 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Value, E> {
-        Number::from_f64(number).map(Value::Number).ok_or_else(|| E::custom("infinity and NaN are not values of a DAG file"))
+        Number::from_f64(number)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("infinity and NaN are not values of a DAG file"))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {

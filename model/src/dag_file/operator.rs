@@ -15,7 +15,9 @@ pub(super) fn operator(
     lines: &[&str],
     problems: &mut Problems,
 ) -> Option<Operator> {
-    if !read::is_to_be_read(key, node, keys::OPERATORS, "a task", problems) && keys::takes(keys::OPERATORS, &key.name) == Some(keys::Takes::NotYet) {
+    if !read::is_to_be_read(key, node, keys::OPERATORS, "a task", problems)
+        && keys::takes(keys::OPERATORS, &key.name) == Some(keys::Takes::NotYet)
+    {
         return None;
     }
     match key.name.as_str() {
@@ -38,7 +40,12 @@ fn empty(node: &Node, problems: &mut Problems) -> Option<Operator> {
 }
 
 /// The long form's entries: the task's own, then those of the defaults that it does not give.
-fn entries<'n>(node: &'n Node, short: &str, defaults: &[&'n Mapping], problems: &mut Problems) -> Option<Vec<(Key, &'n Node)>> {
+fn entries<'n>(
+    node: &'n Node,
+    short: &str,
+    defaults: &[&'n Mapping],
+    problems: &mut Problems,
+) -> Option<Vec<(Key, &'n Node)>> {
     let mut entries: Vec<(Key, &Node)> = match &node.value {
         Value::Text(_) | Value::Number(_) | Value::Bool(_) => vec![(Key { name: short.to_owned(), at: node.at }, node)],
         Value::Mapping(own) => own.iter().map(|(key, node)| (key.clone(), node)).collect(),
@@ -102,7 +109,12 @@ fn skip_on_exit_code(node: &Node, problems: &mut Problems) -> Option<i32> {
 
 fn python(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Problems) -> Option<Python> {
     let mut calls: Vec<(PythonCall, Place)> = Vec::new();
-    let mut python = Python { call: PythonCall::Code(String::new()), args: Vec::new(), kwargs: serde_json::Map::new(), interpreter: None };
+    let mut python = Python {
+        call: PythonCall::Code(String::new()),
+        args: Vec::new(),
+        kwargs: serde_json::Map::new(),
+        interpreter: None,
+    };
     let mut args_at = None;
     let mut kwargs_at = None;
     for (key, node) in entries(node, "callable", defaults, problems)? {

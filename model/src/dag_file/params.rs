@@ -9,11 +9,42 @@ use crate::dag::{Dag, Param};
 
 /// Keywords of JSON Schema that may describe a parameter, and Airflow's own for its form.
 const KEYWORDS: [&str; 36] = [
-    "default", "type", "enum", "const", "title", "description", "description_md", "examples", "values_display",
-    "section", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
-    "maxLength", "pattern", "items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains", "properties",
-    "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties", "maxProperties",
-    "anyOf", "oneOf", "allOf", "not",
+    "default",
+    "type",
+    "enum",
+    "const",
+    "title",
+    "description",
+    "description_md",
+    "examples",
+    "values_display",
+    "section",
+    "format",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "items",
+    "prefixItems",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "contains",
+    "properties",
+    "required",
+    "additionalProperties",
+    "patternProperties",
+    "propertyNames",
+    "minProperties",
+    "maxProperties",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "not",
 ];
 
 /// Reads `params`. `is_scheduled`: runs start without anyone to give values, so each needs a default.
@@ -23,7 +54,8 @@ pub(super) fn read(entries: &Mapping, is_scheduled: bool, problems: &mut Problem
         let Some(param) = param(key, node, problems) else { continue };
         if is_scheduled && param.default.is_none() {
             let help = Some("give it a `default`, or leave out `schedule`".to_owned());
-            let message = format!("param `{}` has no default, but the DAG is scheduled: nobody would give it", key.name);
+            let message =
+                format!("param `{}` has no default, but the DAG is scheduled: nobody would give it", key.name);
             problems.error_with_help(key.at, message, help);
         }
         params.insert(key.name.clone(), param);
@@ -82,7 +114,9 @@ pub fn merge(dag: &Dag, conf: &Map<String, Json>) -> Result<Map<String, Json>, V
         if conf.contains_key(name) {
             match compile(&param.schema) {
                 Ok(validator) => errors.extend(
-                    validator.iter_errors(value).map(|error| (format!("{name}{}", error.instance_path()), error.to_string())),
+                    validator
+                        .iter_errors(value)
+                        .map(|error| (format!("{name}{}", error.instance_path()), error.to_string())),
                 ),
                 Err(message) => errors.push((name.clone(), format!("its schema cannot be used: {message}"))),
             }

@@ -98,7 +98,8 @@ pub(super) fn environment(node: &Node, what: &str, problems: &mut Problems) -> I
     let mut environment = IndexMap::new();
     for (key, node) in mapping(node, what, problems).into_iter().flatten() {
         if key.name.is_empty() || key.name.contains(['=', '\0']) {
-            problems.error(key.at, format!("`{}` cannot be the name of an environment variable", key.name.escape_debug()));
+            problems
+                .error(key.at, format!("`{}` cannot be the name of an environment variable", key.name.escape_debug()));
         }
         if let Some(text) = text(node, &format!("{what}.{}", key.name), problems) {
             environment.insert(key.name.clone(), text);

@@ -57,7 +57,10 @@ fn from_text(text: &str, node: &Node, problems: &mut Problems) -> Option<Schedul
     }
     match text.split_whitespace().count() {
         0 => {
-            problems.error(node.at, "`schedule` is empty; leave it out (or write null) for a DAG that runs only by trigger");
+            problems.error(
+                node.at,
+                "`schedule` is empty; leave it out (or write null) for a DAG that runs only by trigger",
+            );
             None
         }
         1 => every(text, node, problems),
@@ -101,7 +104,9 @@ fn every(text: &str, node: &Node, problems: &mut Problems) -> Option<Schedule> {
         }
         Ok(interval) => Some(Schedule::Every { interval, text: text.to_owned() }),
         Err(_) => {
-            let message = format!("`{text}` is not a schedule; write a cron expression of five fields, a preset such as `@daily`, a duration such as `1d`, or null");
+            let message = format!(
+                "`{text}` is not a schedule; write a cron expression of five fields, a preset such as `@daily`, a duration such as `1d`, or null"
+            );
             problems.error(node.at, message);
             None
         }

@@ -46,18 +46,30 @@ fn properties(keys: Keys) -> Map<String, Value> {
 fn property(name: &str, takes: Takes) -> Value {
     match takes {
         Takes::Text => json!({"type": ["string", "number", "boolean", "null"]}),
-        Takes::Texts => json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "number", "boolean"]}}, {"type": "null"}]}),
+        Takes::Texts => {
+            json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "number", "boolean"]}}, {"type": "null"}]})
+        }
         Takes::List => json!({"type": ["array", "null"]}),
         Takes::Whole => json!({"type": ["integer", "null"]}),
         Takes::Flag if name == "catchup" => json!({"type": ["boolean", "object", "null"]}),
         Takes::Flag => json!({"type": ["boolean", "null"]}),
-        Takes::Duration => json!({"type": ["string", "number", "null"], "description": "90s, 5m, 1h30m, 2d, 1w, PT5M, or a number of seconds"}),
-        Takes::Date => json!({"type": ["string", "null"], "description": "a date or an RFC 3339 time; naive means in `timezone`"}),
-        Takes::Schedule => json!({"type": ["string", "number", "array", "object", "null"], "description": "cron, @daily, a duration such as 1d, or null"}),
+        Takes::Duration => {
+            json!({"type": ["string", "number", "null"], "description": "90s, 5m, 1h30m, 2d, 1w, PT5M, or a number of seconds"})
+        }
+        Takes::Date => {
+            json!({"type": ["string", "null"], "description": "a date or an RFC 3339 time; naive means in `timezone`"})
+        }
+        Takes::Schedule => {
+            json!({"type": ["string", "number", "array", "object", "null"], "description": "cron, @daily, a duration such as 1d, or null"})
+        }
         Takes::Rule => json!({"enum": keys::RULES}),
         Takes::Mapping => json!({"type": ["object", "null"]}),
-        Takes::TextMapping => json!({"type": ["object", "null"], "additionalProperties": {"type": ["string", "number", "boolean"]}}),
-        Takes::Tasks => json!({"type": "array", "minItems": 1, "items": {"if": {"required": ["group"]}, "then": {"$ref": "#/$defs/group"}, "else": {"$ref": "#/$defs/task"}}}),
+        Takes::TextMapping => {
+            json!({"type": ["object", "null"], "additionalProperties": {"type": ["string", "number", "boolean"]}})
+        }
+        Takes::Tasks => {
+            json!({"type": "array", "minItems": 1, "items": {"if": {"required": ["group"]}, "then": {"$ref": "#/$defs/group"}, "else": {"$ref": "#/$defs/task"}}})
+        }
         Takes::Operator if name == "empty" => json!({"type": ["object", "null"], "maxProperties": 0}),
         Takes::Operator => json!({"anyOf": [{"type": "string"}, {"$ref": format!("#/$defs/{name}")}]}),
         Takes::NotYet => json!({"description": "not supported yet"}),

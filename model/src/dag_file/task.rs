@@ -33,9 +33,13 @@ impl<'n> Walk<'n, '_> {
     pub(super) fn tasks(&mut self, node: &'n Node, group: Option<usize>) {
         for item in read::list(node, "tasks", self.problems) {
             match &item.value {
-                Value::Mapping(entries) if entries.iter().any(|(key, _)| key.name == "group") => self.group(item, entries, group),
+                Value::Mapping(entries) if entries.iter().any(|(key, _)| key.name == "group") => {
+                    self.group(item, entries, group)
+                }
                 Value::Mapping(entries) => self.task(item, entries, group),
-                _ => self.problems.error(item.at, format!("a task must be a mapping with `id` and an operator, not {}", item.kind())),
+                _ => self
+                    .problems
+                    .error(item.at, format!("a task must be a mapping with `id` and an operator, not {}", item.kind())),
             }
         }
     }
@@ -134,7 +138,11 @@ impl<'n> Walk<'n, '_> {
         let position = self.layout.tasks.len();
         let at = own.first().map_or(item.at, |(key, _)| key.at);
         let Some(id) = entries.iter().find(|(key, _)| key.name == "id").map(|(_, node)| *node) else {
-            self.problems.error_with_help(at, "a task needs an `id`", Some("a group has `group` in its place".to_owned()));
+            self.problems.error_with_help(
+                at,
+                "a task needs an `id`",
+                Some("a group has `group` in its place".to_owned()),
+            );
             return;
         };
         let full_id = self.full_id(id, "id", group);
@@ -180,11 +188,18 @@ impl<'n> Walk<'n, '_> {
     fn operator(&mut self, operators: &[(&Key, &Node)], at: Place, task_id: &str) -> Option<Operator> {
         let Some((key, node)) = operators.first() else {
             let help = "give it one of `bash`, `python`, `empty`, `branch`".to_owned();
-            self.problems.error_with_help(at, format!("task `{task_id}` does nothing: it has no operator key"), Some(help));
+            self.problems.error_with_help(
+                at,
+                format!("task `{task_id}` does nothing: it has no operator key"),
+                Some(help),
+            );
             return None;
         };
         if let Some((second, _)) = operators.get(1) {
-            let message = format!("task `{task_id}` has two operator keys, `{}` and `{}`; a task does one thing", key.name, second.name);
+            let message = format!(
+                "task `{task_id}` has two operator keys, `{}` and `{}`; a task does one thing",
+                key.name, second.name
+            );
             self.problems.error(second.at, message);
         }
         let of = if key.name == "branch" { "python" } else { key.name.as_str() };
@@ -216,7 +231,9 @@ impl<'n> Walk<'n, '_> {
                 task.priority_weight = read::whole(node, "priority_weight", i64::from(i32::MIN), problems).unwrap_or(1);
             }
             "do_xcom_push" => task.do_xcom_push = read::flag(node, "do_xcom_push", problems).unwrap_or(true),
-            "multiple_outputs" => task.multiple_outputs = read::flag(node, "multiple_outputs", problems).unwrap_or(false),
+            "multiple_outputs" => {
+                task.multiple_outputs = read::flag(node, "multiple_outputs", problems).unwrap_or(false)
+            }
             "on_lost" => match read::text(node, "on_lost", problems).as_deref() {
                 Some("retry") | None => {}
                 Some("fail") => task.on_lost = OnLost::Fail,

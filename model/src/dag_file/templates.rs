@@ -35,10 +35,15 @@ fn locate(text: &str, range: std::ops::Range<usize>, at: Place, lines: &[&str]) 
     }
     let indent = template_line.len() - template_line.trim_start().len();
     let first = (at.line as usize).checked_sub(1)?;
-    let (found, source_line) = lines.iter().enumerate().skip(first).take(row + 3).find(|(_, line)| line.contains(needle))?;
+    let (found, source_line) =
+        lines.iter().enumerate().skip(first).take(row + 3).find(|(_, line)| line.contains(needle))?;
     let offset = (range.start - line_start).checked_sub(indent)?;
     let byte = source_line.find(needle)? + offset;
     let column = source_line.get(..byte)?.chars().count() + 1;
     let length = text.get(range)?.lines().next().unwrap_or("").chars().count();
-    Some(Place { line: u32::try_from(found + 1).ok()?, column: u32::try_from(column).ok()?, length: u32::try_from(length).ok()? })
+    Some(Place {
+        line: u32::try_from(found + 1).ok()?,
+        column: u32::try_from(column).ok()?,
+        length: u32::try_from(length).ok()?,
+    })
 }
