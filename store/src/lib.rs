@@ -1,1 +1,9 @@
 //! store
+pub mod read;
+/// Everything the database is asked.
+#[derive(Debug, Clone)]
+pub struct Store { pool: sqlx::PgPool }
+impl Store {
+    /// The pool.
+    pub fn pool(&self) -> &sqlx::PgPool { &self.pool }
+}

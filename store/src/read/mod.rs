@@ -1,0 +1,2 @@
+//! Read models.
+pub mod pages;
