@@ -1,5 +1,7 @@
 //! store
 pub mod read;
+/// Why a read model was not loaded.
+pub type ReadError = sqlx::Error;
 /// Everything the database is asked.
 #[derive(Debug, Clone)]
 pub struct Store { pool: sqlx::PgPool }

@@ -1,1 +1,2 @@
-//! webserver
+//! The web server.
+pub mod layout;
