@@ -1,2 +1,4 @@
-//! The web server.
+//! The web server: pages for people. (On this branch only what `web` owns is declared here.)
+
 pub mod layout;
+pub mod pages;

@@ -1,2 +1,3 @@
 //! Read models.
+
 pub mod pages;

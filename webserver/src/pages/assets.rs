@@ -14,8 +14,9 @@ pub(super) async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Respo
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     let digest = Sha256::digest(body.as_bytes());
-    let tag = format!("\"{}\"", digest[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "public, max-age=0, must-revalidate".to_owned())];
+    let tag = format!("\"{:016x}\"", u64::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 8])));
+    let caching =
+        [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "public, max-age=0, must-revalidate".to_owned())];
     if headers.get(header::IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
     }

@@ -84,7 +84,13 @@ pub trait Doors: Send + Sync + 'static {
     /// Creates a run; its `run_id`.
     fn trigger(&self, who: LoggedIn, trigger: Trigger) -> BoxFuture<'_, Result<String, ActionError>>;
     /// Lets task instances start over.
-    fn clear(&self, who: LoggedIn, dag_id: String, run_id: String, clear: Clear) -> BoxFuture<'_, Result<(), ActionError>>;
+    fn clear(
+        &self,
+        who: LoggedIn,
+        dag_id: String,
+        run_id: String,
+        clear: Clear,
+    ) -> BoxFuture<'_, Result<(), ActionError>>;
     /// Cancels a run.
     fn cancel(&self, who: LoggedIn, dag_id: String, run_id: String) -> BoxFuture<'_, Result<(), ActionError>>;
 }

@@ -6,13 +6,18 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
+use store::Store;
+use store::read::pages::PagesError;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::Pages;
 
 /// A page is told at most so often.
 const COALESCE: Duration = Duration::from_millis(150);
+/// How long to wait before the database is asked again for its notifications.
+const RECONNECT: Duration = Duration::from_secs(1);
 
 /// Where hints come in and pages listen. Holds a counter only: a hint carries no information.
 #[derive(Debug, Clone)]
@@ -28,6 +33,30 @@ impl Hub {
     /// Something changed (a notification on `flowctl_progress` or `flowctl_change` came in).
     pub fn hint(&self) {
         self.0.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Passes on the database's notifications until `stop`. A lost connection is a hint too: something may have
+    /// been missed.
+    pub async fn follow(&self, store: &Store, stop: CancellationToken) {
+        let _ = stop.run_until_cancelled(self.follow_for_ever(store)).await;
+    }
+
+    async fn follow_for_ever(&self, store: &Store) {
+        loop {
+            if let Err(problem) = self.follow_connection(store).await {
+                tracing::warn!(error = %problem, "live pages wait: the database's notifications cannot be heard");
+            }
+            tokio::time::sleep(RECONNECT).await;
+            self.hint();
+        }
+    }
+
+    async fn follow_connection(&self, store: &Store) -> Result<(), PagesError> {
+        let mut hints = store.pages_hints().await?;
+        loop {
+            hints.next().await?;
+            self.hint();
+        }
     }
 }
 

@@ -109,7 +109,7 @@ impl Shell {
 #[derive(Debug, thiserror::Error)]
 enum PageError {
     #[error("the database did not answer")]
-    Database(#[from] sqlx_error::Error),
+    Database(#[from] store::read::pages::PagesError),
     #[error("a page could not be rendered")]
     Render(#[from] askama::Error),
     #[error("the stored DAG version cannot be read")]
@@ -120,17 +120,14 @@ enum PageError {
     Action(#[from] ActionError),
 }
 
-/// The store's error of read models.
-mod sqlx_error {
-    pub(super) type Error = store::ReadError;
-}
-
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let (status, title, detail) = match &self {
-            Self::NotFound(what) => {
-                (StatusCode::NOT_FOUND, format!("There is no {what}"), "It may have been renamed or deleted.".to_owned())
-            }
+            Self::NotFound(what) => (
+                StatusCode::NOT_FOUND,
+                format!("There is no {what}"),
+                "It may have been renamed or deleted.".to_owned(),
+            ),
             Self::Action(problem) => (problem.status(), "That was not done".to_owned(), problem.to_string()),
             Self::Database(source) => {
                 tracing::error!(error = %source, "a page could not be loaded from the database");

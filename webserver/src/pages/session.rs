@@ -81,7 +81,8 @@ pub(super) async fn log_in(
     match pages.doors.log_in(given.username.clone(), given.password).await {
         Ok(Some(token)) => {
             let is_https = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
-            let cookie = Cookie::build((COOKIE, token)).path("/").http_only(true).same_site(SameSite::Lax).secure(is_https);
+            let cookie =
+                Cookie::build((COOKIE, token)).path("/").http_only(true).same_site(SameSite::Lax).secure(is_https);
             (jar.add(cookie), Redirect::to(local(&given.next))).into_response()
         }
         Ok(None) => {

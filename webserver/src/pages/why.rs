@@ -36,8 +36,15 @@ pub(super) fn task(
         S::UpForRetry => row.retry_at.map(|at| Waiting::RetryAt { at }),
         S::Queued => Some(Waiting::Executor),
         S::Restarting => Some(Waiting::Restarting),
-        S::Running | S::Success | S::Failed | S::Skipped | S::UpstreamFailed | S::UpForReschedule | S::Deferred
-        | S::AwaitingInput | S::Removed => None,
+        S::Running
+        | S::Success
+        | S::Failed
+        | S::Skipped
+        | S::UpstreamFailed
+        | S::UpForReschedule
+        | S::Deferred
+        | S::AwaitingInput
+        | S::Removed => None,
     };
     let is_over = model::state::DagRunState::ALL.iter().any(|known| known.as_str() == run.state && known.is_finished());
     match (waiting, &row.reason) {
@@ -63,9 +70,8 @@ fn not_started(
     };
     let state_of = |index: &TaskIndex| states.get(index.at()).copied().unwrap_or(S::None);
     let open = task.upstream.iter().filter(|index| !state_of(index).is_finished());
-    let tasks: Vec<_> = open
-        .map(|index| UpstreamTask { task_id: dag.task(*index).task_id.clone(), state: state_of(index) })
-        .collect();
+    let tasks: Vec<_> =
+        open.map(|index| UpstreamTask { task_id: dag.task(*index).task_id.clone(), state: state_of(index) }).collect();
     if !tasks.is_empty() {
         return Waiting::Upstream { rule: task.trigger_rule, tasks };
     }

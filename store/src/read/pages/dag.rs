@@ -117,7 +117,13 @@ impl Store {
     }
 
     /// The newest runs of a DAG, newest first.
-    pub async fn pages_runs(&self, dag_id: &str, state: &str, limit: i64, offset: i64) -> Result<Vec<RunRow>, sqlx::Error> {
+    pub async fn pages_runs(
+        &self,
+        dag_id: &str,
+        state: &str,
+        limit: i64,
+        offset: i64,
+    ) -> Result<Vec<RunRow>, sqlx::Error> {
         let rows = sqlx::query!(
             r#"-- pages.runs
             SELECT r.id, r.run_id, r.state::text AS "state!", r.run_type::text AS "run_type!", r.logical_date, r.queued_at,

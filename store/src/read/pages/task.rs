@@ -36,7 +36,12 @@ pub struct XComRow {
 
 impl Store {
     /// The recorded attempts of a task instance, in order.
-    pub async fn pages_attempts(&self, dag_run_id: i64, task_index: i32, map_index: i32) -> Result<Vec<AttemptRow>, sqlx::Error> {
+    pub async fn pages_attempts(
+        &self,
+        dag_run_id: i64,
+        task_index: i32,
+        map_index: i32,
+    ) -> Result<Vec<AttemptRow>, sqlx::Error> {
         let rows = sqlx::query!(
             r#"-- pages.attempts
             SELECT try_number, state, reason, exit_code, started_at, ended_at FROM attempt
@@ -61,7 +66,12 @@ impl Store {
     }
 
     /// What a task instance pushed, by key.
-    pub async fn pages_xcoms(&self, dag_run_id: i64, task_id: &str, map_index: i32) -> Result<Vec<XComRow>, sqlx::Error> {
+    pub async fn pages_xcoms(
+        &self,
+        dag_run_id: i64,
+        task_id: &str,
+        map_index: i32,
+    ) -> Result<Vec<XComRow>, sqlx::Error> {
         let rows = sqlx::query!(
             r#"-- pages.xcoms
             SELECT key, value, created_at FROM xcom
