@@ -35,6 +35,7 @@ let refreshing = false, again = false;
 async function refresh() {
   if (refreshing) { again = true; return; }
   refreshing = true;
+  const began = performance.now();
   try {
     const response = await fetch(location.href, { headers: { 'X-Fragment': '1' }, cache: 'no-store' });
     if (response.redirected && new URL(response.url).pathname === '/login') { location.reload(); return; }
@@ -57,7 +58,7 @@ async function refresh() {
     tellTimes();
   } catch { /* the event source tells that the server is away */ } finally {
     refreshing = false;
-    if (again) { again = false; setTimeout(refresh, 250); }
+    if (again) { again = false; setTimeout(refresh, Math.max(250, 3 * (performance.now() - began))); }
   }
 }
 
@@ -121,6 +122,16 @@ document.addEventListener('click', event => {
   try { localStorage.setItem('theme', next); } catch { /* private mode */ }
   applyTheme(next);
 });
+// Cells of a big grid carry no link of their own: row and column say where they lead.
+function gridCell(event) {
+  const cell = event.target.closest?.('.gridview td[class]');
+  if (!cell) return null;
+  const run = cell.closest('table').tHead.rows[0].cells[cell.cellIndex]?.querySelector('a');
+  const task = cell.parentElement.cells[0].title;
+  return run && { cell, href: `${run.pathname}/tasks/${encodeURIComponent(task)}`, title: `${task}: ${cell.className.slice(2)}` };
+}
+document.addEventListener('click', event => { const found = gridCell(event); if (found) location.href = found.href; });
+document.addEventListener('mouseover', event => { const found = gridCell(event); if (found) found.cell.title = found.title; });
 document.addEventListener('change', event => { if (event.target.matches('[data-submit]')) event.target.form.submit(); });
 document.addEventListener('submit', async event => {
   const form = event.target;

@@ -1,9 +1,11 @@
-//! Shows the pages over the database of `DATABASE_URL`, for looking at them: everybody is logged in, and only the
+//! Shows the pages over the database of `DATABASE_URL`, for looking at them: whoever enters by `/preview-enter` is
 //! logged in, and nothing can be changed. Not part of the product.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::extract::RawQuery;
+use axum::response::Redirect;
 use axum::routing::get;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
@@ -63,8 +65,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:18097").await?;
     let follow = hub.follow(&store, CancellationToken::new());
     // A browser without a cookie jar (headless screenshots) gets its session here.
-    let enter =
-        get(|| async { ([("set-cookie", "flowctl_session=preview; Path=/")], axum::response::Redirect::to("/")) });
+    let enter = get(|RawQuery(to): RawQuery| async move {
+        ([("set-cookie", "flowctl_session=preview; Path=/")], Redirect::to(to.as_deref().unwrap_or("/")))
+    });
     let app = router(pages).route("/preview-enter", enter);
     tokio::select! { served = axum::serve(listener, app) => served?, () = follow => {} }
     Ok(())

@@ -26,6 +26,9 @@ const PAGE_SIZE: i64 = 50;
 const GRID_RUNS: i64 = 25;
 /// Height of the grid's bars in pixels.
 const BAR: f64 = 56.0;
+/// A grid of more cells than this is written without a link in each: 50,000 of them would be 7 MB. The script opens a
+/// cell's page from its row and column then.
+const LINKED_CELLS: usize = 5_000;
 const TABS: [(&str, &str); 6] = [
     ("runs", "Runs"),
     ("graph", "Graph"),
@@ -284,8 +287,12 @@ fn grid(dag: &Dag, runs: &[RunRow], cells: &[GridCell], now: Timestamp) -> Grid 
         }
     }
     let hrefs: Vec<_> = runs.iter().map(|run| run_href(&dag.dag_id, &run.run_id)).collect();
+    let is_linked = dag.tasks.len() * runs.len() <= LINKED_CELLS;
+    let write = |task_id: &str, row: &[&str]| {
+        if is_linked { linked_cells(task_id, row, &hrefs) } else { plain_cells(row) }
+    };
     let rows = dag.tasks.iter().map(|task| GridRow {
-        cells: states.get(task.task_id.as_str()).map(|row| grid_cells(&task.task_id, row, &hrefs)).unwrap_or_default(),
+        cells: states.get(task.task_id.as_str()).map(|row| write(&task.task_id, row)).unwrap_or_default(),
         task_id: task.task_id.clone(),
     });
     Grid {
@@ -313,7 +320,7 @@ fn run_length(run: &RunRow, now: Timestamp) -> jiff::SignedDuration {
     run.started_at.map(|start| run.ended_at.unwrap_or(now).duration_since(start)).unwrap_or_default()
 }
 
-fn grid_cells(task_id: &str, states: &[&str], run_hrefs: &[String]) -> String {
+fn linked_cells(task_id: &str, states: &[&str], run_hrefs: &[String]) -> String {
     let mut html = String::with_capacity(states.len() * 120);
     let (path, name) = (segment(task_id), escape(task_id));
     for (state, run) in states.iter().zip(run_hrefs) {
@@ -325,6 +332,18 @@ fn grid_cells(task_id: &str, states: &[&str], run_hrefs: &[String]) -> String {
                 html,
                 "<td><a class=\"s-{state}\" href=\"{run}/tasks/{path}\" title=\"{name}: {state}\">{sign}</a></td>"
             );
+        }
+    }
+    html
+}
+
+fn plain_cells(states: &[&str]) -> String {
+    let mut html = String::with_capacity(states.len() * 26);
+    for state in states {
+        if state.is_empty() {
+            html.push_str("<td>");
+        } else {
+            let _ = write!(html, "<td class=s-{state}>{}", glyph(state));
         }
     }
     html
