@@ -109,7 +109,7 @@ pub fn label(task: &model::dag::Task) -> &str {
 /// Width of a box for a text of 13 px: 7.4 px a character, 13 px for a wide one (Hangul, Kanji, emoji).
 fn box_width(text: &str) -> f64 {
     let width: f64 = text.chars().map(|character| if u32::from(character) >= 0x1100 { 13.0 } else { 7.4 }).sum();
-    (width + 46.0).clamp(110.0, 320.0).round()
+    (width + 46.0).clamp(150.0, 320.0).round()
 }
 
 fn node_id(position: usize) -> String {

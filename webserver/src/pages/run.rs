@@ -18,6 +18,7 @@ struct Sum {
 }
 
 struct TaskView {
+    task_id: String,
     name: String,
     href: String,
     state: State,
@@ -80,6 +81,7 @@ pub(super) async fn show(
         let name =
             if row.map_index < 0 { task.task_id.clone() } else { format!("{}[{}]", task.task_id, row.map_index) };
         Some(TaskView {
+            task_id: task.task_id.clone(),
             name,
             href: task_href(&dag_id, &run_id, &task.task_id, row.map_index),
             state: State(row.state.clone()),
