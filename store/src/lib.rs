@@ -13,6 +13,7 @@ pub mod import_error;
 pub mod journal;
 pub mod listen;
 mod pool;
+pub mod read;
 pub mod service;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -1,1 +1,4 @@
-//! webserver
+//! The web server: pages for people. (On this branch only what `web` owns is declared here.)
+
+pub mod layout;
+pub mod pages;
