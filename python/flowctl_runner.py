@@ -278,7 +278,7 @@ def execute(request, ti):
         return {"status": "failed", "reason": str(error), "may_retry": True}
     except BaseException as error:  # a KeyboardInterrupt of the task is a failure of the task
         traceback.print_exception(type(error), error, trimmed(error))
-        may_retry = not isinstance(error, (FailException, SyntaxError, ModuleNotFoundError))
+        may_retry = not isinstance(error, FailException)
         return {"status": "failed", "reason": in_one_line(error), "may_retry": may_retry}
 
 

@@ -14,8 +14,16 @@ pub struct ValuesError(pub String);
 /// Where values of other task instances and runs come from: the database, or the gateway of a remote worker.
 pub trait Values: Send + Sync + 'static {
     /// An XCom of a task of the same run; none when there is no such XCom.
-    fn xcom(&self, dag_run: DagRunKey, task_id: &str, key: &str) -> impl Future<Output = Result<Option<Value>, ValuesError>> + Send;
+    fn xcom(
+        &self,
+        dag_run: DagRunKey,
+        task_id: &str,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<Value>, ValuesError>> + Send;
 
     /// The last successful run before this one.
-    fn previous_success(&self, dag_run: DagRunKey) -> impl Future<Output = Result<Option<PreviousSuccess>, ValuesError>> + Send;
+    fn previous_success(
+        &self,
+        dag_run: DagRunKey,
+    ) -> impl Future<Output = Result<Option<PreviousSuccess>, ValuesError>> + Send;
 }
