@@ -1,0 +1,339 @@
+//! One attempt, from its templates to its outcome.
+
+use jiff::Timestamp;
+use model::attempt::{Attempt, Finished, Outcome};
+use model::operator::{Branch, Operator};
+use model::xcom::{RETURN_VALUE, XComValue};
+use serde_json::Value;
+use std::process::ExitStatus;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::WorkerConfig;
+use crate::launch::{NotLaunched, passing, prepare};
+use crate::output::Output;
+use crate::scratch::Scratch;
+use crate::supervise::{Ending, Group, Limits, supervise};
+use crate::values::Values;
+use crate::{exit, python, questions, xcom_file};
+
+/// How much of a returned value is shown in the log.
+const MAX_SHOWN: usize = 1000;
+/// The exit code by which any process skips its task.
+const SKIP: i32 = 99;
+
+/// Runs one attempt to its end. `started` is told the process id and the time once there is a process; `stop` ends it
+/// softly, then hard. Never fails: what goes wrong is the outcome.
+pub async fn run_attempt<V: Values, C: Clock>(
+    attempt: &Attempt,
+    values: &V,
+    config: &WorkerConfig,
+    clock: &C,
+    started: impl FnOnce(i32, Timestamp) + Send,
+    stop: CancellationToken,
+) -> Finished {
+    let mut started_at = clock.now();
+    let mut output = Output::new(attempt, config, clock);
+    let noting = |pid, at| {
+        started_at = at;
+        started(pid, at);
+    };
+    let (outcome, xcoms) =
+        match run(attempt, values, config, clock, noting, &stop, &mut output).await {
+            Ok(ended) => ended,
+            Err(not_launched) => (not_launched.into_outcome(), Vec::new()),
+        };
+    match &outcome {
+        Outcome::Failed { reason, .. } => output.say(&format!("failed: {reason}")),
+        Outcome::Skipped { reason } => output.say(&format!("skipped: {reason}")),
+        Outcome::Success | Outcome::Branch { .. } | Outcome::Lost { .. } => {}
+    }
+    output.log.flush();
+    let outcome = with_log_failure(outcome, output.log.failure());
+    Finished {
+        started_at,
+        ended_at: clock.now(),
+        outcome,
+        xcoms,
+    }
+}
+
+type Ended = (Outcome, Vec<XComValue>);
+
+async fn run<V: Values, C: Clock>(
+    attempt: &Attempt,
+    values: &V,
+    config: &WorkerConfig,
+    clock: &C,
+    started: impl FnOnce(i32, Timestamp) + Send,
+    stop: &CancellationToken,
+    output: &mut Output<'_, C>,
+) -> Result<Ended, NotLaunched> {
+    let operator = &attempt.task().operator;
+    if let Operator::Bash(bash) = operator
+        && !output.set_encoding(&bash.output_encoding)
+    {
+        let reason = format!(
+            "output_encoding `{}` is not known (utf-8, euc-kr, shift_jis, latin1, … are)",
+            bash.output_encoding
+        );
+        return Err(NotLaunched {
+            reason,
+            may_retry: false,
+        });
+    }
+    let scratch = Scratch::make(&config.home, attempt.token)
+        .map_err(|error| passing("the scratch folder cannot be made", &error))?;
+    let launch = tokio::select! {
+        launch = prepare(attempt, values, config, &scratch) => launch?,
+        () = stop.cancelled() => return Err(stopped()),
+    };
+    let listener = if matches!(operator, Operator::Bash(_)) {
+        None
+    } else {
+        Some(
+            questions::listen(&scratch)
+                .map_err(|error| passing("the socket for XComs cannot be opened", &error))?,
+        )
+    };
+    if stop.is_cancelled() {
+        return Err(stopped());
+    }
+    let child = launch.spawn()?;
+    let pid = child.id().map_or(0, u32::cast_signed);
+    started(pid, clock.now());
+    let timeout = attempt
+        .task()
+        .execution_timeout
+        .and_then(|timeout| timeout.absolute().try_into().ok());
+    let limits = Limits {
+        stop,
+        times_out_at: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        cleanup_time: config.killed_task_cleanup_time,
+    };
+    let answering = async {
+        match listener {
+            Some(listener) => questions::answer_all(listener, attempt.dag_run.key, values).await,
+            None => std::future::pending().await,
+        }
+    };
+    let (status, ending) = tokio::select! {
+        ended = supervise(child, Group::of(pid), output, &limits) => ended,
+        () = answering => (Err(std::io::Error::other("the socket for XComs closed")), None),
+    };
+    let status = status.map_err(|error| passing("how the process ended is not known", &error))?;
+    Ok(match ending {
+        Some(ending) => (ended_from_outside(ending, attempt), Vec::new()),
+        None => ended(attempt, config, &scratch, status, output),
+    })
+}
+
+fn stopped() -> NotLaunched {
+    NotLaunched {
+        reason: "stopped".to_owned(),
+        may_retry: false,
+    }
+}
+
+fn ended_from_outside(ending: Ending, attempt: &Attempt) -> Outcome {
+    match ending {
+        Ending::Stopped => stopped().into_outcome(),
+        Ending::TimedOut => {
+            let timeout = attempt
+                .task()
+                .execution_timeout
+                .unwrap_or_default()
+                .absolute();
+            Outcome::Failed {
+                reason: format!("timed out after {timeout:#} (execution_timeout)"),
+                exit_code: None,
+                may_retry: true,
+            }
+        }
+    }
+}
+
+/// The outcome and the XComs of a process that ended by itself.
+fn ended<C: Clock>(
+    attempt: &Attempt,
+    config: &WorkerConfig,
+    scratch: &Scratch,
+    status: ExitStatus,
+    output: &mut Output<'_, C>,
+) -> Ended {
+    let mut outcome = by_status(&attempt.task().operator, status);
+    let mut xcoms = Vec::new();
+    let mut refuse = |reason: String| {
+        outcome = Outcome::Failed {
+            reason,
+            exit_code: status.code(),
+            may_retry: true,
+        }
+    };
+    match std::fs::read(scratch.file("xcom")) {
+        Ok(bytes) => match xcom_file::parse(&String::from_utf8_lossy(&bytes)) {
+            Ok(found) => xcoms = found,
+            Err(problem) if status.success() => {
+                refuse(format!("$FLOWCTL_XCOM cannot be read: {problem}"))
+            }
+            Err(_) => {}
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => refuse(format!("$FLOWCTL_XCOM cannot be read: {error}")),
+    }
+    if matches!(attempt.task().operator, Operator::Bash(_)) {
+        if status.success() && attempt.task().do_xcom_push {
+            push_last_line(&mut xcoms, config, output);
+        }
+    } else {
+        outcome = python_ended(attempt, scratch, outcome, &mut xcoms, output);
+    }
+    if let Some(problem) = too_large(&xcoms, config.xcom_max_size) {
+        xcoms.clear();
+        outcome = Outcome::Failed {
+            reason: problem,
+            exit_code: status.code(),
+            may_retry: false,
+        };
+    }
+    (outcome, xcoms)
+}
+
+fn by_status(operator: &Operator, status: ExitStatus) -> Outcome {
+    let skips_on = if let Operator::Bash(bash) = operator {
+        bash.skip_on_exit_code
+    } else {
+        Some(SKIP)
+    };
+    match exit::in_words(status) {
+        None => Outcome::Success,
+        Some(reason) if skips_on.is_some() && status.code() == skips_on => {
+            Outcome::Skipped { reason }
+        }
+        Some(reason) => Outcome::Failed {
+            reason,
+            exit_code: status.code(),
+            may_retry: true,
+        },
+    }
+}
+
+/// The last line of standard output is `return_value`, unless the file said something else. Nobody asked for it, so one
+/// that is too long is left out with a remark and fails nothing.
+fn push_last_line<C: Clock>(
+    xcoms: &mut Vec<XComValue>,
+    config: &WorkerConfig,
+    output: &mut Output<'_, C>,
+) {
+    if xcoms.iter().any(|xcom| xcom.key == RETURN_VALUE) {
+        return;
+    }
+    match output.take_last_line() {
+        Ok(Some(line)) if json_len(&line) <= config.xcom_max_size => {
+            xcoms.push(XComValue { key: RETURN_VALUE.to_owned(), value: Value::String(line) });
+        }
+        Ok(None) => {}
+        Ok(Some(_)) | Err(()) => output.say(&format!(
+            "the last line of stdout is not kept as XCom: it is longer than {} bytes (xcom_max_size)",
+            config.xcom_max_size
+        )),
+    }
+}
+
+fn python_ended<C: Clock>(
+    attempt: &Attempt,
+    scratch: &Scratch,
+    by_status: Outcome,
+    xcoms: &mut Vec<XComValue>,
+    output: &mut Output<'_, C>,
+) -> Outcome {
+    let task = attempt.task();
+    let reported = python::read_result(scratch);
+    xcoms.extend(reported.pushed);
+    // A result is believed only together with the exit code that the runner gives it: something may have killed the
+    // process after it wrote the result.
+    let mut outcome = match (reported.outcome, by_status) {
+        (Some(outcome), by_status)
+            if std::mem::discriminant(&outcome) == std::mem::discriminant(&by_status) =>
+        {
+            outcome
+        }
+        (None, Outcome::Success)
+            if !matches!(
+                attempt_call(attempt),
+                Some(model::operator::PythonCall::Script(_))
+            ) =>
+        {
+            Outcome::Failed {
+                reason: "the process ended (os._exit?) before the task had returned".to_owned(),
+                exit_code: Some(0),
+                may_retry: true,
+            }
+        }
+        (_, by_status) => by_status,
+    };
+    let (Some(value), Outcome::Success) = (reported.returned, &outcome) else {
+        return outcome;
+    };
+    if !value.is_null() {
+        output.say(&format!("returned value: {}", shown(&value)));
+    }
+    let refused = |reason| Outcome::Failed {
+        reason,
+        exit_code: Some(0),
+        may_retry: true,
+    };
+    if matches!(task.operator, Operator::Branch(_)) {
+        outcome = python::followed(value.clone())
+            .map_or_else(refused, |follow| Outcome::Branch { follow });
+    }
+    if task.do_xcom_push && !matches!(outcome, Outcome::Failed { .. }) {
+        match python::returned_xcoms(value, task.multiple_outputs) {
+            Ok(returned) => {
+                xcoms.retain(|known| returned.iter().all(|new| new.key != known.key));
+                xcoms.extend(returned);
+            }
+            Err(reason) => outcome = refused(reason),
+        }
+    }
+    outcome
+}
+
+fn attempt_call(attempt: &Attempt) -> Option<&model::operator::PythonCall> {
+    match &attempt.task().operator {
+        Operator::Python(python) | Operator::Branch(Branch::Python(python)) => Some(&python.call),
+        Operator::Bash(_) | Operator::Empty | Operator::Branch(Branch::Expression(_)) => None,
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
+fn json_len(text: &str) -> usize {
+    serde_json::to_string(text).map_or(usize::MAX, |json| json.len())
+}
+
+fn too_large(xcoms: &[XComValue], max: usize) -> Option<String> {
+    xcoms.iter().find_map(|xcom| {
+        let size = xcom.value.to_string().len();
+        (size > max).then(|| {
+            format!(
+                "XCom `{}` has {size} bytes, more than {max} (xcom_max_size)",
+                xcom.key
+            )
+        })
+    })
+}
+
+fn with_log_failure(mut outcome: Outcome, failure: Option<&str>) -> Outcome {
+    if let (Outcome::Failed { reason, .. }, Some(failure)) = (&mut outcome, failure) {
+        *reason = format!("{reason} ({failure})");
+    }
+    outcome
+}

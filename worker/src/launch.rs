@@ -1,0 +1,202 @@
+//! From an operator to a process about to be spawned.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use model::attempt::{Attempt, Outcome};
+use model::operator::{Bash, Branch, Operator, Python};
+use tokio::process::{Child, Command};
+
+use crate::config::WorkerConfig;
+use crate::environment::{self, folder};
+use crate::python::{self, Call};
+use crate::render::{CannotRender, Renderer};
+use crate::scratch::Scratch;
+use crate::values::Values;
+
+/// A command longer than this goes through a file: Linux takes 128 KiB in one argument.
+const MAX_ARGUMENT: usize = 100 * 1024;
+
+/// A process about to be spawned.
+pub(crate) struct Launch {
+    command: Command,
+    program: String,
+    cwd: PathBuf,
+}
+
+/// Why there is no process: in words, and whether trying again may help.
+#[derive(Debug)]
+pub(crate) struct NotLaunched {
+    pub(crate) reason: String,
+    pub(crate) may_retry: bool,
+}
+
+impl NotLaunched {
+    fn for_good(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            may_retry: false,
+        }
+    }
+
+    pub(crate) fn into_outcome(self) -> Outcome {
+        Outcome::Failed {
+            reason: self.reason,
+            exit_code: None,
+            may_retry: self.may_retry,
+        }
+    }
+}
+
+impl From<CannotRender> for NotLaunched {
+    fn from(error: CannotRender) -> Self {
+        Self {
+            may_retry: error.may_retry(),
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// An input/output error of this machine: the disk may have room again, later.
+pub(crate) fn passing(what: &str, error: &io::Error) -> NotLaunched {
+    NotLaunched {
+        reason: format!("{what}: {error}"),
+        may_retry: true,
+    }
+}
+
+/// Renders the operator and says what to spawn.
+pub(crate) async fn prepare<V: Values>(
+    attempt: &Attempt,
+    values: &V,
+    config: &WorkerConfig,
+    scratch: &Scratch,
+) -> Result<Launch, NotLaunched> {
+    let mut renderer = Renderer::new(attempt, values);
+    let mut env = Vec::new();
+    renderer.env(&mut env, &attempt.dag.env).await?;
+    renderer.env(&mut env, &attempt.task().env).await?;
+    let (program, mut command, cwd) = match &attempt.task().operator {
+        Operator::Bash(bash) => {
+            renderer.env(&mut env, &bash.env).await?;
+            bash_command(bash, &mut renderer, attempt, scratch).await?
+        }
+        Operator::Python(python) | Operator::Branch(Branch::Python(python)) => {
+            python_command(python, &mut renderer, attempt, config, scratch).await?
+        }
+        Operator::Empty | Operator::Branch(Branch::Expression(_)) => {
+            return Err(NotLaunched::for_good(
+                "this task needs no process: the scheduler itself finishes it",
+            ));
+        }
+    };
+    if let Some(problem) = environment::problem(&env) {
+        return Err(NotLaunched::for_good(problem));
+    }
+    environment::set(&mut command, attempt, &env, config, scratch);
+    if attempt.task().operator.name() != "bash" {
+        command.env("FLOWCTL_SOCKET", scratch.file(crate::questions::SOCKET));
+    }
+    command
+        .current_dir(&cwd)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    Ok(Launch {
+        command,
+        program,
+        cwd,
+    })
+}
+
+async fn bash_command<V: Values>(
+    bash: &Bash,
+    renderer: &mut Renderer<'_, V>,
+    attempt: &Attempt,
+    scratch: &Scratch,
+) -> Result<(String, Command, PathBuf), NotLaunched> {
+    let text = renderer.text("bash", &bash.command).await?;
+    let cwd = match &bash.cwd {
+        Some(cwd) => folder(attempt).join(renderer.text("cwd", cwd).await?),
+        None => folder(attempt).to_path_buf(),
+    };
+    if text.contains('\0') {
+        return Err(NotLaunched::for_good(
+            "the command contains a NUL character",
+        ));
+    }
+    let mut command = Command::new(&bash.shell);
+    if text.len() > MAX_ARGUMENT {
+        let file = scratch.file("command");
+        std::fs::write(&file, text)
+            .map_err(|error| passing("the command cannot be written to a file", &error))?;
+        command.arg(file);
+    } else {
+        command.arg("-c").arg(text);
+    }
+    Ok((bash.shell.clone(), command, cwd))
+}
+
+async fn python_command<V: Values>(
+    python: &Python,
+    renderer: &mut Renderer<'_, V>,
+    attempt: &Attempt,
+    config: &WorkerConfig,
+    scratch: &Scratch,
+) -> Result<(String, Command, PathBuf), NotLaunched> {
+    let call = Call {
+        call: &python.call,
+        args: renderer.list("args", &python.args).await?,
+        kwargs: renderer.map("kwargs", &python.kwargs).await?,
+    };
+    python::write_request(attempt, &call, scratch)
+        .map_err(|error| passing("the scratch folder cannot be written", &error))?;
+    let runner = python::runner(config)
+        .map_err(|error| passing("the Python runner cannot be written", &error))?;
+    let interpreter = python
+        .interpreter
+        .clone()
+        .unwrap_or_else(|| python::INTERPRETER.to_owned());
+    // A relative path means beside the DAG file; a bare name means PATH.
+    let program = if interpreter.contains('/') {
+        folder(attempt).join(&interpreter)
+    } else {
+        PathBuf::from(&interpreter)
+    };
+    let mut command = Command::new(program);
+    command.arg(runner).arg(scratch.path());
+    Ok((interpreter, command, folder(attempt).to_path_buf()))
+}
+
+impl Launch {
+    /// Starts the process.
+    pub(crate) fn spawn(mut self) -> Result<Child, NotLaunched> {
+        self.command
+            .spawn()
+            .map_err(|error| explain(&error, &self.program, &self.cwd))
+    }
+}
+
+fn explain(error: &io::Error, program: &str, cwd: &Path) -> NotLaunched {
+    let name = cwd.display();
+    match error.kind() {
+        _ if !cwd.exists() => {
+            NotLaunched::for_good(format!("working directory `{name}` does not exist"))
+        }
+        _ if !cwd.is_dir() => {
+            NotLaunched::for_good(format!("working directory `{name}` is not a folder"))
+        }
+        io::ErrorKind::NotFound => NotLaunched::for_good(format!(
+            "`{program}` was not found: is it installed and on PATH?"
+        )),
+        io::ErrorKind::PermissionDenied => {
+            NotLaunched::for_good(format!("`{program}` may not be executed"))
+        }
+        io::ErrorKind::ArgumentListTooLong => {
+            NotLaunched::for_good("the environment is too large for a process")
+        }
+        _ => passing(&format!("`{program}` cannot be started"), error),
+    }
+}

@@ -1,0 +1,115 @@
+//! From a process's two pipes to the log.
+
+use encoding_rs::Encoding;
+use model::attempt::Attempt;
+
+use crate::clock::Clock;
+use crate::config::WorkerConfig;
+use crate::lines::Lines;
+use crate::log::{AttemptLog, Stream};
+
+/// What a process prints: cut into lines, decoded and logged.
+pub(crate) struct Output<'a, C> {
+    clock: &'a C,
+    pub(crate) log: AttemptLog,
+    pub(crate) stdout: Lines,
+    pub(crate) stderr: Lines,
+    encoding: &'static Encoding,
+    last: LastLine,
+}
+
+/// The last line of standard output, if it is not longer than an XCom may be.
+#[derive(Debug, Default)]
+struct LastLine {
+    text: Option<String>,
+    /// The line goes on in the next piece.
+    goes_on: bool,
+    max: usize,
+    is_too_long: bool,
+}
+
+impl LastLine {
+    fn piece(&mut self, piece: &str, goes_on: bool) {
+        if !self.goes_on {
+            self.is_too_long = false;
+            self.text.get_or_insert_default().clear();
+        }
+        let text = self.text.get_or_insert_default();
+        if text.len() + piece.len() > self.max {
+            self.is_too_long = true;
+            text.clear();
+        } else if !self.is_too_long {
+            text.push_str(piece);
+        }
+        self.goes_on = goes_on;
+    }
+}
+
+impl<'a, C: Clock> Output<'a, C> {
+    pub(crate) fn new(attempt: &Attempt, config: &WorkerConfig, clock: &'a C) -> Self {
+        Self {
+            clock,
+            log: AttemptLog::of(attempt, config),
+            stdout: Lines::default(),
+            stderr: Lines::default(),
+            encoding: encoding_rs::UTF_8,
+            last: LastLine {
+                max: config.xcom_max_size,
+                ..LastLine::default()
+            },
+        }
+    }
+
+    /// How the process's bytes are read from now on; false when nobody knows that encoding.
+    pub(crate) fn set_encoding(&mut self, label: &str) -> bool {
+        let found =
+            Encoding::for_label(label.as_bytes()).filter(|found| found.is_ascii_compatible());
+        if let Some(found) = found {
+            self.encoding = found;
+        }
+        found.is_some()
+    }
+
+    /// Logs the whole lines of what was read; all that is left when the stream `has_ended`.
+    pub(crate) fn drain(&mut self, stream: Stream, has_ended: bool) {
+        let now = self.clock.now();
+        let Self {
+            log,
+            stdout,
+            stderr,
+            encoding,
+            last,
+            ..
+        } = self;
+        let mut each = |bytes: &[u8], goes_on: bool| {
+            let (line, _) = encoding.decode_without_bom_handling(bytes);
+            log.line(now, stream, &line);
+            if stream == Stream::Stdout {
+                last.piece(&line, goes_on);
+            }
+        };
+        let lines = if stream == Stream::Stdout {
+            stdout
+        } else {
+            stderr
+        };
+        lines.take(&mut each);
+        if has_ended {
+            lines.finish(&mut each);
+        }
+    }
+
+    /// Logs what flowctl itself has to say.
+    pub(crate) fn say(&mut self, line: &str) {
+        self.log.line(self.clock.now(), Stream::Flowctl, line);
+    }
+
+    /// The last line of standard output; an error when it is too long for an XCom.
+    pub(crate) fn take_last_line(&mut self) -> Result<Option<String>, ()> {
+        if self.last.is_too_long {
+            Err(())
+        } else {
+            Ok(self.last.text.take())
+        }
+    }
+}

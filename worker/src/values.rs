@@ -1,0 +1,29 @@
+//! What an attempt may ask about other task instances and runs.
+
+use std::future::Future;
+
+use model::ids::DagRunKey;
+use model::template::PreviousSuccess;
+use serde_json::Value;
+
+/// Why a value could not be fetched.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct ValuesError(pub String);
+
+/// Where values of other task instances and runs come from: the database, or the gateway of a remote worker.
+pub trait Values: Send + Sync + 'static {
+    /// An XCom of a task of the same run; none when there is no such XCom.
+    fn xcom(
+        &self,
+        dag_run: DagRunKey,
+        task_id: &str,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<Value>, ValuesError>> + Send;
+
+    /// The last successful run before this one.
+    fn previous_success(
+        &self,
+        dag_run: DagRunKey,
+    ) -> impl Future<Output = Result<Option<PreviousSuccess>, ValuesError>> + Send;
+}
