@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use executor::LocalExecutor;
 use jiff::Timestamp;
-use model::attempt::{Attempt, Report};
+use model::attempt::{Attempt, AttemptEvent, Outcome, Report};
 use model::dag_file::Defaults;
 use model::ids::{AttemptToken, DagRunKey};
 use model::template::PreviousSuccess;
 use store::Store;
+use store::listen::CHANGE;
 use store::journal::LeaderJournal;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -135,6 +136,10 @@ pub async fn run(store: Store, config: SchedulerConfig, stop: CancellationToken)
         let dispatch = LocalDispatch(Arc::clone(&executor));
         match Leader::take_over(journal.clone(), dispatch, SystemClock, config.limits).await {
             Ok(Ok(mut leader)) => {
+                let orphans = LocalExecutor::end_orphans(&config.worker.executor_id).await;
+                if orphans > 0 {
+                    tracing::warn!(orphans, "ended processes that a scheduler left behind when it was killed");
+                }
                 tracing::info!(epoch = leader.epoch().0, runs = leader.planner().run_count(), "this scheduler leads");
                 lead(&mut leader, &store, &mut reported, &config, &stop).await;
                 executor.stop().await;
@@ -160,7 +165,13 @@ pub async fn run(store: Store, config: SchedulerConfig, stop: CancellationToken)
 /// What the stopped attempts reported is written before the lease is given back, so that the next leader does not
 /// take them for lost.
 async fn resign(leader: &mut ServiceLeader, reported: &mut mpsc::UnboundedReceiver<Report>) -> Result<(), LeaderError> {
-    while let Ok(report) = reported.try_recv() {
+    while let Ok(mut report) = reported.try_recv() {
+        if let AttemptEvent::Finished(finished) = &mut report.event
+            && matches!(&finished.outcome, Outcome::Failed { reason, .. } if reason == "stopped")
+        {
+            // Not the task's fault: it is tried again when a scheduler is back.
+            finished.outcome = Outcome::Lost { reason: "its scheduler was stopped".to_owned() };
+        }
         leader.receive(report);
     }
     leader.settle().await?;
@@ -174,7 +185,7 @@ async fn lead(
     config: &SchedulerConfig,
     stop: &CancellationToken,
 ) {
-    let mut hints = store.listen(&["flowctl_change"]).await.ok();
+    let mut hints = store.listen(&[CHANGE]).await.ok();
     let mut beat = tokio::time::interval(BEAT);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut beats = 0_u32;
@@ -214,7 +225,7 @@ async fn lead(
                     Err(error) => tracing::error!(%error, "the lease was not renewed; trying again"),
                 }
                 if hints.is_none() {
-                    hints = store.listen(&["flowctl_change"]).await.ok();
+                    hints = store.listen(&[CHANGE]).await.ok();
                 }
                 if beats.is_multiple_of(HEARTBEAT_BEATS)
                     && let Err(error) = store.service_heartbeat(config.id).await

@@ -175,7 +175,7 @@ fn ended<C: Clock>(
         Ok(bytes) => match xcom_file::parse(&String::from_utf8_lossy(&bytes)) {
             Ok(found) => xcoms = found,
             Err(problem) if status.success() => {
-                refuse(format!("$FLOWCTL_XCOM cannot be read: {problem}"))
+                refuse(format!("$FLOWCTL_XCOM cannot be read: {problem}"));
             }
             Err(_) => {}
         },

@@ -84,12 +84,9 @@ pub(super) fn mapping<'n>(node: &'n Node, what: &str, problems: &mut Problems) -
 
 /// A list.
 pub(super) fn list<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> &'n [Node] {
-    match &node.value {
-        Value::List(items) => items,
-        _ => {
-            problems.wrong_kind(node, what, "a list");
-            &[]
-        }
+    if let Value::List(items) = &node.value { items } else {
+        problems.wrong_kind(node, what, "a list");
+        &[]
     }
 }
 

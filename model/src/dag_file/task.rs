@@ -34,7 +34,7 @@ impl<'n> Walk<'n, '_> {
         for item in read::list(node, "tasks", self.problems) {
             match &item.value {
                 Value::Mapping(entries) if entries.iter().any(|(key, _)| key.name == "group") => {
-                    self.group(item, entries, group)
+                    self.group(item, entries, group);
                 }
                 Value::Mapping(entries) => self.task(item, entries, group),
                 _ => self
@@ -232,7 +232,7 @@ impl<'n> Walk<'n, '_> {
             }
             "do_xcom_push" => task.do_xcom_push = read::flag(node, "do_xcom_push", problems).unwrap_or(true),
             "multiple_outputs" => {
-                task.multiple_outputs = read::flag(node, "multiple_outputs", problems).unwrap_or(false)
+                task.multiple_outputs = read::flag(node, "multiple_outputs", problems).unwrap_or(false);
             }
             "on_lost" => match read::text(node, "on_lost", problems).as_deref() {
                 Some("retry") | None => {}

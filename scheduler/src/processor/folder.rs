@@ -8,7 +8,7 @@ use ignore::WalkBuilder;
 
 /// What tells one content of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
+pub(super) struct Stamp {
     /// When it was last written.
     pub modified: Option<SystemTime>,
     /// In bytes.
@@ -18,12 +18,12 @@ pub struct Stamp {
 }
 
 /// DAG files by their path below the folder.
-pub type Listing = BTreeMap<String, Stamp>;
+pub(super) type Listing = BTreeMap<String, Stamp>;
 
 /// The folder itself cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the DAG folder {} cannot be read: {source}", .folder.display())]
-pub struct FolderError {
+pub(super) struct FolderError {
     folder: PathBuf,
     source: std::io::Error,
 }
@@ -33,7 +33,7 @@ const IGNORE_FILE: &str = ".flowctlignore";
 
 /// Lists the DAG files of a folder: `*.yaml` and `*.yml` at any depth, links followed (a loop of links is passed over),
 /// without what `.flowctlignore` leaves out. Paths that are not UTF-8 are passed over.
-pub fn list(folder: &Path) -> Result<Listing, FolderError> {
+pub(super) fn list(folder: &Path) -> Result<Listing, FolderError> {
     std::fs::read_dir(folder).map_err(|source| FolderError { folder: folder.to_owned(), source })?;
     let walk = WalkBuilder::new(folder)
         .standard_filters(false)
@@ -62,7 +62,7 @@ fn stamp(folder: &Path, entry: &ignore::DirEntry) -> Option<(String, Stamp)> {
 
 /// What changed from one listing to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Difference {
+pub(super) struct Difference {
     /// New or written since.
     pub changed: Vec<String>,
     /// Not there any more.
@@ -70,7 +70,7 @@ pub struct Difference {
 }
 
 /// Compares two listings.
-pub fn difference(before: &Listing, after: &Listing) -> Difference {
+pub(super) fn difference(before: &Listing, after: &Listing) -> Difference {
     Difference {
         changed: after.iter().filter(|(path, stamp)| before.get(*path) != Some(stamp)).map(|(path, _)| path.clone()).collect(),
         gone: before.keys().filter(|path| !after.contains_key(*path)).cloned().collect(),

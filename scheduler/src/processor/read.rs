@@ -9,7 +9,7 @@ const MAX_BYTES: u64 = 10 * 1024 * 1024;
 
 /// A DAG file after a look at it.
 #[derive(Debug)]
-pub struct ReadFile {
+pub(super) struct ReadFile {
     /// Its path below the folder.
     pub relative: String,
     /// Its text, when it could be read.
@@ -21,7 +21,7 @@ pub struct ReadFile {
 }
 
 /// Reads and checks a file.
-pub fn read(folder: &Path, relative: &str, defaults: &Defaults) -> ReadFile {
+pub(super) fn read(folder: &Path, relative: &str, defaults: &Defaults) -> ReadFile {
     let started = std::time::Instant::now();
     let path = folder.join(relative);
     let (source, result) = match text_of(&path) {
@@ -36,7 +36,7 @@ pub fn read(folder: &Path, relative: &str, defaults: &Defaults) -> ReadFile {
 }
 
 /// A problem of the file as a whole.
-pub fn whole_file(message: String) -> Problem {
+pub(super) fn whole_file(message: String) -> Problem {
     Problem {
         severity: Severity::Error,
         message,
@@ -60,7 +60,7 @@ fn text_of(path: &Path) -> Result<String, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("the file cannot be read: {error}"))?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = error.as_bytes()[..valid].split(|byte| *byte == b'\n').count();
         format!("the file is not UTF-8: line {line} has a byte that no character has (byte {valid} of the file)")
     })
 }

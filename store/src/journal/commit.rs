@@ -51,7 +51,6 @@ impl Columns {
 
 /// What is rare or small enough to go as JSON.
 #[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "named as the columns are")]
 struct Attempt<'a> {
     dag_run_id: i64,
     task_index: u32,
