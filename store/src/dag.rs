@@ -114,6 +114,25 @@ impl Store {
         Ok(rows)
     }
 
+    /// A DAG as new runs of it are; none when there is none of that name or no file describes it any more.
+    pub async fn current_dag(&self, dag_id: &str) -> Result<Option<model::dag::Dag>> {
+        let spec = sqlx::query_scalar!(
+            r#"-- dag.current_spec
+            SELECT v.spec::text AS "spec!" FROM dag d JOIN dag_version v ON v.id = d.current_version_id
+            WHERE d.dag_id = $1 AND NOT d.is_stale"#,
+            dag_id
+        )
+        .fetch_optional(self.pool())
+        .await?;
+        let parse = |spec: String| {
+            serde_json::from_str(&spec).map_err(|error| Error::Unreadable {
+                what: format!("the spec of DAG `{dag_id}`"),
+                reason: error.to_string(),
+            })
+        };
+        spec.map(parse).transpose()
+    }
+
     /// Pauses or unpauses a DAG; false when there is none of that name.
     pub async fn set_paused(&self, dag_id: &str, is_paused: bool) -> Result<bool> {
         let found = sqlx::query_scalar!(

@@ -1,9 +1,12 @@
 //! What people do to runs: trigger, cancel, clear. Each is one transaction that locks the run, changes it, adds one to
 //! its version (so that the leader's plan of it is refused) and leaves a `change` for the leader.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
+use model::dag::Dag;
 use model::dag_run::NewDagRun;
-use model::ids::DagRunKey;
+use model::ids::{DagRunKey, TaskIndex};
 
 use crate::{Error, Result, Store, to_sql};
 
@@ -148,4 +151,118 @@ impl Store {
         transaction.commit().await?;
         Ok(true)
     }
+
+    /// Lets task instances of a run start over, with all that follows them, and a run that has ended run again. What
+    /// holds a slot becomes restarting: the leader stops it first. Attempts that ended well go to the history. Returns
+    /// the cleared tasks; nothing is changed when there are none.
+    pub async fn clear_task_instances(
+        &self,
+        dag_id: &str,
+        run_id: &str,
+        selection: &ClearSelection,
+        now: Timestamp,
+    ) -> Result<Vec<String>> {
+        let mut transaction = self.pool().begin().await?;
+        let Some(run) = sqlx::query!(
+            r#"-- dag_run.lock_for_clear
+            SELECT r.id, v.spec::text AS "spec!" FROM dag_run r JOIN dag_version v ON v.id = r.dag_version_id
+            WHERE r.dag_id = $1 AND r.run_id = $2 FOR UPDATE OF r"#,
+            dag_id,
+            run_id
+        )
+        .fetch_optional(&mut *transaction)
+        .await?
+        else {
+            return Err(Error::NotFound { what: format!("run `{run_id}` of DAG `{dag_id}`") });
+        };
+        let dag: Dag = serde_json::from_str(&run.spec).map_err(|error| Error::Unreadable {
+            what: format!("the spec of DAG `{dag_id}`"),
+            reason: error.to_string(),
+        })?;
+        let roots: Vec<TaskIndex> = match &selection.task_id {
+            None => (0..).map(TaskIndex).take(dag.tasks.len()).collect(),
+            Some(task_id) => vec![dag.index_of(task_id).ok_or_else(|| Error::NotFound {
+                what: format!("task `{task_id}` in run `{run_id}` of DAG `{dag_id}`"),
+            })?],
+        };
+        let selected: Vec<i32> =
+            with_downstream(&roots, &dag.downstream()).into_iter().map(|index| index.0.cast_signed()).collect();
+        let cleared = sqlx::query_scalar!(
+            "-- task_instance.clear
+             WITH chosen AS MATERIALIZED (
+                 SELECT t.*, k.retries FROM task_instance t
+                 JOIN dag_run r ON r.id = t.dag_run_id
+                 JOIN task k ON k.dag_version_id = r.dag_version_id AND k.task_index = t.task_index
+                 WHERE t.dag_run_id = $1 AND t.task_index = ANY($2)
+                   AND (NOT $3 OR t.state IN ('failed', 'upstream_failed'))
+                   AND t.state NOT IN ('none', 'restarting', 'removed')
+             ), history AS (
+                 INSERT INTO attempt (dag_run_id, task_index, map_index, try_number, attempt_token, state, pid,
+                                      scheduled_at, queued_at, started_at, ended_at)
+                 SELECT dag_run_id, task_index, map_index, try_number, attempt_token, state::text, pid,
+                        scheduled_at, queued_at, started_at, COALESCE(ended_at, $4)
+                 FROM chosen WHERE state IN ('success', 'failed', 'skipped') AND try_number > 0
+                 ON CONFLICT DO NOTHING
+             )
+             UPDATE task_instance t SET
+                 state = CASE WHEN c.state IN ('queued', 'running')
+                              THEN 'restarting'::task_instance_state ELSE 'none' END,
+                 max_tries = c.try_number + c.retries + 1, ended_at = NULL, retry_at = NULL
+             FROM chosen c
+             WHERE t.dag_run_id = c.dag_run_id AND t.task_index = c.task_index AND t.map_index = c.map_index
+             RETURNING t.task_index",
+            run.id,
+            &selected,
+            selection.only_failed,
+            to_sql(now)
+        )
+        .fetch_all(&mut *transaction)
+        .await?;
+        if cleared.is_empty() {
+            return Ok(Vec::new());
+        }
+        sqlx::query!(
+            "-- dag_run.clear
+             WITH noted AS (
+                 INSERT INTO change (dag_run_id) VALUES ($1)
+             ), notified AS MATERIALIZED (
+                 SELECT pg_notify('flowctl_change', '')
+             )
+             UPDATE dag_run SET version = version + 1,
+                 queued_at = CASE WHEN state IN ('success', 'failed') THEN $2 ELSE queued_at END,
+                 started_at = CASE WHEN state IN ('success', 'failed') THEN NULL ELSE started_at END,
+                 ended_at = NULL, reason = NULL,
+                 state = CASE WHEN state IN ('success', 'failed') THEN 'queued'::dag_run_state ELSE state END
+             FROM notified WHERE id = $1",
+            run.id,
+            to_sql(now)
+        )
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        let mut indexes: Vec<u32> = cleared.into_iter().map(i32::cast_unsigned).collect();
+        indexes.sort_unstable();
+        Ok(indexes.into_iter().map(|index| dag.task(TaskIndex(index)).task_id.clone()).collect())
+    }
+}
+
+/// Which task instances of a run start over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClearSelection {
+    /// This task and what follows it; none: all.
+    pub task_id: Option<String>,
+    /// Of those, only what failed or was kept from running by a failure.
+    pub only_failed: bool,
+}
+
+/// Some tasks and all that follow them.
+fn with_downstream(roots: &[TaskIndex], downstream: &[Vec<TaskIndex>]) -> BTreeSet<TaskIndex> {
+    let mut found = BTreeSet::new();
+    let mut stack = roots.to_vec();
+    while let Some(index) = stack.pop() {
+        if found.insert(index) {
+            stack.extend(&downstream[index.at()]);
+        }
+    }
+    found
 }
