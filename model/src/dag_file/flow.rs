@@ -15,7 +15,11 @@ pub(super) fn arrows(line: &str) -> Result<Vec<Arrow>, String> {
     loop {
         let (side, after) = side(rest)?;
         if let Some(left) = left.replace(side.clone()) {
-            let (from, to) = if is_forward { (left, side) } else { (side, left) };
+            let (from, to) = if is_forward {
+                (left, side)
+            } else {
+                (side, left)
+            };
             arrows.push(Arrow { from, to });
         }
         rest = after.trim_start();
@@ -29,18 +33,32 @@ pub(super) fn arrows(line: &str) -> Result<Vec<Arrow>, String> {
             .ok_or_else(|| format!("expected `>>` or `<<` before `{rest}` in `{line}`"))?
             .trim_start();
     }
-    if arrows.is_empty() { Err(format!("`{line}` has no arrow; write for example `a >> [b, c] >> d`")) } else { Ok(arrows) }
+    if arrows.is_empty() {
+        Err(format!(
+            "`{line}` has no arrow; write for example `a >> [b, c] >> d`"
+        ))
+    } else {
+        Ok(arrows)
+    }
 }
 
 /// An id or a bracketed list of ids, and what follows it.
 fn side(text: &str) -> Result<(Vec<String>, &str), String> {
     if let Some(inside) = text.strip_prefix('[') {
-        let (list, after) = inside.split_once(']').ok_or_else(|| format!("`{text}` lacks its `]`"))?;
+        let (list, after) = inside
+            .split_once(']')
+            .ok_or_else(|| format!("`{text}` lacks its `]`"))?;
         let ids = list.split(',').map(str::trim).filter(|id| !id.is_empty());
         let ids: Vec<String> = ids.map(is_id).collect::<Result<_, _>>()?;
-        return if ids.is_empty() { Err("a list in `flow` is empty".to_owned()) } else { Ok((ids, after)) };
+        return if ids.is_empty() {
+            Err("a list in `flow` is empty".to_owned())
+        } else {
+            Ok((ids, after))
+        };
     }
-    let end = text.find(|c: char| c.is_whitespace() || matches!(c, '>' | '<' | '[' | ']' | ',')).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| c.is_whitespace() || matches!(c, '>' | '<' | '[' | ']' | ','))
+        .unwrap_or(text.len());
     Ok((vec![is_id(&text[..end])?], &text[end..]))
 }
 
@@ -58,9 +76,11 @@ mod tests {
 
     fn shown(line: &str) -> String {
         match arrows(line) {
-            Ok(arrows) => {
-                arrows.iter().map(|arrow| format!("{}>{}", arrow.from.join(","), arrow.to.join(","))).collect::<Vec<_>>().join(" ")
-            }
+            Ok(arrows) => arrows
+                .iter()
+                .map(|arrow| format!("{}>{}", arrow.from.join(","), arrow.to.join(",")))
+                .collect::<Vec<_>>()
+                .join(" "),
             Err(error) => format!("error: {error}"),
         }
     }
@@ -70,9 +90,18 @@ mod tests {
         assert_eq!(shown("a >> [b, c] >> d"), "a>b,c b,c>d");
         assert_eq!(shown("a<<b"), "b>a");
         assert_eq!(shown("a >> b << c"), "a>b c>b");
-        assert_eq!(shown("a b"), "error: expected `>>` or `<<` before `b` in `a b`");
-        assert_eq!(shown("a >>"), "error: a task id is missing beside an arrow in `flow`");
+        assert_eq!(
+            shown("a b"),
+            "error: expected `>>` or `<<` before `b` in `a b`"
+        );
+        assert_eq!(
+            shown("a >>"),
+            "error: a task id is missing beside an arrow in `flow`"
+        );
         assert_eq!(shown("a >> [b"), "error: `[b` lacks its `]`");
-        assert_eq!(shown("a"), "error: `a` has no arrow; write for example `a >> [b, c] >> d`");
+        assert_eq!(
+            shown("a"),
+            "error: `a` has no arrow; write for example `a >> [b, c] >> d`"
+        );
     }
 }

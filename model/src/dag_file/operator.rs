@@ -15,7 +15,8 @@ pub(super) fn operator(
     lines: &[&str],
     problems: &mut Problems,
 ) -> Option<Operator> {
-    if !read::is_to_be_read(key, node, keys::OPERATORS, "a task", problems) && keys::takes(keys::OPERATORS, &key.name) == Some(keys::Takes::NotYet) {
+    if keys::takes(keys::OPERATORS, &key.name) == Some(keys::Takes::NotYet) {
+        problems.not_yet(key.at, &format!("`{}`", key.name));
         return None;
     }
     match key.name.as_str() {
@@ -38,12 +39,29 @@ fn empty(node: &Node, problems: &mut Problems) -> Option<Operator> {
 }
 
 /// The long form's entries: the task's own, then those of the defaults that it does not give.
-fn entries<'n>(node: &'n Node, short: &str, defaults: &[&'n Mapping], problems: &mut Problems) -> Option<Vec<(Key, &'n Node)>> {
+fn entries<'n>(
+    node: &'n Node,
+    short: &str,
+    defaults: &[&'n Mapping],
+    problems: &mut Problems,
+) -> Option<Vec<(Key, &'n Node)>> {
     let mut entries: Vec<(Key, &Node)> = match &node.value {
-        Value::Text(_) | Value::Number(_) | Value::Bool(_) => vec![(Key { name: short.to_owned(), at: node.at }, node)],
+        Value::Text(_) | Value::Number(_) | Value::Bool(_) => vec![(
+            Key {
+                name: short.to_owned(),
+                at: node.at,
+            },
+            node,
+        )],
         Value::Mapping(own) => own.iter().map(|(key, node)| (key.clone(), node)).collect(),
         Value::Null | Value::List(_) => {
-            problems.error(node.at, format!("expected a text or a mapping with `{short}`, not {}", node.kind()));
+            problems.error(
+                node.at,
+                format!(
+                    "expected a text or a mapping with `{short}`, not {}",
+                    node.kind()
+                ),
+            );
             return None;
         }
     };
@@ -51,7 +69,8 @@ fn entries<'n>(node: &'n Node, short: &str, defaults: &[&'n Mapping], problems: 
         let alternatives = ["callable", "script", "code"];
         let is_given = |given: &(Key, &Node)| {
             given.0.name == key.name
-                || alternatives.contains(&key.name.as_str()) && alternatives.contains(&given.0.name.as_str())
+                || alternatives.contains(&key.name.as_str())
+                    && alternatives.contains(&given.0.name.as_str())
         };
         if !entries.iter().any(is_given) {
             entries.push((key.clone(), node));
@@ -60,7 +79,12 @@ fn entries<'n>(node: &'n Node, short: &str, defaults: &[&'n Mapping], problems: 
     Some(entries)
 }
 
-fn bash(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Problems) -> Option<Bash> {
+fn bash(
+    node: &Node,
+    defaults: &[&Mapping],
+    lines: &[&str],
+    problems: &mut Problems,
+) -> Option<Bash> {
     let mut bash = Bash::new("");
     let mut has_command = false;
     for (key, node) in entries(node, "command", defaults, problems)? {
@@ -73,7 +97,10 @@ fn bash(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Probl
                 has_command = true;
                 bash.command = read::text(node, "command", problems)?;
                 if bash.command.trim().is_empty() {
-                    problems.error(node.at, "the command is empty; a task that does nothing is `empty: {}`");
+                    problems.error(
+                        node.at,
+                        "the command is empty; a task that does nothing is `empty: {}`",
+                    );
                 }
             }
             "cwd" => bash.cwd = read::text(node, "cwd", problems),
@@ -95,14 +122,27 @@ fn skip_on_exit_code(node: &Node, problems: &mut Problems) -> Option<i32> {
     }
     let code: i32 = read::whole(node, "skip_on_exit_code", 1, problems)?;
     if code > 255 {
-        problems.error(node.at, format!("an exit code is between 1 and 255, not {code}"));
+        problems.error(
+            node.at,
+            format!("an exit code is between 1 and 255, not {code}"),
+        );
     }
     Some(code)
 }
 
-fn python(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Problems) -> Option<Python> {
+fn python(
+    node: &Node,
+    defaults: &[&Mapping],
+    lines: &[&str],
+    problems: &mut Problems,
+) -> Option<Python> {
     let mut calls: Vec<(PythonCall, Place)> = Vec::new();
-    let mut python = Python { call: PythonCall::Code(String::new()), args: Vec::new(), kwargs: serde_json::Map::new(), interpreter: None };
+    let mut python = Python {
+        call: PythonCall::Code(String::new()),
+        args: Vec::new(),
+        kwargs: serde_json::Map::new(),
+        interpreter: None,
+    };
     let mut args_at = None;
     let mut kwargs_at = None;
     for (key, node) in entries(node, "callable", defaults, problems)? {
@@ -118,11 +158,20 @@ fn python(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Pro
                 check_callable(&name, node, problems);
                 calls.push((PythonCall::Callable(name), key.at));
             }
-            "script" => calls.push((PythonCall::Script(read::text(node, "script", problems)?), key.at)),
-            "code" => calls.push((PythonCall::Code(read::text(node, "code", problems)?), key.at)),
+            "script" => calls.push((
+                PythonCall::Script(read::text(node, "script", problems)?),
+                key.at,
+            )),
+            "code" => calls.push((
+                PythonCall::Code(read::text(node, "code", problems)?),
+                key.at,
+            )),
             "args" => {
                 args_at = Some(key.at);
-                python.args = read::list(node, "args", problems).iter().map(Node::to_json).collect();
+                python.args = read::list(node, "args", problems)
+                    .iter()
+                    .map(Node::to_json)
+                    .collect();
             }
             "kwargs" => {
                 kwargs_at = Some(key.at);
@@ -132,15 +181,22 @@ fn python(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Pro
         }
     }
     if let Some((_, at)) = calls.get(1) {
-        problems.error(*at, "`python` takes one of `callable`, `script` and `code`, not two");
+        problems.error(
+            *at,
+            "`python` takes one of `callable`, `script` and `code`, not two",
+        );
     }
     let Some((call, _)) = calls.into_iter().next() else {
         problems.error(node.at, "`python` lacks its `callable`, `script` or `code`");
         return None;
     };
     match (&call, args_at, kwargs_at) {
-        (PythonCall::Script(_), _, Some(at)) => problems.error(at, "a script takes `args`, not `kwargs`"),
-        (PythonCall::Code(_), Some(at), _) => problems.error(at, "inline code takes `kwargs`, not `args`"),
+        (PythonCall::Script(_), _, Some(at)) => {
+            problems.error(at, "a script takes `args`, not `kwargs`")
+        }
+        (PythonCall::Code(_), Some(at), _) => {
+            problems.error(at, "inline code takes `kwargs`, not `args`")
+        }
         _ => {}
     }
     python.call = call;
@@ -150,17 +206,29 @@ fn python(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Pro
 fn check_callable(name: &str, node: &Node, problems: &mut Problems) {
     let is_identifier = |part: &str| {
         part.starts_with(|first: char| first.is_alphabetic() || first == '_')
-            && part.chars().all(|character| character.is_alphanumeric() || character == '_')
+            && part
+                .chars()
+                .all(|character| character.is_alphanumeric() || character == '_')
     };
-    if name.contains("{{") || (name.contains('.') && name.split('.').all(is_identifier)) {
+    let is_file = name.to_ascii_lowercase().ends_with(".py") || name.contains('/');
+    if name.contains("{{") || (!is_file && name.contains('.') && name.split('.').all(is_identifier))
+    {
         return;
     }
-    let is_file = name.to_ascii_lowercase().ends_with(".py") || name.contains('/');
     let help = is_file.then(|| format!("a file is run with `python: {{script: {name}}}`"));
-    problems.error_with_help(node.at, format!("`{name}` is not a callable; write `module.function`"), help);
+    problems.error_with_help(
+        node.at,
+        format!("`{name}` is not a callable; write `module.function`"),
+        help,
+    );
 }
 
-fn branch(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Problems) -> Option<Branch> {
+fn branch(
+    node: &Node,
+    defaults: &[&Mapping],
+    lines: &[&str],
+    problems: &mut Problems,
+) -> Option<Branch> {
     match &node.value {
         Value::Text(text) => {
             templates::check(node, lines, problems);

@@ -14,7 +14,10 @@ const MAX_DEPTH: usize = 64;
 pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
     if text.len() > MAX_BYTES {
         let size = text.len() / (1024 * 1024);
-        problems.error(Place::default(), format!("the file has {size} MiB; a DAG file may have 10 MiB"));
+        problems.error(
+            Place::default(),
+            format!("the file has {size} MiB; a DAG file may have 10 MiB"),
+        );
         return None;
     }
     match serde_saphyr::from_str_with_options(text, options(text.len())) {
@@ -49,10 +52,24 @@ fn options(bytes: usize) -> Options {
 fn friendly(error: &Error) -> String {
     let text = error.without_snippet().to_string();
     let lowered = text.to_ascii_lowercase();
-    if lowered.contains("alias replay") || lowered.contains("budget") {
-        return format!("the file expands to more than a DAG file may hold ({})", text.trim_end_matches('.'));
+    if lowered.contains("documents") {
+        return "a DAG file is one YAML document; here a second one starts".to_owned();
     }
-    let first = text.lines().next().unwrap_or_default().trim_end_matches('.');
+    if let Some((_, key)) = text.split_once("duplicate mapping key: ") {
+        let key = key.split(", set ").next().unwrap_or(key);
+        return format!("the key `{key}` is given twice");
+    }
+    if lowered.contains("alias replay") || lowered.contains("budget") {
+        return format!(
+            "the file expands to more than a DAG file may hold ({})",
+            text.trim_end_matches('.')
+        );
+    }
+    let first = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('.');
     // The place is shown beside the message.
     let message = first.split(" at line ").next().unwrap_or(first);
     format!("cannot be read as YAML: {message}")
