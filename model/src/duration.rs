@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A length of time with its calendar days kept apart, because a day of a schedule is a day on the wall clock
 /// (23 to 25 hours over a change of daylight saving) while a timeout is so many seconds.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Duration {
     /// Whole days (a week is seven).
     #[serde(default, skip_serializing_if = "is_zero_days")]
@@ -18,10 +16,7 @@ pub struct Duration {
     pub millis: u64,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero_days(days: &u32) -> bool {
     *days == 0
 }
@@ -29,10 +24,7 @@ const fn is_zero_days(days: &u32) -> bool {
 impl Duration {
     /// So many seconds.
     pub const fn from_secs(secs: u64) -> Self {
-        Self {
-            days: 0,
-            millis: secs * 1000,
-        }
+        Self { days: 0, millis: secs * 1000 }
     }
 
     /// So many milliseconds.
@@ -42,9 +34,7 @@ impl Duration {
 
     /// The length with each day as 24 hours: what a timeout or a delay means.
     pub const fn absolute(self) -> jiff::SignedDuration {
-        jiff::SignedDuration::from_millis(
-            (self.days as i64) * 86_400_000 + self.millis.cast_signed(),
-        )
+        jiff::SignedDuration::from_millis((self.days as i64) * 86_400_000 + self.millis.cast_signed())
     }
 
     /// Nothing at all.
@@ -55,9 +45,7 @@ impl Duration {
 
 /// A text that is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a duration; write for example `90s`, `5m`, `1h30m`, `2d`, `1w`, `PT5M`, or a number of seconds"
-)]
+#[error("`{0}` is not a duration; write for example `90s`, `5m`, `1h30m`, `2d`, `1w`, `PT5M`, or a number of seconds")]
 pub struct NotADuration(pub String);
 
 /// Nothing in a DAG file takes longer than this; far below what arithmetic on timestamps can hold.
@@ -84,14 +72,7 @@ fn parse_seconds(text: &str) -> Option<Duration> {
         return None;
     }
     let millis = format!("{fraction:0<3}").get(..3)?.parse::<u64>().ok()?;
-    checked(
-        0,
-        whole
-            .parse::<u64>()
-            .ok()?
-            .checked_mul(1000)?
-            .checked_add(millis)?,
-    )
+    checked(0, whole.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(millis)?)
 }
 
 /// `3W`, `1DT2H`, `T5M`: what follows the `P` of ISO 8601. Months and years have no fixed length and are refused.
@@ -106,11 +87,7 @@ fn parse_iso(text: &str) -> Option<Duration> {
         return None;
     }
     let part = |text: &str, units| {
-        if text.is_empty() {
-            Some(Duration::default())
-        } else {
-            parse_units(text, units)
-        }
+        if text.is_empty() { Some(Duration::default()) } else { parse_units(text, units) }
     };
     let (days, time) = (part(date, "wd")?, part(time, "hms")?);
     checked(u64::from(days.days), time.millis)
@@ -149,10 +126,7 @@ fn checked(days: u64, millis: u64) -> Option<Duration> {
     if days > MAX_DAYS || millis / 86_400_000 > MAX_DAYS {
         return None;
     }
-    Some(Duration {
-        days: u32::try_from(days).ok()?,
-        millis,
-    })
+    Some(Duration { days: u32::try_from(days).ok()?, millis })
 }
 
 #[cfg(test)]
@@ -161,10 +135,7 @@ mod tests {
 
     #[test]
     fn every_notation_is_read() {
-        let millis = |text: &str| {
-            text.parse::<Duration>()
-                .map(|length| (length.days, length.millis))
-        };
+        let millis = |text: &str| text.parse::<Duration>().map(|length| (length.days, length.millis));
         assert_eq!(millis("90s"), Ok((0, 90_000)));
         assert_eq!(millis("1h30m"), Ok((0, 5_400_000)));
         assert_eq!(millis("2d"), Ok((2, 0)));
@@ -177,19 +148,7 @@ mod tests {
 
     #[test]
     fn nothing_else_is_a_duration() {
-        for text in [
-            "",
-            "5 minutes",
-            "-5m",
-            "P",
-            "PT",
-            "P1M",
-            "P1Y",
-            "1m1h",
-            "99999999999999999999s",
-            "1é",
-            "m",
-        ] {
+        for text in ["", "5 minutes", "-5m", "P", "PT", "P1M", "P1Y", "1m1h", "99999999999999999999s", "1é", "m"] {
             assert!(text.parse::<Duration>().is_err(), "{text}");
         }
     }

@@ -25,13 +25,7 @@ pub(super) fn dag(
             return None;
         }
         _ => {
-            problems.error(
-                root.at,
-                format!(
-                    "a DAG file must be a mapping with `tasks`, not {}",
-                    root.kind()
-                ),
-            );
+            problems.error(root.at, format!("a DAG file must be a mapping with `tasks`, not {}", root.kind()));
             return None;
         }
     };
@@ -55,12 +49,7 @@ pub(super) fn dag(
     if let Some((_, node)) = find("env") {
         templates::check(node, &lines, problems);
     }
-    let mut walk = Walk {
-        lines: &lines,
-        problems: &mut *problems,
-        layout: Layout::default(),
-        defaults: Vec::new(),
-    };
+    let mut walk = Walk { lines: &lines, problems: &mut *problems, layout: Layout::default(), defaults: Vec::new() };
     if let Some((_, node)) = find("default_args")
         && let Value::Mapping(entries) = &node.value
     {
@@ -106,15 +95,8 @@ fn blank(file_stem: &str, defaults: &Defaults) -> Dag {
 }
 
 /// The zone comes first: naive dates, wherever they stand, are in it.
-fn zone(
-    entries: &Mapping,
-    dag: &mut Dag,
-    defaults: &Defaults,
-    problems: &mut Problems,
-) -> TimeZone {
-    let given = entries
-        .iter()
-        .find(|(key, node)| key.name == "timezone" && !matches!(node.value, Value::Null));
+fn zone(entries: &Mapping, dag: &mut Dag, defaults: &Defaults, problems: &mut Problems) -> TimeZone {
+    let given = entries.iter().find(|(key, node)| key.name == "timezone" && !matches!(node.value, Value::Null));
     match given.map(|(_, node)| dates::timezone(node, problems)) {
         Some(Some((name, zone))) => {
             dag.timezone = name;
@@ -154,9 +136,7 @@ fn field(dag: &mut Dag, name: &str, node: &Node, zone: &TimeZone, problems: &mut
         "is_paused_upon_creation" => dag.is_paused_upon_creation = read::flag(node, name, problems),
         "env" => dag.env = read::environment(node, name, problems),
         "default_args" => {
-            dag.default_args = read::mapping(node, name, problems)
-                .map(mapping_to_json)
-                .unwrap_or_default();
+            dag.default_args = read::mapping(node, name, problems).map(mapping_to_json).unwrap_or_default();
         }
         // `params`, `tasks` and `flow` are read once the rest is known.
         _ => {}
@@ -192,15 +172,9 @@ fn relations<'n>(
     let at = |name: &str| find(name).map_or(root.at, |(_, node)| node.at);
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if dag.dag_id.is_empty() || dag.dag_id.len() > 250 || !dag.dag_id.bytes().all(is_allowed) {
-        let whence = if find("dag_id").is_none() && dag.dag_id == file_stem {
-            ", the file's name,"
-        } else {
-            ""
-        };
-        let message = format!(
-            "`{}`{whence} cannot be a `dag_id`; use 1 to 250 of A-Z a-z 0-9 _ . -",
-            dag.dag_id.escape_debug()
-        );
+        let whence = if find("dag_id").is_none() && dag.dag_id == file_stem { ", the file's name," } else { "" };
+        let message =
+            format!("`{}`{whence} cannot be a `dag_id`; use 1 to 250 of A-Z a-z 0-9 _ . -", dag.dag_id.escape_debug());
         problems.error(at("dag_id"), message);
     }
     if let (Some(start), Some(end)) = (dag.start_date, dag.end_date)
@@ -210,16 +184,9 @@ fn relations<'n>(
     }
     if matches!(dag.schedule, Schedule::Every { .. }) && find("start_date").is_none() {
         let help = Some("intervals of a fixed length are counted from it".to_owned());
-        problems.error_with_help(
-            at("schedule"),
-            "a schedule that is a duration needs a `start_date`",
-            help,
-        );
+        problems.error_with_help(at("schedule"), "a schedule that is a duration needs a `start_date`", help);
     }
     if dag.catchup && dag.schedule != Schedule::None && find("start_date").is_none() {
-        problems.error(
-            at("catchup"),
-            "`catchup: true` needs a `start_date` to catch up from",
-        );
+        problems.error(at("catchup"), "`catchup: true` needs a `start_date` to catch up from");
     }
 }

@@ -8,20 +8,11 @@ use super::problems::Problems;
 use super::read;
 
 /// A date, a date and time, or an RFC 3339 instant; without an offset it is in `timezone`.
-pub(super) fn instant(
-    node: &Node,
-    what: &str,
-    timezone: &TimeZone,
-    problems: &mut Problems,
-) -> Option<Timestamp> {
+pub(super) fn instant(node: &Node, what: &str, timezone: &TimeZone, problems: &mut Problems) -> Option<Timestamp> {
     let text = read::text(node, what, problems)?;
     let read = text.parse::<Timestamp>().ok().or_else(|| {
         let naive = text.parse::<civil::DateTime>().ok()?;
-        timezone
-            .to_ambiguous_zoned(naive)
-            .compatible()
-            .ok()
-            .map(|zoned| zoned.timestamp())
+        timezone.to_ambiguous_zoned(naive).compatible().ok().map(|zoned| zoned.timestamp())
     });
     if read.is_none() {
         let message = format!(
@@ -38,10 +29,7 @@ pub(super) fn timezone(node: &Node, problems: &mut Problems) -> Option<(String, 
     if let Ok(zone) = TimeZone::get(&name) {
         return Some((name, zone));
     }
-    let names: Vec<String> = jiff::tz::db()
-        .available()
-        .map(|name| name.to_string())
-        .collect();
+    let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
     let help = super::problems::did_you_mean(&name, names.iter().map(String::as_str));
     problems.error_with_help(
         node.at,

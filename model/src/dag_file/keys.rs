@@ -27,8 +27,8 @@ pub(super) enum Takes {
 pub(super) type Keys = &'static [(&'static str, Takes)];
 
 use Takes::{
-    Date, Duration, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Rule, Schedule, Tasks,
-    Text, TextMapping, Texts, Whole,
+    Date, Duration, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Rule, Schedule, Tasks, Text, TextMapping,
+    Texts, Whole,
 };
 
 /// Keys of a DAG.
@@ -171,9 +171,7 @@ pub(super) fn names(keys: Keys) -> impl Iterator<Item = &'static str> {
 
 /// What a key of a table takes.
 pub(super) fn takes(keys: Keys, name: &str) -> Option<Takes> {
-    keys.iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, takes)| *takes)
+    keys.iter().find(|(known, _)| *known == name).map(|(_, takes)| *takes)
 }
 
 /// The trigger rules, for hints and the JSON Schema.

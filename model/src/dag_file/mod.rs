@@ -82,15 +82,13 @@ pub struct Parsed {
 /// Reads and checks one DAG file. `file_stem` is the default `dag_id`.
 pub fn parse(text: &str, file_stem: &str, defaults: &Defaults) -> Result<Parsed, Vec<Problem>> {
     let mut problems = problems::Problems::default();
-    let dag = yaml::read(text, &mut problems)
-        .and_then(|root| check::dag(&root, text, file_stem, defaults, &mut problems));
+    let dag =
+        yaml::read(text, &mut problems).and_then(|root| check::dag(&root, text, file_stem, defaults, &mut problems));
     let problems = problems.finish(text);
     match dag {
-        Some(dag) if problems.is_empty() => Ok(Parsed {
-            content_hash: hash::content_hash(&dag),
-            dag,
-            warnings: Vec::new(),
-        }),
+        Some(dag) if problems.is_empty() => {
+            Ok(Parsed { content_hash: hash::content_hash(&dag), dag, warnings: Vec::new() })
+        }
         _ => Err(problems),
     }
 }

@@ -20,11 +20,7 @@ pub(super) struct Place {
 impl From<Location> for Place {
     fn from(location: Location) -> Self {
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        Self {
-            line: small(location.line()),
-            column: small(location.column()),
-            length: small(location.span().len()),
-        }
+        Self { line: small(location.line()), column: small(location.column()), length: small(location.span().len()) }
     }
 }
 
@@ -84,28 +80,18 @@ impl Node {
 
 /// A mapping without places.
 pub(super) fn mapping_to_json(entries: &Mapping) -> serde_json::Map<String, serde_json::Value> {
-    entries
-        .iter()
-        .map(|(key, node)| (key.name.clone(), node.to_json()))
-        .collect()
+    entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect()
 }
 
 fn place<T>(spanned: &Spanned<T>) -> Place {
     let defined = Place::from(spanned.defined);
-    if defined.line == 0 {
-        spanned.referenced.into()
-    } else {
-        defined
-    }
+    if defined.line == 0 { spanned.referenced.into() } else { defined }
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self {
-            at: place(&spanned),
-            value: spanned.value,
-        })
+        Ok(Self { at: place(&spanned), value: spanned.value })
     }
 }
 
@@ -174,13 +160,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         let mut mapping = Vec::new();
         while let Some(key) = entries.next_key::<Spanned<String>>()? {
             let at = place(&key);
-            mapping.push((
-                Key {
-                    name: key.value,
-                    at,
-                },
-                entries.next_value()?,
-            ));
+            mapping.push((Key { name: key.value, at }, entries.next_value()?));
         }
         Ok(Value::Mapping(mapping))
     }

@@ -46,22 +46,10 @@ fn entries<'n>(
     problems: &mut Problems,
 ) -> Option<Vec<(Key, &'n Node)>> {
     let mut entries: Vec<(Key, &Node)> = match &node.value {
-        Value::Text(_) | Value::Number(_) | Value::Bool(_) => vec![(
-            Key {
-                name: short.to_owned(),
-                at: node.at,
-            },
-            node,
-        )],
+        Value::Text(_) | Value::Number(_) | Value::Bool(_) => vec![(Key { name: short.to_owned(), at: node.at }, node)],
         Value::Mapping(own) => own.iter().map(|(key, node)| (key.clone(), node)).collect(),
         Value::Null | Value::List(_) => {
-            problems.error(
-                node.at,
-                format!(
-                    "expected a text or a mapping with `{short}`, not {}",
-                    node.kind()
-                ),
-            );
+            problems.error(node.at, format!("expected a text or a mapping with `{short}`, not {}", node.kind()));
             return None;
         }
     };
@@ -69,8 +57,7 @@ fn entries<'n>(
         let alternatives = ["callable", "script", "code"];
         let is_given = |given: &(Key, &Node)| {
             given.0.name == key.name
-                || alternatives.contains(&key.name.as_str())
-                    && alternatives.contains(&given.0.name.as_str())
+                || alternatives.contains(&key.name.as_str()) && alternatives.contains(&given.0.name.as_str())
         };
         if !entries.iter().any(is_given) {
             entries.push((key.clone(), node));
@@ -79,12 +66,7 @@ fn entries<'n>(
     Some(entries)
 }
 
-fn bash(
-    node: &Node,
-    defaults: &[&Mapping],
-    lines: &[&str],
-    problems: &mut Problems,
-) -> Option<Bash> {
+fn bash(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Problems) -> Option<Bash> {
     let mut bash = Bash::new("");
     let mut has_command = false;
     for (key, node) in entries(node, "command", defaults, problems)? {
@@ -97,10 +79,7 @@ fn bash(
                 has_command = true;
                 bash.command = read::text(node, "command", problems)?;
                 if bash.command.trim().is_empty() {
-                    problems.error(
-                        node.at,
-                        "the command is empty; a task that does nothing is `empty: {}`",
-                    );
+                    problems.error(node.at, "the command is empty; a task that does nothing is `empty: {}`");
                 }
             }
             "cwd" => bash.cwd = read::text(node, "cwd", problems),
@@ -122,20 +101,12 @@ fn skip_on_exit_code(node: &Node, problems: &mut Problems) -> Option<i32> {
     }
     let code: i32 = read::whole(node, "skip_on_exit_code", 1, problems)?;
     if code > 255 {
-        problems.error(
-            node.at,
-            format!("an exit code is between 1 and 255, not {code}"),
-        );
+        problems.error(node.at, format!("an exit code is between 1 and 255, not {code}"));
     }
     Some(code)
 }
 
-fn python(
-    node: &Node,
-    defaults: &[&Mapping],
-    lines: &[&str],
-    problems: &mut Problems,
-) -> Option<Python> {
+fn python(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Problems) -> Option<Python> {
     let mut calls: Vec<(PythonCall, Place)> = Vec::new();
     let mut python = Python {
         call: PythonCall::Code(String::new()),
@@ -158,20 +129,11 @@ fn python(
                 check_callable(&name, node, problems);
                 calls.push((PythonCall::Callable(name), key.at));
             }
-            "script" => calls.push((
-                PythonCall::Script(read::text(node, "script", problems)?),
-                key.at,
-            )),
-            "code" => calls.push((
-                PythonCall::Code(read::text(node, "code", problems)?),
-                key.at,
-            )),
+            "script" => calls.push((PythonCall::Script(read::text(node, "script", problems)?), key.at)),
+            "code" => calls.push((PythonCall::Code(read::text(node, "code", problems)?), key.at)),
             "args" => {
                 args_at = Some(key.at);
-                python.args = read::list(node, "args", problems)
-                    .iter()
-                    .map(Node::to_json)
-                    .collect();
+                python.args = read::list(node, "args", problems).iter().map(Node::to_json).collect();
             }
             "kwargs" => {
                 kwargs_at = Some(key.at);
@@ -181,10 +143,7 @@ fn python(
         }
     }
     if let Some((_, at)) = calls.get(1) {
-        problems.error(
-            *at,
-            "`python` takes one of `callable`, `script` and `code`, not two",
-        );
+        problems.error(*at, "`python` takes one of `callable`, `script` and `code`, not two");
     }
     let Some((call, _)) = calls.into_iter().next() else {
         problems.error(node.at, "`python` lacks its `callable`, `script` or `code`");
@@ -192,10 +151,10 @@ fn python(
     };
     match (&call, args_at, kwargs_at) {
         (PythonCall::Script(_), _, Some(at)) => {
-            problems.error(at, "a script takes `args`, not `kwargs`")
+            problems.error(at, "a script takes `args`, not `kwargs`");
         }
         (PythonCall::Code(_), Some(at), _) => {
-            problems.error(at, "inline code takes `kwargs`, not `args`")
+            problems.error(at, "inline code takes `kwargs`, not `args`");
         }
         _ => {}
     }
@@ -206,29 +165,17 @@ fn python(
 fn check_callable(name: &str, node: &Node, problems: &mut Problems) {
     let is_identifier = |part: &str| {
         part.starts_with(|first: char| first.is_alphabetic() || first == '_')
-            && part
-                .chars()
-                .all(|character| character.is_alphanumeric() || character == '_')
+            && part.chars().all(|character| character.is_alphanumeric() || character == '_')
     };
     let is_file = name.to_ascii_lowercase().ends_with(".py") || name.contains('/');
-    if name.contains("{{") || (!is_file && name.contains('.') && name.split('.').all(is_identifier))
-    {
+    if name.contains("{{") || (!is_file && name.contains('.') && name.split('.').all(is_identifier)) {
         return;
     }
     let help = is_file.then(|| format!("a file is run with `python: {{script: {name}}}`"));
-    problems.error_with_help(
-        node.at,
-        format!("`{name}` is not a callable; write `module.function`"),
-        help,
-    );
+    problems.error_with_help(node.at, format!("`{name}` is not a callable; write `module.function`"), help);
 }
 
-fn branch(
-    node: &Node,
-    defaults: &[&Mapping],
-    lines: &[&str],
-    problems: &mut Problems,
-) -> Option<Branch> {
+fn branch(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Problems) -> Option<Branch> {
     match &node.value {
         Value::Text(text) => {
             templates::check(node, lines, problems);

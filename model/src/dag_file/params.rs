@@ -48,11 +48,7 @@ const KEYWORDS: [&str; 36] = [
 ];
 
 /// Reads `params`. `is_scheduled`: runs start without anyone to give values, so each needs a default.
-pub(super) fn read(
-    entries: &Mapping,
-    is_scheduled: bool,
-    problems: &mut Problems,
-) -> IndexMap<String, Param> {
+pub(super) fn read(entries: &Mapping, is_scheduled: bool, problems: &mut Problems) -> IndexMap<String, Param> {
     let mut params = IndexMap::new();
     for (key, node) in entries {
         let Some(param) = param(key, node, problems) else {
@@ -60,10 +56,8 @@ pub(super) fn read(
         };
         if is_scheduled && param.default.is_none() {
             let help = Some("give it a `default`, or leave out `schedule`".to_owned());
-            let message = format!(
-                "param `{}` has no default, but the DAG is scheduled: nobody would give it",
-                key.name
-            );
+            let message =
+                format!("param `{}` has no default, but the DAG is scheduled: nobody would give it", key.name);
             problems.error_with_help(key.at, message, help);
         }
         params.insert(key.name.clone(), param);
@@ -73,10 +67,7 @@ pub(super) fn read(
 
 fn param(key: &Key, node: &Node, problems: &mut Problems) -> Option<Param> {
     let Value::Mapping(entries) = &node.value else {
-        return Some(Param {
-            default: Some(node.to_json()),
-            schema: Json::Object(Map::new()),
-        });
+        return Some(Param { default: Some(node.to_json()), schema: Json::Object(Map::new()) });
     };
     for (key, _) in entries {
         if !KEYWORDS.contains(&key.name.as_str()) {
@@ -85,70 +76,39 @@ fn param(key: &Key, node: &Node, problems: &mut Problems) -> Option<Param> {
     }
     let mut schema = super::node::mapping_to_json(entries);
     let default = schema.shift_remove("default");
-    let default_at = entries
-        .iter()
-        .find(|(key, _)| key.name == "default")
-        .map_or(key.at, |(_, node)| node.at);
+    let default_at = entries.iter().find(|(key, _)| key.name == "default").map_or(key.at, |(_, node)| node.at);
     let schema = Json::Object(schema);
-    check(
-        &key.name,
-        &schema,
-        node.at,
-        default.as_ref().map(|default| (default, default_at)),
-        problems,
-    )?;
+    check(&key.name, &schema, node.at, default.as_ref().map(|default| (default, default_at)), problems)?;
     Some(Param { default, schema })
 }
 
 /// Whether a schema is one, and its default is as it says.
-fn check(
-    name: &str,
-    schema: &Json,
-    at: Place,
-    default: Option<(&Json, Place)>,
-    problems: &mut Problems,
-) -> Option<()> {
+fn check(name: &str, schema: &Json, at: Place, default: Option<(&Json, Place)>, problems: &mut Problems) -> Option<()> {
     let validator = match compile(schema) {
         Ok(validator) => validator,
         Err(message) => {
-            problems.error(
-                at,
-                format!("param `{name}` is not a JSON Schema: {message}"),
-            );
+            problems.error(at, format!("param `{name}` is not a JSON Schema: {message}"));
             return None;
         }
     };
     if let Some((default, at)) = default {
         for error in validator.iter_errors(default) {
-            problems.error(
-                at,
-                format!("the default of param `{name}` does not match its schema: {error}"),
-            );
+            problems.error(at, format!("the default of param `{name}` does not match its schema: {error}"));
         }
     }
     Some(())
 }
 
 fn compile(schema: &Json) -> Result<jsonschema::Validator, String> {
-    jsonschema::options()
-        .should_validate_formats(true)
-        .build(schema)
-        .map_err(|error| {
-            let path = error.instance_path().to_string();
-            if path.is_empty() {
-                error.to_string()
-            } else {
-                format!("at `{path}`: {error}")
-            }
-        })
+    jsonschema::options().should_validate_formats(true).build(schema).map_err(|error| {
+        let path = error.instance_path().to_string();
+        if path.is_empty() { error.to_string() } else { format!("at `{path}`: {error}") }
+    })
 }
 
 /// The params of a run: the defaults and, over them, its conf. A key of conf that is no param is kept, as in Airflow.
 /// Errors are pairs of the value's path (`name`, `name/key/0`) and what is wrong with it.
-pub fn merge(
-    dag: &Dag,
-    conf: &Map<String, Json>,
-) -> Result<Map<String, Json>, Vec<(String, String)>> {
+pub fn merge(dag: &Dag, conf: &Map<String, Json>) -> Result<Map<String, Json>, Vec<(String, String)>> {
     let mut merged = Map::new();
     let mut errors = Vec::new();
     for (name, param) in &dag.params {
@@ -158,16 +118,12 @@ pub fn merge(
         };
         if conf.contains_key(name) {
             match compile(&param.schema) {
-                Ok(validator) => errors.extend(validator.iter_errors(value).map(|error| {
-                    (
-                        format!("{name}{}", error.instance_path()),
-                        error.to_string(),
-                    )
-                })),
-                Err(message) => errors.push((
-                    name.clone(),
-                    format!("its schema cannot be used: {message}"),
-                )),
+                Ok(validator) => errors.extend(
+                    validator
+                        .iter_errors(value)
+                        .map(|error| (format!("{name}{}", error.instance_path()), error.to_string())),
+                ),
+                Err(message) => errors.push((name.clone(), format!("its schema cannot be used: {message}"))),
             }
         }
         merged.insert(name.clone(), value.clone());
@@ -177,9 +133,5 @@ pub fn merge(
             merged.insert(name.clone(), value.clone());
         }
     }
-    if errors.is_empty() {
-        Ok(merged)
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(merged) } else { Err(errors) }
 }

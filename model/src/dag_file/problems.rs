@@ -18,21 +18,13 @@ impl Problems {
     }
 
     /// Something at a place is wrong, and this may help.
-    pub(super) fn error_with_help(
-        &mut self,
-        at: Place,
-        message: impl Into<String>,
-        help: Option<String>,
-    ) {
+    pub(super) fn error_with_help(&mut self, at: Place, message: impl Into<String>, help: Option<String>) {
         self.push(Severity::Error, at, message.into(), help);
     }
 
     /// The value is not what its key takes.
     pub(super) fn wrong_kind(&mut self, node: &Node, what: &str, expected: &str) {
-        self.error(
-            node.at,
-            format!("`{what}` must be {expected}, not {}", node.kind()),
-        );
+        self.error(node.at, format!("`{what}` must be {expected}, not {}", node.kind()));
     }
 
     /// Something of the language that does not run yet.
@@ -41,17 +33,8 @@ impl Problems {
     }
 
     /// A key that is not in the language.
-    pub(super) fn unknown_key<'k>(
-        &mut self,
-        key: &Key,
-        place: &str,
-        known: impl Iterator<Item = &'k str>,
-    ) {
-        self.error_with_help(
-            key.at,
-            format!("unknown key `{}` in {place}", key.name),
-            did_you_mean(&key.name, known),
-        );
+    pub(super) fn unknown_key<'k>(&mut self, key: &Key, place: &str, known: impl Iterator<Item = &'k str>) {
+        self.error_with_help(key.at, format!("unknown key `{}` in {place}", key.name), did_you_mean(&key.name, known));
     }
 
     fn push(&mut self, severity: Severity, at: Place, message: String, help: Option<String>) {
@@ -68,20 +51,13 @@ impl Problems {
 
     /// All of them in the file's order, each once, with their source lines.
     pub(super) fn finish(mut self, source: &str) -> Vec<Problem> {
-        self.list
-            .sort_by(|a, b| (a.line, a.column, &a.message).cmp(&(b.line, b.column, &b.message)));
-        self.list
-            .dedup_by(|a, b| (a.line, a.column, &a.message) == (b.line, b.column, &b.message));
+        self.list.sort_by(|a, b| (a.line, a.column, &a.message).cmp(&(b.line, b.column, &b.message)));
+        self.list.dedup_by(|a, b| (a.line, a.column, &a.message) == (b.line, b.column, &b.message));
         let lines: Vec<&str> = source.lines().collect();
         for problem in &mut self.list {
-            let line = usize::try_from(problem.line)
-                .ok()
-                .and_then(|line| lines.get(line.checked_sub(1)?));
+            let line = usize::try_from(problem.line).ok().and_then(|line| lines.get(line.checked_sub(1)?));
             if let Some(line) = line {
-                let left = line
-                    .chars()
-                    .count()
-                    .saturating_sub(problem.column.saturating_sub(1) as usize);
+                let left = line.chars().count().saturating_sub(problem.column.saturating_sub(1) as usize);
                 problem.length = problem.length.min(u32::try_from(left).unwrap_or(1)).max(1);
                 problem.snippet = draw(problem, line, None, false);
             }
@@ -105,10 +81,7 @@ pub fn render(problems: &[Problem], path: &str, source: &str, color: bool) -> St
     let shown: Vec<String> = problems
         .iter()
         .map(|problem| {
-            let line = (problem.line as usize)
-                .checked_sub(1)
-                .and_then(|line| lines.get(line))
-                .copied();
+            let line = (problem.line as usize).checked_sub(1).and_then(|line| lines.get(line)).copied();
             draw(problem, line.unwrap_or(""), Some(path), color)
         })
         .collect();
@@ -120,16 +93,9 @@ fn draw(problem: &Problem, line: &str, path: Option<&str>, color: bool) -> Strin
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let renderer = if color {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let start = byte_of(line, problem.column.saturating_sub(1) as usize);
-    let end = byte_of(
-        line,
-        problem.column.saturating_sub(1) as usize + problem.length as usize,
-    );
+    let end = byte_of(line, problem.column.saturating_sub(1) as usize + problem.length as usize);
     let snippet = Snippet::source(line)
         .line_start(problem.line as usize)
         .annotation(AnnotationKind::Primary.span(start..end.max(start)));
@@ -149,7 +115,5 @@ fn draw(problem: &Problem, line: &str, path: Option<&str>, color: bool) -> Strin
 }
 
 fn byte_of(line: &str, characters: usize) -> usize {
-    line.char_indices()
-        .nth(characters)
-        .map_or(line.len(), |(at, _)| at)
+    line.char_indices().nth(characters).map_or(line.len(), |(at, _)| at)
 }

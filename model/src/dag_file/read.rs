@@ -23,25 +23,17 @@ pub(super) fn text(node: &Node, what: &str, problems: &mut Problems) -> Option<S
 }
 
 /// One text or a list of texts.
-pub(super) fn texts<'n>(
-    node: &'n Node,
-    what: &str,
-    problems: &mut Problems,
-) -> Vec<(String, &'n Node)> {
+pub(super) fn texts<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> Vec<(String, &'n Node)> {
     match &node.value {
-        Value::List(items) => items
-            .iter()
-            .filter_map(|item| text(item, what, problems).map(|text| (text, item)))
-            .collect(),
+        Value::List(items) => {
+            items.iter().filter_map(|item| text(item, what, problems).map(|text| (text, item))).collect()
+        }
         Value::Null => Vec::new(),
         Value::Mapping(_) => {
             problems.wrong_kind(node, what, "a text or a list of texts");
             Vec::new()
         }
-        _ => text(node, what, problems)
-            .map(|text| (text, node))
-            .into_iter()
-            .collect(),
+        _ => text(node, what, problems).map(|text| (text, node)).into_iter().collect(),
     }
 }
 
@@ -55,30 +47,15 @@ pub(super) fn flag(node: &Node, what: &str, problems: &mut Problems) -> Option<b
 }
 
 /// A whole number of `T`, at least `least`.
-pub(super) fn whole<T: TryFrom<i64>>(
-    node: &Node,
-    what: &str,
-    least: i64,
-    problems: &mut Problems,
-) -> Option<T> {
+pub(super) fn whole<T: TryFrom<i64>>(node: &Node, what: &str, least: i64, problems: &mut Problems) -> Option<T> {
     let Value::Number(number) = &node.value else {
         problems.wrong_kind(node, what, "a whole number");
         return None;
     };
-    let read = number
-        .as_i64()
-        .filter(|number| *number >= least)
-        .and_then(|number| T::try_from(number).ok());
+    let read = number.as_i64().filter(|number| *number >= least).and_then(|number| T::try_from(number).ok());
     if read.is_none() {
-        let bound = if least > i64::from(i32::MIN) {
-            format!(" from {least}")
-        } else {
-            String::new()
-        };
-        problems.error(
-            node.at,
-            format!("`{what}` must be a whole number{bound} within reason, not {number}"),
-        );
+        let bound = if least > i64::from(i32::MIN) { format!(" from {least}") } else { String::new() };
+        problems.error(node.at, format!("`{what}` must be a whole number{bound} within reason, not {number}"));
     }
     read
 }
@@ -93,17 +70,11 @@ pub(super) fn duration(node: &Node, what: &str, problems: &mut Problems) -> Opti
             return None;
         }
     };
-    Duration::from_str(&text)
-        .map_err(|error| problems.error(node.at, error.to_string()))
-        .ok()
+    Duration::from_str(&text).map_err(|error| problems.error(node.at, error.to_string())).ok()
 }
 
 /// A mapping.
-pub(super) fn mapping<'n>(
-    node: &'n Node,
-    what: &str,
-    problems: &mut Problems,
-) -> Option<&'n Mapping> {
+pub(super) fn mapping<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> Option<&'n Mapping> {
     if let Value::Mapping(entries) = &node.value {
         return Some(entries);
     }
@@ -113,31 +84,20 @@ pub(super) fn mapping<'n>(
 
 /// A list.
 pub(super) fn list<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> &'n [Node] {
-    match &node.value {
-        Value::List(items) => items,
-        _ => {
-            problems.wrong_kind(node, what, "a list");
-            &[]
-        }
+    if let Value::List(items) = &node.value {
+        return items;
     }
+    problems.wrong_kind(node, what, "a list");
+    &[]
 }
 
 /// Names to texts: an environment.
-pub(super) fn environment(
-    node: &Node,
-    what: &str,
-    problems: &mut Problems,
-) -> IndexMap<String, String> {
+pub(super) fn environment(node: &Node, what: &str, problems: &mut Problems) -> IndexMap<String, String> {
     let mut environment = IndexMap::new();
     for (key, node) in mapping(node, what, problems).into_iter().flatten() {
         if key.name.is_empty() || key.name.contains(['=', '\0']) {
-            problems.error(
-                key.at,
-                format!(
-                    "`{}` cannot be the name of an environment variable",
-                    key.name.escape_debug()
-                ),
-            );
+            problems
+                .error(key.at, format!("`{}` cannot be the name of an environment variable", key.name.escape_debug()));
         }
         if let Some(text) = text(node, &format!("{what}.{}", key.name), problems) {
             environment.insert(key.name.clone(), text);
@@ -147,13 +107,7 @@ pub(super) fn environment(
 }
 
 /// Checks a key against its table. True: it runs and its value is to be read.
-pub(super) fn is_to_be_read(
-    key: &Key,
-    node: &Node,
-    keys: Keys,
-    place: &str,
-    problems: &mut Problems,
-) -> bool {
+pub(super) fn is_to_be_read(key: &Key, node: &Node, keys: Keys, place: &str, problems: &mut Problems) -> bool {
     match keys::takes(keys, &key.name) {
         None => {
             problems.unknown_key(key, place, keys::names(keys));
@@ -179,9 +133,6 @@ pub(super) fn is_to_be_read(
             false
         }
         // `key:` without a value is as good as no key.
-        Some(_) => {
-            !matches!(node.value, Value::Null)
-                || matches!(key.name.as_str(), "empty" | "skip_on_exit_code")
-        }
+        Some(_) => !matches!(node.value, Value::Null) || matches!(key.name.as_str(), "empty" | "skip_on_exit_code"),
     }
 }

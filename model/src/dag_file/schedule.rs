@@ -40,20 +40,12 @@ pub(super) fn schedule(node: &Node, problems: &mut Problems) -> Option<Schedule>
                 }
             }
             if entries.is_empty() {
-                problems.wrong_kind(
-                    node,
-                    "schedule",
-                    "a cron expression, a preset, a duration or null",
-                );
+                problems.wrong_kind(node, "schedule", "a cron expression, a preset, a duration or null");
             }
             None
         }
         Value::Bool(_) => {
-            problems.wrong_kind(
-                node,
-                "schedule",
-                "a cron expression, a preset, a duration or null",
-            );
+            problems.wrong_kind(node, "schedule", "a cron expression, a preset, a duration or null");
             None
         }
     }
@@ -65,16 +57,14 @@ fn from_text(text: &str, node: &Node, problems: &mut Problems) -> Option<Schedul
     }
     match text.split_whitespace().count() {
         0 => {
-            problems.error(node.at, "`schedule` is empty; leave it out (or write null) for a DAG that runs only by trigger");
+            problems.error(
+                node.at,
+                "`schedule` is empty; leave it out (or write null) for a DAG that runs only by trigger",
+            );
             None
         }
         1 => every(text, node, problems),
-        6 if CronParser::builder()
-            .seconds(Seconds::Required)
-            .build()
-            .parse(text)
-            .is_ok() =>
-        {
+        6 if CronParser::builder().seconds(Seconds::Required).build().parse(text).is_ok() => {
             problems.not_yet(node.at, "cron with seconds (six fields)");
             None
         }
@@ -88,39 +78,19 @@ fn preset(text: &str, node: &Node, problems: &mut Problems) -> Option<Schedule> 
         return None;
     }
     if let Some((_, expression)) = PRESETS.iter().find(|(name, _)| *name == text) {
-        return Some(Schedule::Cron {
-            expression: (*expression).to_owned(),
-            text: text.to_owned(),
-        });
+        return Some(Schedule::Cron { expression: (*expression).to_owned(), text: text.to_owned() });
     }
     let help = super::problems::did_you_mean(text, PRESETS.iter().map(|(name, _)| *name));
-    problems.error_with_help(
-        node.at,
-        format!("`{text}` is not a preset of `schedule`"),
-        help,
-    );
+    problems.error_with_help(node.at, format!("`{text}` is not a preset of `schedule`"), help);
     None
 }
 
 fn cron(text: &str, node: &Node, problems: &mut Problems) -> Option<Schedule> {
-    match CronParser::builder()
-        .seconds(Seconds::Disallowed)
-        .build()
-        .parse(text)
-    {
-        Ok(_) => Some(Schedule::Cron {
-            expression: text.to_owned(),
-            text: text.to_owned(),
-        }),
+    match CronParser::builder().seconds(Seconds::Disallowed).build().parse(text) {
+        Ok(_) => Some(Schedule::Cron { expression: text.to_owned(), text: text.to_owned() }),
         Err(error) => {
             let why = error.to_string();
-            problems.error(
-                node.at,
-                format!(
-                    "`{text}` is not a cron expression: {}",
-                    why.trim_end_matches('.')
-                ),
-            );
+            problems.error(node.at, format!("`{text}` is not a cron expression: {}", why.trim_end_matches('.')));
             None
         }
     }
@@ -129,16 +99,10 @@ fn cron(text: &str, node: &Node, problems: &mut Problems) -> Option<Schedule> {
 fn every(text: &str, node: &Node, problems: &mut Problems) -> Option<Schedule> {
     match Duration::from_str(text) {
         Ok(interval) if interval.is_zero() => {
-            problems.error(
-                node.at,
-                "the interval of `schedule` must be longer than nothing",
-            );
+            problems.error(node.at, "the interval of `schedule` must be longer than nothing");
             None
         }
-        Ok(interval) => Some(Schedule::Every {
-            interval,
-            text: text.to_owned(),
-        }),
+        Ok(interval) => Some(Schedule::Every { interval, text: text.to_owned() }),
         Err(_) => {
             let message = format!(
                 "`{text}` is not a schedule; write a cron expression of five fields, a preset such as `@daily`, a duration such as `1d`, or null"

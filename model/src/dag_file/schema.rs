@@ -11,25 +11,12 @@ pub fn json_schema() -> Value {
     let mut default_args = task.clone();
     default_args.shift_remove("id");
     // In `default_args` an operator's keys stand in its long form.
-    default_args.extend(
-        keys::OPERATORS
-            .iter()
-            .map(|(name, _)| ((*name).to_owned(), json!({"type": "object"}))),
-    );
+    default_args.extend(keys::OPERATORS.iter().map(|(name, _)| ((*name).to_owned(), json!({"type": "object"}))));
     let mut dag = properties(keys::DAG);
-    dag.insert(
-        "default_args".to_owned(),
-        json!({"$ref": "#/$defs/default_args"}),
-    );
+    dag.insert("default_args".to_owned(), json!({"$ref": "#/$defs/default_args"}));
     let mut group = properties(keys::GROUP);
-    group.insert(
-        "default_args".to_owned(),
-        json!({"$ref": "#/$defs/default_args"}),
-    );
-    let one_operator: Vec<Value> = keys::OPERATORS
-        .iter()
-        .map(|(name, _)| json!({"required": [name]}))
-        .collect();
+    group.insert("default_args".to_owned(), json!({"$ref": "#/$defs/default_args"}));
+    let one_operator: Vec<Value> = keys::OPERATORS.iter().map(|(name, _)| json!({"required": [name]})).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "flowctl DAG file",
@@ -53,9 +40,7 @@ fn long_form(keys: Keys) -> Value {
 }
 
 fn properties(keys: Keys) -> Map<String, Value> {
-    keys.iter()
-        .map(|(name, takes)| ((*name).to_owned(), property(name, *takes)))
-        .collect()
+    keys.iter().map(|(name, takes)| ((*name).to_owned(), property(name, *takes))).collect()
 }
 
 fn property(name: &str, takes: Takes) -> Value {

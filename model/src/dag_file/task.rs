@@ -34,16 +34,12 @@ impl<'n> Walk<'n, '_> {
         for item in read::list(node, "tasks", self.problems) {
             match &item.value {
                 Value::Mapping(entries) if entries.iter().any(|(key, _)| key.name == "group") => {
-                    self.group(item, entries, group)
+                    self.group(item, entries, group);
                 }
                 Value::Mapping(entries) => self.task(item, entries, group),
-                _ => self.problems.error(
-                    item.at,
-                    format!(
-                        "a task must be a mapping with `id` and an operator, not {}",
-                        item.kind()
-                    ),
-                ),
+                _ => self
+                    .problems
+                    .error(item.at, format!("a task must be a mapping with `id` and an operator, not {}", item.kind())),
             }
         }
     }
@@ -51,15 +47,12 @@ impl<'n> Walk<'n, '_> {
     /// Checks the keys of `default_args`; their values are checked in each task they end up in.
     pub(super) fn default_args(&mut self, entries: &'n Mapping) {
         for (key, node) in entries {
-            if key.name == "id"
-                || (!is_known(keys::TASK, &key.name) && !is_known(keys::OPERATORS, &key.name))
-            {
+            if key.name == "id" || (!is_known(keys::TASK, &key.name) && !is_known(keys::OPERATORS, &key.name)) {
                 self.unknown(key, "`default_args`");
             } else if is_known(keys::TASK, &key.name) {
                 read::is_to_be_read(key, node, keys::TASK, "`default_args`", self.problems);
             } else if !matches!(node.value, Value::Mapping(_)) {
-                self.problems
-                    .wrong_kind(node, &format!("default_args.{}", key.name), "a mapping");
+                self.problems.wrong_kind(node, &format!("default_args.{}", key.name), "a mapping");
             } else if keys::takes(keys::OPERATORS, &key.name) == Some(keys::Takes::NotYet) {
                 self.problems.not_yet(key.at, &format!("`{}`", key.name));
             }
@@ -72,62 +65,39 @@ impl<'n> Walk<'n, '_> {
         } else {
             did_you_mean(&key.name, names(keys::TASK).chain(names(keys::OPERATORS)))
         };
-        self.problems.error_with_help(
-            key.at,
-            format!("unknown key `{}` in {place}", key.name),
-            help,
-        );
+        self.problems.error_with_help(key.at, format!("unknown key `{}` in {place}", key.name), help);
     }
 
     /// The full id of something in a group; nothing when its name cannot be one.
     fn full_id(&mut self, node: &Node, what: &str, group: Option<usize>) -> Option<String> {
         let id = read::text(node, what, self.problems)?;
-        let is_allowed =
-            |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
+        let is_allowed = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
         if id.is_empty() || !id.chars().all(is_allowed) {
             let message = format!("`{id}` cannot be an id; use letters, digits, `_`, `-` and `.`");
             self.problems.error(node.at, message);
             return None;
         }
-        let full = match group.map(|group| &self.layout.groups[group].group.group_id) {
+        let full = match group.map(|group| &self.layout.groups[group].spec.group_id) {
             Some(outer) => format!("{outer}.{id}"),
             None => id,
         };
         if full.chars().count() > MAX_ID {
-            self.problems.error(
-                node.at,
-                format!("an id may have {MAX_ID} characters, with its groups"),
-            );
+            self.problems.error(node.at, format!("an id may have {MAX_ID} characters, with its groups"));
             return None;
         }
         Some(full)
     }
 
     fn group(&mut self, item: &'n Node, entries: &'n Mapping, parent: Option<usize>) {
-        let find = |name: &str| {
-            entries
-                .iter()
-                .find(|(key, _)| key.name == name)
-                .map(|(_, node)| node)
-        };
-        let Some(group_id) = find("group").and_then(|node| self.full_id(node, "group", parent))
-        else {
+        let find = |name: &str| entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
+        let Some(group_id) = find("group").and_then(|node| self.full_id(node, "group", parent)) else {
             return;
         };
         let position = self.layout.groups.len();
-        let parent_id = parent.map(|parent| self.layout.groups[parent].group.group_id.clone());
-        let group = TaskGroup {
-            group_id,
-            parent: parent_id,
-            tooltip: None,
-        };
+        let parent_id = parent.map(|parent| self.layout.groups[parent].spec.group_id.clone());
+        let group = TaskGroup { group_id, parent: parent_id, tooltip: None };
         let first = self.layout.tasks.len();
-        self.layout.groups.push(Group {
-            group,
-            parent,
-            at: item.at,
-            tasks: first..first,
-        });
+        self.layout.groups.push(Group { spec: group, parent, at: item.at, tasks: first..first });
         let mut inner_defaults = false;
         for (key, node) in entries {
             if !read::is_to_be_read(key, node, keys::GROUP, "a group", self.problems) {
@@ -135,8 +105,7 @@ impl<'n> Walk<'n, '_> {
             }
             match key.name.as_str() {
                 "tooltip" => {
-                    self.layout.groups[position].group.tooltip =
-                        read::text(node, "tooltip", self.problems)
+                    self.layout.groups[position].spec.tooltip = read::text(node, "tooltip", self.problems);
                 }
                 "depends_on" => self.depends_on(node, Item::Group(position), parent),
                 "default_args" => {
@@ -158,19 +127,13 @@ impl<'n> Walk<'n, '_> {
         let end = self.layout.tasks.len();
         self.layout.groups[position].tasks = first..end;
         if end == first {
-            self.problems
-                .error(item.at, "a group needs `tasks`, at least one");
+            self.problems.error(item.at, "a group needs `tasks`, at least one");
         }
     }
 
     fn depends_on(&mut self, node: &Node, downstream: Item, scope: Option<usize>) {
         for (upstream, node) in read::texts(node, "depends_on", self.problems) {
-            self.layout.wishes.push(Wish {
-                upstream,
-                downstream,
-                scope,
-                at: node.at,
-            });
+            self.layout.wishes.push(Wish { upstream, downstream, scope, at: node.at });
         }
     }
 
@@ -178,11 +141,7 @@ impl<'n> Walk<'n, '_> {
         let entries = self.with_defaults(own);
         let position = self.layout.tasks.len();
         let at = own.first().map_or(item.at, |(key, _)| key.at);
-        let Some(id) = entries
-            .iter()
-            .find(|(key, _)| key.name == "id")
-            .map(|(_, node)| *node)
-        else {
+        let Some(id) = entries.iter().find(|(key, _)| key.name == "id").map(|(_, node)| *node) else {
             self.problems.error_with_help(
                 at,
                 "a task needs an `id`",
@@ -192,7 +151,7 @@ impl<'n> Walk<'n, '_> {
         };
         let full_id = self.full_id(id, "id", group);
         let mut task = blank(full_id.clone().unwrap_or_default(), item.at.line);
-        task.group = group.map(|group| self.layout.groups[group].group.group_id.clone());
+        task.group = group.map(|group| self.layout.groups[group].spec.group_id.clone());
         let mut operators: Vec<(&Key, &Node)> = Vec::new();
         for (key, node) in entries {
             if is_known(keys::OPERATORS, &key.name) {
@@ -214,9 +173,7 @@ impl<'n> Walk<'n, '_> {
         if full_id.is_some() {
             self.layout.tasks.push((Arc::new(task), id.at));
         } else {
-            self.layout
-                .wishes
-                .retain(|wish| wish.downstream != Item::Task(position));
+            self.layout.wishes.retain(|wish| wish.downstream != Item::Task(position));
         }
     }
 
@@ -232,12 +189,7 @@ impl<'n> Walk<'n, '_> {
         entries
     }
 
-    fn operator(
-        &mut self,
-        operators: &[(&Key, &Node)],
-        at: Place,
-        task_id: &str,
-    ) -> Option<Operator> {
+    fn operator(&mut self, operators: &[(&Key, &Node)], at: Place, task_id: &str) -> Option<Operator> {
         let Some((key, node)) = operators.first() else {
             let help = "give it one of `bash`, `python`, `empty`, `branch`".to_owned();
             self.problems.error_with_help(
@@ -254,11 +206,7 @@ impl<'n> Walk<'n, '_> {
             );
             self.problems.error(second.at, message);
         }
-        let of = if key.name == "branch" {
-            "python"
-        } else {
-            key.name.as_str()
-        };
+        let of = if key.name == "branch" { "python" } else { key.name.as_str() };
         let defaults: Vec<&Mapping> = self
             .defaults
             .iter()
@@ -275,12 +223,11 @@ impl<'n> Walk<'n, '_> {
         let problems = &mut *self.problems;
         match key.name.as_str() {
             "trigger_rule" => {
-                task.trigger_rule = trigger_rule(node, problems).unwrap_or(TriggerRule::AllSuccess)
+                task.trigger_rule = trigger_rule(node, problems).unwrap_or(TriggerRule::AllSuccess);
             }
             "retries" => task.retries = read::whole(node, "retries", 0, problems).unwrap_or(0),
             "retry_delay" => {
-                task.retry_delay =
-                    read::duration(node, "retry_delay", problems).unwrap_or(RETRY_DELAY)
+                task.retry_delay = read::duration(node, "retry_delay", problems).unwrap_or(RETRY_DELAY);
             }
             "execution_timeout" => {
                 task.execution_timeout = read::duration(node, "execution_timeout", problems);
@@ -289,24 +236,18 @@ impl<'n> Walk<'n, '_> {
                 }
             }
             "priority_weight" => {
-                task.priority_weight =
-                    read::whole(node, "priority_weight", i64::from(i32::MIN), problems)
-                        .unwrap_or(1);
+                task.priority_weight = read::whole(node, "priority_weight", i64::from(i32::MIN), problems).unwrap_or(1);
             }
             "do_xcom_push" => {
-                task.do_xcom_push = read::flag(node, "do_xcom_push", problems).unwrap_or(true)
+                task.do_xcom_push = read::flag(node, "do_xcom_push", problems).unwrap_or(true);
             }
             "multiple_outputs" => {
-                task.multiple_outputs =
-                    read::flag(node, "multiple_outputs", problems).unwrap_or(false)
+                task.multiple_outputs = read::flag(node, "multiple_outputs", problems).unwrap_or(false);
             }
             "on_lost" => match read::text(node, "on_lost", problems).as_deref() {
                 Some("retry") | None => {}
                 Some("fail") => task.on_lost = OnLost::Fail,
-                Some(other) => problems.error(
-                    node.at,
-                    format!("`on_lost` must be `retry` or `fail`, not `{other}`"),
-                ),
+                Some(other) => problems.error(node.at, format!("`on_lost` must be `retry` or `fail`, not `{other}`")),
             },
             "doc_md" => task.doc_md = read::text(node, "doc_md", problems),
             "env" => {

@@ -8,9 +8,7 @@ pub(super) fn check(node: &Node, lines: &[&str], problems: &mut Problems) {
     match &node.value {
         Value::Text(text) => check_text(text, node.at, lines, problems),
         Value::List(items) => items.iter().for_each(|item| check(item, lines, problems)),
-        Value::Mapping(entries) => entries
-            .iter()
-            .for_each(|(_, value)| check(value, lines, problems)),
+        Value::Mapping(entries) => entries.iter().for_each(|(_, value)| check(value, lines, problems)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -20,10 +18,7 @@ fn check_text(text: &str, at: Place, lines: &[&str], problems: &mut Problems) {
         return;
     }
     for problem in crate::template::check(text) {
-        let place = problem
-            .range
-            .and_then(|range| locate(text, range, at, lines))
-            .unwrap_or(at);
+        let place = problem.range.and_then(|range| locate(text, range, at, lines)).unwrap_or(at);
         problems.error(place, problem.message);
     }
 }
@@ -40,22 +35,12 @@ fn locate(text: &str, range: std::ops::Range<usize>, at: Place, lines: &[&str]) 
     }
     let indent = template_line.len() - template_line.trim_start().len();
     let first = (at.line as usize).checked_sub(1)?;
-    let (found, source_line) = lines
-        .iter()
-        .enumerate()
-        .skip(first)
-        .take(row + 3)
-        .find(|(_, line)| line.contains(needle))?;
+    let (found, source_line) =
+        lines.iter().enumerate().skip(first).take(row + 3).find(|(_, line)| line.contains(needle))?;
     let offset = (range.start - line_start).checked_sub(indent)?;
     let byte = source_line.find(needle)? + offset;
     let column = source_line.get(..byte)?.chars().count() + 1;
-    let length = text
-        .get(range)?
-        .lines()
-        .next()
-        .unwrap_or("")
-        .chars()
-        .count();
+    let length = text.get(range)?.lines().next().unwrap_or("").chars().count();
     Some(Place {
         line: u32::try_from(found + 1).ok()?,
         column: u32::try_from(column).ok()?,

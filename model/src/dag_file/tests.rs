@@ -9,19 +9,11 @@ use super::*;
 use crate::ids::TaskIndex;
 
 fn read(text: &str) -> Result<Parsed, Vec<Problem>> {
-    parse(
-        text,
-        "file",
-        &Defaults {
-            timezone: "UTC".to_owned(),
-        },
-    )
+    parse(text, "file", &Defaults { timezone: "UTC".to_owned() })
 }
 
 fn dag(text: &str) -> Dag {
-    read(text)
-        .unwrap_or_else(|problems| panic!("{}", render(&problems, "file.yaml", text, false)))
-        .dag
+    read(text).unwrap_or_else(|problems| panic!("{}", render(&problems, "file.yaml", text, false))).dag
 }
 
 /// `line:column message (help)`, one per line.
@@ -31,35 +23,21 @@ fn mistakes(text: &str) -> String {
     };
     let mut shown = String::new();
     for problem in &problems {
-        let help = problem
-            .help
-            .as_ref()
-            .map(|help| format!(" ({help})"))
-            .unwrap_or_default();
-        let _ = writeln!(
-            shown,
-            "{}:{} {}{help}",
-            problem.line, problem.column, problem.message
-        );
+        let help = problem.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+        let _ = writeln!(shown, "{}:{} {}{help}", problem.line, problem.column, problem.message);
     }
     shown
 }
 
 fn upstream<'d>(dag: &'d Dag, task_id: &str) -> Vec<&'d str> {
     let task = dag.task(dag.index_of(task_id).expect("a task"));
-    task.upstream
-        .iter()
-        .map(|index: &TaskIndex| dag.task(*index).task_id.as_str())
-        .collect()
+    task.upstream.iter().map(|index: &TaskIndex| dag.task(*index).task_id.as_str()).collect()
 }
 
 #[test]
 fn the_smallest_file_is_a_dag() {
     let dag = dag("tasks: [{id: a, bash: echo hi}]");
-    assert_eq!(
-        (dag.dag_id.as_str(), dag.owner.as_str(), dag.tasks.len()),
-        ("file", "airflow", 1)
-    );
+    assert_eq!((dag.dag_id.as_str(), dag.owner.as_str(), dag.tasks.len()), ("file", "airflow", 1));
     assert_eq!(dag.tasks[0].retry_delay.absolute().as_secs(), 300);
 }
 
@@ -69,10 +47,7 @@ fn every_example_is_understood() {
     let mut files = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "yaml")
-        {
+        if path.extension().is_some_and(|extension| extension == "yaml") {
             dag(&std::fs::read_to_string(&path).unwrap());
             files += 1;
         }
@@ -99,11 +74,7 @@ fn the_tutorial_is_what_airflow_makes_of_it() {
     let dag = dag(include_str!("../../../dags/simple_tutorial.yaml"));
     assert_eq!(dag.dag_id, "simple_tutorial");
     assert_eq!(dag.start_date.unwrap().to_string(), "2024-01-01T00:00:00Z");
-    assert!(
-        dag.tasks
-            .iter()
-            .all(|task| task.retries == 1 && task.retry_delay.absolute().as_secs() == 300)
-    );
+    assert!(dag.tasks.iter().all(|task| task.retries == 1 && task.retry_delay.absolute().as_secs() == 300));
     assert_eq!(dag.priority_weights(), [4, 3, 2, 1]);
 }
 
@@ -139,21 +110,12 @@ tasks:
     default_args: {retries: 5}
     tasks: [{id: c, bash: echo}]
 ");
-    assert_eq!(
-        dag.tasks
-            .iter()
-            .map(|task| task.retries)
-            .collect::<Vec<_>>(),
-        [2, 0, 5]
-    );
+    assert_eq!(dag.tasks.iter().map(|task| task.retries).collect::<Vec<_>>(), [2, 0, 5]);
     let interpreter = |at: usize| match &dag.tasks[at].operator {
         crate::operator::Operator::Python(python) => python.interpreter.clone(),
         _ => None,
     };
-    assert_eq!(
-        (interpreter(0).as_deref(), interpreter(1).as_deref()),
-        (Some("python3.9"), Some("pypy"))
-    );
+    assert_eq!((interpreter(0).as_deref(), interpreter(1).as_deref()), (Some("python3.9"), Some("pypy")));
 }
 
 #[test]
@@ -163,10 +125,7 @@ tasks:
   - &base {id: a, bash: echo a, retries: 3}
   - {<<: *base, id: b}
 ");
-    assert_eq!(
-        (dag.tasks[1].task_id.as_str(), dag.tasks[1].retries),
-        ("b", 3)
-    );
+    assert_eq!((dag.tasks[1].task_id.as_str(), dag.tasks[1].retries), ("b", 3));
 }
 
 #[test]
@@ -179,16 +138,8 @@ fn naive_dates_are_in_the_dags_time_zone() {
 fn layout_does_not_matter_to_the_version_but_content_does() {
     let hash = |text: &str| read(text).unwrap().content_hash;
     let one = hash("env: {A: '1', B: '2'}\ntasks: [{id: a, bash: echo, retries: 1}]");
-    assert_eq!(
-        one,
-        hash(
-            "# comment\n\nenv: {B: '2', A: '1'}\ntasks:\n  - bash: echo\n    id: a\n    retries: 1\n"
-        )
-    );
-    assert_ne!(
-        one,
-        hash("env: {A: '1', B: '2'}\ntasks: [{id: a, bash: echo, retries: 2}]")
-    );
+    assert_eq!(one, hash("# comment\n\nenv: {B: '2', A: '1'}\ntasks:\n  - bash: echo\n    id: a\n    retries: 1\n"));
+    assert_ne!(one, hash("env: {A: '1', B: '2'}\ntasks: [{id: a, bash: echo, retries: 2}]"));
 }
 
 #[test]
@@ -289,9 +240,7 @@ fn schedules_that_are_not_are_refused() {
         ("true", 0),
         ("1d", 0),
     ] {
-        let shown = mistakes(&format!(
-            "schedule: {schedule}\ntasks: [{{id: a, empty: }}]"
-        ));
+        let shown = mistakes(&format!("schedule: {schedule}\ntasks: [{{id: a, empty: }}]"));
         assert!(shown.starts_with("1:"), "{schedule}: {shown}");
     }
 }
@@ -333,23 +282,10 @@ fn conf_is_merged_over_params_and_checked() {
     );
     let conf = |json: serde_json::Value| json.as_object().cloned().unwrap();
     let merged = params::merge(&dag, &conf(serde_json::json!({"l": [1], "other": true}))).unwrap();
-    assert_eq!(
-        serde_json::Value::from(merged),
-        serde_json::json!({"k": 1, "l": [1], "other": true})
-    );
-    let errors =
-        params::merge(&dag, &conf(serde_json::json!({"k": "x", "l": [1, "y"]}))).unwrap_err();
-    assert_eq!(
-        errors
-            .iter()
-            .map(|(path, _)| path.as_str())
-            .collect::<Vec<_>>(),
-        ["k", "l/1"]
-    );
-    assert_eq!(
-        params::merge(&dag, &serde_json::Map::new()).unwrap_err()[0].0,
-        "l"
-    );
+    assert_eq!(serde_json::Value::from(merged), serde_json::json!({"k": 1, "l": [1], "other": true}));
+    let errors = params::merge(&dag, &conf(serde_json::json!({"k": "x", "l": [1, "y"]}))).unwrap_err();
+    assert_eq!(errors.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["k", "l/1"]);
+    assert_eq!(params::merge(&dag, &serde_json::Map::new()).unwrap_err()[0].0, "l");
 }
 
 #[test]
@@ -370,19 +306,13 @@ fn an_expansion_bomb_is_refused_in_little_time() {
         let _ = writeln!(bomb, "a{level}: &a{level} [{}]", vec![last; 9].join(", "));
     }
     let shown = mistakes(&bomb);
-    assert!(
-        shown.contains("the file expands to more than a DAG file may hold"),
-        "{shown}"
-    );
+    assert!(shown.contains("the file expands to more than a DAG file may hold"), "{shown}");
 }
 
 #[test]
 fn a_deep_file_and_a_large_file_are_refused() {
     let shown = mistakes(&format!("tasks: {}{}", "[".repeat(500), "]".repeat(500)));
-    assert!(
-        shown.contains("YAML") || shown.contains("more than a DAG file may hold"),
-        "{shown}"
-    );
+    assert!(shown.contains("YAML") || shown.contains("more than a DAG file may hold"), "{shown}");
     assert_snapshot!(mistakes(&" ".repeat(11 * 1024 * 1024)), @r#"0:0 the file has 11 MiB; a DAG file may have 10 MiB"#);
 }
 
@@ -390,11 +320,8 @@ fn a_deep_file_and_a_large_file_are_refused() {
 fn ten_thousand_tasks_are_not_too_many() {
     let mut text = "tasks:\n".to_owned();
     for task in 0..10_000 {
-        let _ = writeln!(
-            text,
-            "  - {{id: t{task}, bash: \"echo {{{{ ds }}}}\", retries: 1, depends_on: [t{}]}}",
-            task + 1
-        );
+        let _ =
+            writeln!(text, "  - {{id: t{task}, bash: \"echo {{{{ ds }}}}\", retries: 1, depends_on: [t{}]}}", task + 1);
     }
     text.push_str("  - {id: t10000, empty: }\n");
     assert_eq!(dag(&text).tasks.len(), 10_001);
@@ -409,15 +336,10 @@ fn the_json_schema_accepts_the_examples_and_refuses_unknown_keys() {
         include_str!("../../../dags/branching.yaml"),
     ] {
         let value: serde_json::Value = serde_saphyr::from_str(text).unwrap();
-        let errors: Vec<String> = validator
-            .iter_errors(&value)
-            .map(|error| error.to_string())
-            .collect();
+        let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{errors:?}");
     }
-    assert!(
-        !validator.is_valid(&serde_json::json!({"tasks": [{"id": "a", "empty": {}, "retrys": 1}]}))
-    );
+    assert!(!validator.is_valid(&serde_json::json!({"tasks": [{"id": "a", "empty": {}, "retrys": 1}]})));
 }
 
 fn line() -> impl Strategy<Value = String> {

@@ -14,10 +14,7 @@ const MAX_DEPTH: usize = 64;
 pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
     if text.len() > MAX_BYTES {
         let size = text.len() / (1024 * 1024);
-        problems.error(
-            Place::default(),
-            format!("the file has {size} MiB; a DAG file may have 10 MiB"),
-        );
+        problems.error(Place::default(), format!("the file has {size} MiB; a DAG file may have 10 MiB"));
         return None;
     }
     match serde_saphyr::from_str_with_options(text, options(text.len())) {
@@ -60,16 +57,9 @@ fn friendly(error: &Error) -> String {
         return format!("the key `{key}` is given twice");
     }
     if lowered.contains("alias replay") || lowered.contains("budget") {
-        return format!(
-            "the file expands to more than a DAG file may hold ({})",
-            text.trim_end_matches('.')
-        );
+        return format!("the file expands to more than a DAG file may hold ({})", text.trim_end_matches('.'));
     }
-    let first = text
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches('.');
+    let first = text.lines().next().unwrap_or_default().trim_end_matches('.');
     // The place is shown beside the message.
     let message = first.split(" at line ").next().unwrap_or(first);
     format!("cannot be read as YAML: {message}")
