@@ -86,7 +86,9 @@ fn parse_iso(text: &str) -> Option<Duration> {
     if date.is_empty() && time.is_empty() {
         return None;
     }
-    let part = |text: &str, units| if text.is_empty() { Some(Duration::default()) } else { parse_units(text, units) };
+    let part = |text: &str, units| {
+        if text.is_empty() { Some(Duration::default()) } else { parse_units(text, units) }
+    };
     let (days, time) = (part(date, "wd")?, part(time, "hms")?);
     checked(u64::from(days.days), time.millis)
 }

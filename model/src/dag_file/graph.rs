@@ -28,7 +28,7 @@ pub(super) enum Item {
 /// A group and the tasks in it, those of inner groups included.
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) group: TaskGroup,
+    pub(super) spec: TaskGroup,
     pub(super) parent: Option<usize>,
     pub(super) at: Place,
     pub(super) tasks: Range<usize>,
@@ -76,7 +76,7 @@ pub(super) fn resolve(
         Arc::make_mut(&mut layout.tasks[edge.to].0).upstream.push(upstream);
     }
     let tasks = layout.tasks.into_iter().map(|(task, _)| task).collect();
-    (tasks, layout.groups.into_iter().map(|group| group.group).collect())
+    (tasks, layout.groups.into_iter().map(|group| group.spec).collect())
 }
 
 fn report_cycle(cycle: &[Edge], layout: &Layout, problems: &mut Problems) {
@@ -106,11 +106,8 @@ impl<'l> Resolver<'l> {
     fn new(layout: &'l Layout, problems: &mut Problems) -> Self {
         let mut names: HashMap<&str, (Item, Place)> = HashMap::new();
         let tasks = layout.tasks.iter().enumerate().map(|(n, (task, at))| (task.task_id.as_str(), Item::Task(n), *at));
-        let groups = layout
-            .groups
-            .iter()
-            .enumerate()
-            .map(|(n, group)| (group.group.group_id.as_str(), Item::Group(n), group.at));
+        let groups =
+            layout.groups.iter().enumerate().map(|(n, group)| (group.spec.group_id.as_str(), Item::Group(n), group.at));
         for (name, item, at) in tasks.chain(groups) {
             if let Some((_, first)) = names.get(name) {
                 problems.error(at, format!("the id `{name}` is taken (line {})", first.line));
@@ -149,7 +146,7 @@ impl<'l> Resolver<'l> {
         let mut group = scope;
         while let Some(position) = group {
             let around = &self.layout.groups[position];
-            if let Some(item) = self.names.get(format!("{}.{name}", around.group.group_id).as_str()) {
+            if let Some(item) = self.names.get(format!("{}.{name}", around.spec.group_id).as_str()) {
                 return Some(*item);
             }
             group = around.parent;
@@ -164,7 +161,7 @@ impl<'l> Resolver<'l> {
     }
 
     fn nearest(&self, name: &str, scope: Option<usize>) -> Option<String> {
-        let prefix = scope.map(|group| format!("{}.", self.layout.groups[group].group.group_id)).unwrap_or_default();
+        let prefix = scope.map(|group| format!("{}.", self.layout.groups[group].spec.group_id)).unwrap_or_default();
         let mut names: Vec<&str> =
             self.names.keys().map(|known| known.strip_prefix(prefix.as_str()).unwrap_or(known)).collect();
         names.sort_unstable();
@@ -230,7 +227,7 @@ impl<'l> Resolver<'l> {
         let inside = |outer: Item, inner: Item| match outer {
             Item::Group(group) => {
                 let group = &self.layout.groups[group];
-                (outer != inner && self.holds(group, inner)).then_some(group.group.group_id.as_str())
+                (outer != inner && self.holds(group, inner)).then_some(group.spec.group_id.as_str())
             }
             Item::Task(_) => None,
         };

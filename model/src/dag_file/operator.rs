@@ -15,9 +15,8 @@ pub(super) fn operator(
     lines: &[&str],
     problems: &mut Problems,
 ) -> Option<Operator> {
-    if !read::is_to_be_read(key, node, keys::OPERATORS, "a task", problems)
-        && keys::takes(keys::OPERATORS, &key.name) == Some(keys::Takes::NotYet)
-    {
+    if keys::takes(keys::OPERATORS, &key.name) == Some(keys::Takes::NotYet) {
+        problems.not_yet(key.at, &format!("`{}`", key.name));
         return None;
     }
     match key.name.as_str() {
@@ -151,8 +150,12 @@ fn python(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Pro
         return None;
     };
     match (&call, args_at, kwargs_at) {
-        (PythonCall::Script(_), _, Some(at)) => problems.error(at, "a script takes `args`, not `kwargs`"),
-        (PythonCall::Code(_), Some(at), _) => problems.error(at, "inline code takes `kwargs`, not `args`"),
+        (PythonCall::Script(_), _, Some(at)) => {
+            problems.error(at, "a script takes `args`, not `kwargs`");
+        }
+        (PythonCall::Code(_), Some(at), _) => {
+            problems.error(at, "inline code takes `kwargs`, not `args`");
+        }
         _ => {}
     }
     python.call = call;
@@ -164,10 +167,10 @@ fn check_callable(name: &str, node: &Node, problems: &mut Problems) {
         part.starts_with(|first: char| first.is_alphabetic() || first == '_')
             && part.chars().all(|character| character.is_alphanumeric() || character == '_')
     };
-    if name.contains("{{") || (name.contains('.') && name.split('.').all(is_identifier)) {
+    let is_file = name.to_ascii_lowercase().ends_with(".py") || name.contains('/');
+    if name.contains("{{") || (!is_file && name.contains('.') && name.split('.').all(is_identifier)) {
         return;
     }
-    let is_file = name.to_ascii_lowercase().ends_with(".py") || name.contains('/');
     let help = is_file.then(|| format!("a file is run with `python: {{script: {name}}}`"));
     problems.error_with_help(node.at, format!("`{name}` is not a callable; write `module.function`"), help);
 }

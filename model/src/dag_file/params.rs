@@ -51,7 +51,9 @@ const KEYWORDS: [&str; 36] = [
 pub(super) fn read(entries: &Mapping, is_scheduled: bool, problems: &mut Problems) -> IndexMap<String, Param> {
     let mut params = IndexMap::new();
     for (key, node) in entries {
-        let Some(param) = param(key, node, problems) else { continue };
+        let Some(param) = param(key, node, problems) else {
+            continue;
+        };
         if is_scheduled && param.default.is_none() {
             let help = Some("give it a `default`, or leave out `schedule`".to_owned());
             let message =
@@ -98,7 +100,10 @@ fn check(name: &str, schema: &Json, at: Place, default: Option<(&Json, Place)>, 
 }
 
 fn compile(schema: &Json) -> Result<jsonschema::Validator, String> {
-    jsonschema::options().should_validate_formats(true).build(schema).map_err(|error| error.to_string())
+    jsonschema::options().should_validate_formats(true).build(schema).map_err(|error| {
+        let path = error.instance_path().to_string();
+        if path.is_empty() { error.to_string() } else { format!("at `{path}`: {error}") }
+    })
 }
 
 /// The params of a run: the defaults and, over them, its conf. A key of conf that is no param is kept, as in Airflow.

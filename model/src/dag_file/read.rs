@@ -84,10 +84,11 @@ pub(super) fn mapping<'n>(node: &'n Node, what: &str, problems: &mut Problems) -
 
 /// A list.
 pub(super) fn list<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> &'n [Node] {
-    if let Value::List(items) = &node.value { items } else {
-        problems.wrong_kind(node, what, "a list");
-        &[]
+    if let Value::List(items) = &node.value {
+        return items;
     }
+    problems.wrong_kind(node, what, "a list");
+    &[]
 }
 
 /// Names to texts: an environment.

@@ -70,9 +70,15 @@ fn property(name: &str, takes: Takes) -> Value {
         Takes::Tasks => {
             json!({"type": "array", "minItems": 1, "items": {"if": {"required": ["group"]}, "then": {"$ref": "#/$defs/group"}, "else": {"$ref": "#/$defs/task"}}})
         }
-        Takes::Operator if name == "empty" => json!({"type": ["object", "null"], "maxProperties": 0}),
-        Takes::Operator => json!({"anyOf": [{"type": "string"}, {"$ref": format!("#/$defs/{name}")}]}),
+        Takes::Operator if name == "empty" => {
+            json!({"type": ["object", "null"], "maxProperties": 0})
+        }
+        Takes::Operator => {
+            json!({"anyOf": [{"type": "string"}, {"$ref": format!("#/$defs/{name}")}]})
+        }
         Takes::NotYet => json!({"description": "not supported yet"}),
-        Takes::OnlyDefault(default) => json!({"description": format!("only `{default}` is supported yet")}),
+        Takes::OnlyDefault(default) => {
+            json!({"description": format!("only `{default}` is supported yet")})
+        }
     }
 }

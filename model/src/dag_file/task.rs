@@ -77,7 +77,7 @@ impl<'n> Walk<'n, '_> {
             self.problems.error(node.at, message);
             return None;
         }
-        let full = match group.map(|group| &self.layout.groups[group].group.group_id) {
+        let full = match group.map(|group| &self.layout.groups[group].spec.group_id) {
             Some(outer) => format!("{outer}.{id}"),
             None => id,
         };
@@ -90,19 +90,23 @@ impl<'n> Walk<'n, '_> {
 
     fn group(&mut self, item: &'n Node, entries: &'n Mapping, parent: Option<usize>) {
         let find = |name: &str| entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
-        let Some(group_id) = find("group").and_then(|node| self.full_id(node, "group", parent)) else { return };
+        let Some(group_id) = find("group").and_then(|node| self.full_id(node, "group", parent)) else {
+            return;
+        };
         let position = self.layout.groups.len();
-        let parent_id = parent.map(|parent| self.layout.groups[parent].group.group_id.clone());
+        let parent_id = parent.map(|parent| self.layout.groups[parent].spec.group_id.clone());
         let group = TaskGroup { group_id, parent: parent_id, tooltip: None };
         let first = self.layout.tasks.len();
-        self.layout.groups.push(Group { group, parent, at: item.at, tasks: first..first });
+        self.layout.groups.push(Group { spec: group, parent, at: item.at, tasks: first..first });
         let mut inner_defaults = false;
         for (key, node) in entries {
             if !read::is_to_be_read(key, node, keys::GROUP, "a group", self.problems) {
                 continue;
             }
             match key.name.as_str() {
-                "tooltip" => self.layout.groups[position].group.tooltip = read::text(node, "tooltip", self.problems),
+                "tooltip" => {
+                    self.layout.groups[position].spec.tooltip = read::text(node, "tooltip", self.problems);
+                }
                 "depends_on" => self.depends_on(node, Item::Group(position), parent),
                 "default_args" => {
                     if let Some(entries) = read::mapping(node, "default_args", self.problems) {
@@ -147,7 +151,7 @@ impl<'n> Walk<'n, '_> {
         };
         let full_id = self.full_id(id, "id", group);
         let mut task = blank(full_id.clone().unwrap_or_default(), item.at.line);
-        task.group = group.map(|group| self.layout.groups[group].group.group_id.clone());
+        task.group = group.map(|group| self.layout.groups[group].spec.group_id.clone());
         let mut operators: Vec<(&Key, &Node)> = Vec::new();
         for (key, node) in entries {
             if is_known(keys::OPERATORS, &key.name) {
@@ -218,9 +222,13 @@ impl<'n> Walk<'n, '_> {
     fn field(&mut self, task: &mut Task, key: &Key, node: &Node) {
         let problems = &mut *self.problems;
         match key.name.as_str() {
-            "trigger_rule" => task.trigger_rule = trigger_rule(node, problems).unwrap_or(TriggerRule::AllSuccess),
+            "trigger_rule" => {
+                task.trigger_rule = trigger_rule(node, problems).unwrap_or(TriggerRule::AllSuccess);
+            }
             "retries" => task.retries = read::whole(node, "retries", 0, problems).unwrap_or(0),
-            "retry_delay" => task.retry_delay = read::duration(node, "retry_delay", problems).unwrap_or(RETRY_DELAY),
+            "retry_delay" => {
+                task.retry_delay = read::duration(node, "retry_delay", problems).unwrap_or(RETRY_DELAY);
+            }
             "execution_timeout" => {
                 task.execution_timeout = read::duration(node, "execution_timeout", problems);
                 if task.execution_timeout.is_some_and(Duration::is_zero) {
@@ -230,7 +238,9 @@ impl<'n> Walk<'n, '_> {
             "priority_weight" => {
                 task.priority_weight = read::whole(node, "priority_weight", i64::from(i32::MIN), problems).unwrap_or(1);
             }
-            "do_xcom_push" => task.do_xcom_push = read::flag(node, "do_xcom_push", problems).unwrap_or(true),
+            "do_xcom_push" => {
+                task.do_xcom_push = read::flag(node, "do_xcom_push", problems).unwrap_or(true);
+            }
             "multiple_outputs" => {
                 task.multiple_outputs = read::flag(node, "multiple_outputs", problems).unwrap_or(false);
             }

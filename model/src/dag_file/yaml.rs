@@ -49,6 +49,13 @@ fn options(bytes: usize) -> Options {
 fn friendly(error: &Error) -> String {
     let text = error.without_snippet().to_string();
     let lowered = text.to_ascii_lowercase();
+    if lowered.contains("documents") {
+        return "a DAG file is one YAML document; here a second one starts".to_owned();
+    }
+    if let Some((_, key)) = text.split_once("duplicate mapping key: ") {
+        let key = key.split(", set ").next().unwrap_or(key);
+        return format!("the key `{key}` is given twice");
+    }
     if lowered.contains("alias replay") || lowered.contains("budget") {
         return format!("the file expands to more than a DAG file may hold ({})", text.trim_end_matches('.'));
     }
