@@ -1,5 +1,9 @@
-//! The web server: pages for people. (On this branch only what `web` owns is declared here.)
+//! The web server: pages for people. It reads through the store's read models and changes through the store's
+//! transactions; it never decides.
 
 pub mod doors;
 pub mod layout;
 pub mod pages;
+mod serve;
+
+pub use serve::serve;
