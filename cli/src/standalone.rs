@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use jiff::Timestamp;
 use scheduler::plan::Limits;
-use scheduler::service::{SchedulerConfig, SystemClock};
 use scheduler::ports::Clock;
+use scheduler::service::{SchedulerConfig, SystemClock};
 use store::Store;
 use store::embedded::{Binaries, EmbeddedPostgres};
 use tokio::net::TcpListener;
@@ -60,11 +60,13 @@ pub(crate) async fn run(arguments: Standalone) -> anyhow::Result<()> {
     };
     std::fs::create_dir_all(&home).with_context(|| format!("the home {} cannot be made", home.display()))?;
     let home = home.canonicalize().with_context(|| format!("the home {} cannot be used", home.display()))?;
-    let dags_folder = prepare_dags(arguments.dags.unwrap_or_else(|| home.join("dags")), arguments.no_examples)?;
+    let dags_folder = prepare_dags(&arguments.dags.unwrap_or_else(|| home.join("dags")), arguments.no_examples)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
     let listener = match TcpListener::bind(address).await {
         Ok(listener) => listener,
-        Err(error) => bail!("port {} cannot be used ({error}): stop what uses it, or choose another with --port", arguments.port),
+        Err(error) => {
+            bail!("port {} cannot be used ({error}): stop what uses it, or choose another with --port", arguments.port)
+        }
     };
     let (embedded, url) = database(&home).await?;
     let result = serve(&home, dags_folder, &url, listener).await;
@@ -85,7 +87,7 @@ async fn database(home: &Path) -> anyhow::Result<(Option<EmbeddedPostgres>, Stri
     Ok((Some(embedded), url))
 }
 
-fn prepare_dags(folder: PathBuf, no_examples: bool) -> anyhow::Result<PathBuf> {
+fn prepare_dags(folder: &Path, no_examples: bool) -> anyhow::Result<PathBuf> {
     let is_new = !folder.exists();
     std::fs::create_dir_all(&folder).with_context(|| format!("the DAG folder {} cannot be made", folder.display()))?;
     if is_new && !no_examples {
@@ -124,7 +126,8 @@ async fn serve(home: &Path, dags_folder: PathBuf, url: &str, listener: TcpListen
     let id = Uuid::new_v4();
     let config = SchedulerConfig {
         id,
-        hostname: nix::unistd::gethostname().map_or_else(|_| "localhost".to_owned(), |name| name.to_string_lossy().into_owned()),
+        hostname: nix::unistd::gethostname()
+            .map_or_else(|_| "localhost".to_owned(), |name| name.to_string_lossy().into_owned()),
         home: home.to_owned(),
         dags_folder,
         default_timezone: "UTC".to_owned(),

@@ -120,8 +120,7 @@ impl Doors for StoreDoors {
                 return Err(ActionError::NotFound(format!("no DAG `{}`", trigger.dag_id)));
             };
             let params = model::dag_file::params::merge(&dag, &trigger.conf).map_err(|problems| {
-                let lines: Vec<String> =
-                    problems.iter().map(|(path, message)| format!("{path}: {message}")).collect();
+                let lines: Vec<String> = problems.iter().map(|(path, message)| format!("{path}: {message}")).collect();
                 ActionError::Invalid(lines.join("; "))
             })?;
             let logical_date = trigger.logical_date.unwrap_or(now);
@@ -178,8 +177,11 @@ impl Doors for StoreDoors {
     fn cancel(&self, who: LoggedIn, dag_id: String, run_id: String) -> BoxFuture<'_, Result<(), ActionError>> {
         async move {
             may_change(&who)?;
-            let cancelled =
-                self.store.cancel_dag_run(&dag_id, &run_id, &who.username, (self.clock)()).await.map_err(store_error)?;
+            let cancelled = self
+                .store
+                .cancel_dag_run(&dag_id, &run_id, &who.username, (self.clock)())
+                .await
+                .map_err(store_error)?;
             if cancelled {
                 return Ok(());
             }

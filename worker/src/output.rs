@@ -53,17 +53,13 @@ impl<'a, C: Clock> Output<'a, C> {
             stdout: Lines::default(),
             stderr: Lines::default(),
             encoding: encoding_rs::UTF_8,
-            last: LastLine {
-                max: config.xcom_max_size,
-                ..LastLine::default()
-            },
+            last: LastLine { max: config.xcom_max_size, ..LastLine::default() },
         }
     }
 
     /// How the process's bytes are read from now on; false when nobody knows that encoding.
     pub(crate) fn set_encoding(&mut self, label: &str) -> bool {
-        let found =
-            Encoding::for_label(label.as_bytes()).filter(|found| found.is_ascii_compatible());
+        let found = Encoding::for_label(label.as_bytes()).filter(|found| found.is_ascii_compatible());
         if let Some(found) = found {
             self.encoding = found;
         }
@@ -73,14 +69,7 @@ impl<'a, C: Clock> Output<'a, C> {
     /// Logs the whole lines of what was read; all that is left when the stream `has_ended`.
     pub(crate) fn drain(&mut self, stream: Stream, has_ended: bool) {
         let now = self.clock.now();
-        let Self {
-            log,
-            stdout,
-            stderr,
-            encoding,
-            last,
-            ..
-        } = self;
+        let Self { log, stdout, stderr, encoding, last, .. } = self;
         let mut each = |bytes: &[u8], goes_on: bool| {
             let (line, _) = encoding.decode_without_bom_handling(bytes);
             log.line(now, stream, &line);
@@ -88,11 +77,7 @@ impl<'a, C: Clock> Output<'a, C> {
                 last.piece(&line, goes_on);
             }
         };
-        let lines = if stream == Stream::Stdout {
-            stdout
-        } else {
-            stderr
-        };
+        let lines = if stream == Stream::Stdout { stdout } else { stderr };
         lines.take(&mut each);
         if has_ended {
             lines.finish(&mut each);
@@ -106,10 +91,6 @@ impl<'a, C: Clock> Output<'a, C> {
 
     /// The last line of standard output; an error when it is too long for an XCom.
     pub(crate) fn take_last_line(&mut self) -> Result<Option<String>, ()> {
-        if self.last.is_too_long {
-            Err(())
-        } else {
-            Ok(self.last.text.take())
-        }
+        if self.last.is_too_long { Err(()) } else { Ok(self.last.text.take()) }
     }
 }

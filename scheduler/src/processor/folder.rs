@@ -72,7 +72,11 @@ pub(super) struct Difference {
 /// Compares two listings.
 pub(super) fn difference(before: &Listing, after: &Listing) -> Difference {
     Difference {
-        changed: after.iter().filter(|(path, stamp)| before.get(*path) != Some(stamp)).map(|(path, _)| path.clone()).collect(),
+        changed: after
+            .iter()
+            .filter(|(path, stamp)| before.get(*path) != Some(stamp))
+            .map(|(path, _)| path.clone())
+            .collect(),
         gone: before.keys().filter(|path| !after.contains_key(*path)).cloned().collect(),
     }
 }
@@ -103,7 +107,8 @@ mod tests {
     #[test]
     fn a_written_file_is_changed_and_a_removed_one_gone() {
         let stamp = |size| Stamp { modified: None, size, inode: 1 };
-        let before = Listing::from([("a".to_owned(), stamp(1)), ("b".to_owned(), stamp(1)), ("c".to_owned(), stamp(1))]);
+        let before =
+            Listing::from([("a".to_owned(), stamp(1)), ("b".to_owned(), stamp(1)), ("c".to_owned(), stamp(1))]);
         let after = Listing::from([("a".to_owned(), stamp(1)), ("b".to_owned(), stamp(2)), ("d".to_owned(), stamp(1))]);
         let difference = difference(&before, &after);
         assert_eq!(difference.changed, ["b", "d"]);

@@ -37,15 +37,7 @@ pub(super) fn read(folder: &Path, relative: &str, defaults: &Defaults) -> ReadFi
 
 /// A problem of the file as a whole.
 pub(super) fn whole_file(message: String) -> Problem {
-    Problem {
-        severity: Severity::Error,
-        message,
-        line: 0,
-        column: 0,
-        length: 1,
-        snippet: String::new(),
-        help: None,
-    }
+    Problem { severity: Severity::Error, message, line: 0, column: 0, length: 1, snippet: String::new(), help: None }
 }
 
 fn text_of(path: &Path) -> Result<String, String> {
