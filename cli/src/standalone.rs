@@ -89,7 +89,7 @@ async fn database(home: &Path) -> anyhow::Result<(Option<EmbeddedPostgres>, Stri
 
 fn prepare_dags(folder: &Path, no_examples: bool) -> anyhow::Result<PathBuf> {
     let is_new = !folder.exists();
-    std::fs::create_dir_all(&folder).with_context(|| format!("the DAG folder {} cannot be made", folder.display()))?;
+    std::fs::create_dir_all(folder).with_context(|| format!("the DAG folder {} cannot be made", folder.display()))?;
     if is_new && !no_examples {
         for (name, text) in EXAMPLES {
             std::fs::write(folder.join(name), text)
