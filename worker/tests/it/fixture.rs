@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use jiff::Timestamp;
 use model::attempt::{Attempt, Finished, Outcome};
 use model::dag::{Dag, OnLost, Schedule, Task};
@@ -21,7 +20,7 @@ use worker::{SystemClock, Values, ValuesError, WorkerConfig, run_attempt};
 
 /// Values that are known beforehand; a task id of `broken` cannot be asked about.
 #[derive(Debug, Clone, Default)]
-pub struct Known(pub HashMap<(String, String), Value>);
+pub(crate) struct Known(pub(crate) HashMap<(String, String), Value>);
 
 impl Values for Known {
     async fn xcom(
@@ -47,23 +46,23 @@ impl Values for Known {
 }
 
 /// An instant.
-pub fn instant(text: &str) -> Timestamp {
+pub(crate) fn instant(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
 /// A home with a DAG folder, and what configures a worker in it.
-pub struct World {
+pub(crate) struct World {
     /// Removed at the end.
-    pub folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     /// How attempts are run.
-    pub config: WorkerConfig,
+    pub(crate) config: WorkerConfig,
     /// What others pushed.
-    pub known: Known,
+    pub(crate) known: Known,
 }
 
 impl World {
     /// An empty world.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("dags")).unwrap();
         let mut config = WorkerConfig::new(folder.path().join("home"));
@@ -76,19 +75,19 @@ impl World {
     }
 
     /// A file beside the DAG file.
-    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.dags().join(name);
         std::fs::write(&path, text).unwrap();
         path
     }
 
     /// The folder of the DAG file.
-    pub fn dags(&self) -> PathBuf {
+    pub(crate) fn dags(&self) -> PathBuf {
         self.folder.path().join("dags")
     }
 
     /// Something that another task pushed.
-    pub fn pushed(mut self, task_id: &str, key: &str, value: Value) -> Self {
+    pub(crate) fn pushed(mut self, task_id: &str, key: &str, value: Value) -> Self {
         self.known
             .0
             .insert((task_id.to_owned(), key.to_owned()), value);
@@ -96,17 +95,17 @@ impl World {
     }
 
     /// An attempt of a task.
-    pub fn attempt(&self, task: Task) -> Attempt {
+    pub(crate) fn attempt(&self, task: Task) -> Attempt {
         attempt(task, AttemptToken(7), &self.dags())
     }
 
     /// Runs a task to its end.
-    pub async fn run(&self, task: Task) -> Finished {
+    pub(crate) async fn run(&self, task: Task) -> Finished {
         self.run_until(task, CancellationToken::new()).await
     }
 
     /// Runs a task to its end or until it is stopped.
-    pub async fn run_until(&self, task: Task, stop: CancellationToken) -> Finished {
+    pub(crate) async fn run_until(&self, task: Task, stop: CancellationToken) -> Finished {
         let finished = run_attempt(
             &self.attempt(task),
             &self.known,
@@ -126,7 +125,7 @@ impl World {
     }
 
     /// The lines of the log, each with its stream.
-    pub fn log(&self) -> Vec<String> {
+    pub(crate) fn log(&self) -> Vec<String> {
         let path = worker::log_path(&self.config.home, "d", "manual__1", "t", -1, 1);
         let text = std::fs::read_to_string(path).unwrap_or_default();
         text.lines()
@@ -144,7 +143,7 @@ impl World {
 }
 
 /// An attempt of a task, in a DAG of its own.
-pub fn attempt(task: Task, token: AttemptToken, dags: &Path) -> Attempt {
+pub(crate) fn attempt(task: Task, token: AttemptToken, dags: &Path) -> Attempt {
     let at = instant("2026-01-01T00:00:00Z");
     let key = DagRunKey(1);
     let json = |value: Value| value.as_object().unwrap().clone();
@@ -190,8 +189,8 @@ fn dag(task: Task) -> Dag {
         max_active_tasks: None,
         dagrun_timeout: None,
         is_paused_upon_creation: None,
-        params: IndexMap::new(),
-        env: IndexMap::from([
+        params: Default::default(),
+        env: FromIterator::from_iter([
             ("FROM_DAG".to_owned(), "dag".to_owned()),
             ("OVER".to_owned(), "dag".to_owned()),
         ]),
@@ -202,7 +201,7 @@ fn dag(task: Task) -> Dag {
 }
 
 /// A task with Airflow's defaults.
-pub fn task(operator: Operator) -> Task {
+pub(crate) fn task(operator: Operator) -> Task {
     Task {
         task_id: "t".to_owned(),
         group: None,
@@ -216,19 +215,19 @@ pub fn task(operator: Operator) -> Task {
         do_xcom_push: true,
         multiple_outputs: false,
         on_lost: OnLost::Retry,
-        env: IndexMap::from([("OVER".to_owned(), "task".to_owned())]),
+        env: FromIterator::from_iter([("OVER".to_owned(), "task".to_owned())]),
         doc_md: None,
         line: 1,
     }
 }
 
 /// A shell command.
-pub fn bash(command: &str) -> Task {
+pub(crate) fn bash(command: &str) -> Task {
     task(Operator::Bash(Bash::new(command)))
 }
 
 /// A piece of Python without arguments.
-pub fn python(call: PythonCall) -> Python {
+pub(crate) fn python(call: PythonCall) -> Python {
     Python {
         call,
         args: Vec::new(),
@@ -238,12 +237,12 @@ pub fn python(call: PythonCall) -> Python {
 }
 
 /// Inline Python.
-pub fn code(code: &str) -> Task {
+pub(crate) fn code(code: &str) -> Task {
     task(Operator::Python(python(PythonCall::Code(code.to_owned()))))
 }
 
 /// The reason of a failure, and whether it may be retried.
-pub fn failure(finished: &Finished) -> (String, bool) {
+pub(crate) fn failure(finished: &Finished) -> (String, bool) {
     match &finished.outcome {
         Outcome::Failed {
             reason, may_retry, ..
@@ -253,7 +252,7 @@ pub fn failure(finished: &Finished) -> (String, bool) {
 }
 
 /// What was pushed, as `key=value`.
-pub fn xcoms(finished: &Finished) -> Vec<String> {
+pub(crate) fn xcoms(finished: &Finished) -> Vec<String> {
     finished
         .xcoms
         .iter()
@@ -262,7 +261,7 @@ pub fn xcoms(finished: &Finished) -> Vec<String> {
 }
 
 /// Waits for a condition; fails after ten seconds.
-pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     for _ in 0..2000 {
         if condition() {
             return;
@@ -273,7 +272,7 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Whether a process is there and no zombie.
-pub fn is_alive(pid: i32) -> bool {
+pub(crate) fn is_alive(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         !stat
             .rsplit_once(") ")
@@ -282,7 +281,7 @@ pub fn is_alive(pid: i32) -> bool {
 }
 
 /// The number in a file that a task writes.
-pub fn pid_in(path: &Path) -> Option<i32> {
+pub(crate) fn pid_in(path: &Path) -> Option<i32> {
     let text = std::fs::read_to_string(path).ok()?;
     text.ends_with('\n').then(|| text.trim().parse().ok())?
 }

@@ -238,7 +238,7 @@ async fn what_cannot_be_found_is_named() {
         )
     );
     let (reason, _) = failure(&world.run(code("x = 1\nif x\n    pass")).await);
-    assert_eq!(reason, "SyntaxError: expected ':' (line 2 of the code)");
+    assert_eq!(reason, "SyntaxError: expected ':' (<code of t>, line 2)");
 }
 
 #[tokio::test]
