@@ -123,6 +123,7 @@ CREATE TABLE dag_run (
     started_at            timestamptz,
     ended_at              timestamptz,
     conf                  json NOT NULL DEFAULT '{}',
+    params                json NOT NULL DEFAULT '{}',
     note                  text,
     triggered_by          text NOT NULL,
     triggering_user       text,
@@ -148,6 +149,7 @@ COMMENT ON COLUMN dag_run.queued_at IS 'When it was created or last cleared.';
 COMMENT ON COLUMN dag_run.started_at IS 'When it left queued.';
 COMMENT ON COLUMN dag_run.ended_at IS 'When it ended.';
 COMMENT ON COLUMN dag_run.conf IS 'What it was triggered with; an object.';
+COMMENT ON COLUMN dag_run.params IS 'The DAG''s parameters with conf laid over their defaults, checked when the run was created.';
 COMMENT ON COLUMN dag_run.note IS 'A person''s remark.';
 COMMENT ON COLUMN dag_run.triggered_by IS 'timetable, rest_api, ui, cli, test.';
 COMMENT ON COLUMN dag_run.triggering_user IS 'Who triggered it.';

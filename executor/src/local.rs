@@ -50,27 +50,14 @@ impl LocalExecutor {
         let shared = Arc::new(Shared::default());
         let tasks = TaskTracker::new();
         let slots = Arc::new(Semaphore::new(parallelism.clamp(1, Semaphore::MAX_PERMITS)));
-        let runner = Arc::new(Runner {
-            values,
-            config,
-            reports,
-            shared: Arc::clone(&shared),
-        });
+        let runner = Arc::new(Runner { values, config, reports, shared: Arc::clone(&shared) });
         let (tracker, runtime) = (tasks.clone(), Handle::current());
         let spawn = move |attempt: Attempt, stop: CancellationToken| {
             let runner = Arc::clone(&runner);
             let slot = in_line(Arc::clone(&slots));
-            tracker.spawn_on(
-                async move { runner.run(attempt, slot, stop).await },
-                &runtime,
-            );
+            tracker.spawn_on(async move { runner.run(attempt, slot, stop).await }, &runtime);
         };
-        Self {
-            shared,
-            spawn: Box::new(spawn),
-            tasks,
-            stop: CancellationToken::new(),
-        }
+        Self { shared, spawn: Box::new(spawn), tasks, stop: CancellationToken::new() }
     }
 
     /// Takes an attempt; it starts when a slot is free. After [`Self::stop`] it is reported as stopped.
@@ -111,9 +98,7 @@ impl LocalExecutor {
 
 impl std::fmt::Debug for LocalExecutor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LocalExecutor")
-            .field("alive", &self.alive())
-            .finish_non_exhaustive()
+        f.debug_struct("LocalExecutor").field("alive", &self.alive()).finish_non_exhaustive()
     }
 }
 
@@ -149,45 +134,20 @@ impl<V: Values> Runner<V> {
         };
         self.shared.alive().remove(&token);
         // Nobody listens any more only while the service stops.
-        let _ = self.reports.send(Report {
-            token,
-            key,
-            event: AttemptEvent::Finished(finished),
-        });
+        let _ = self.reports.send(Report { token, key, event: AttemptEvent::Finished(finished) });
     }
 
     async fn run_in_slot(&self, attempt: &Attempt, stop: CancellationToken) -> Finished {
         let started = |pid, at| {
             let event = AttemptEvent::Started { at, pid: Some(pid) };
-            let _ = self.reports.send(Report {
-                token: attempt.token,
-                key: attempt.key,
-                event,
-            });
+            let _ = self.reports.send(Report { token: attempt.token, key: attempt.key, event });
         };
-        run_attempt(
-            attempt,
-            &self.values,
-            &self.config,
-            &SystemClock,
-            started,
-            stop,
-        )
-        .await
+        run_attempt(attempt, &self.values, &self.config, &SystemClock, started, stop).await
     }
 }
 
 fn never_started() -> Finished {
     let now = SystemClock.now();
-    let outcome = Outcome::Failed {
-        reason: "stopped".to_owned(),
-        exit_code: None,
-        may_retry: false,
-    };
-    Finished {
-        started_at: now,
-        ended_at: now,
-        outcome,
-        xcoms: Vec::new(),
-    }
+    let outcome = Outcome::Failed { reason: "stopped".to_owned(), exit_code: None, may_retry: false };
+    Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new() }
 }

@@ -36,11 +36,7 @@ pub async fn end_orphans(executor_id: &str) -> usize {
     if left.is_empty() {
         return 0;
     }
-    tracing::warn!(
-        executor.id = executor_id,
-        processes = left.len(),
-        "ending what a predecessor left running"
-    );
+    tracing::warn!(executor.id = executor_id, processes = left.len(), "ending what a predecessor left running");
     let started = Instant::now();
     let mut ended = left.clone();
     signal_all(&left, Signal::SIGTERM);
@@ -55,11 +51,7 @@ pub async fn end_orphans(executor_id: &str) -> usize {
     }
     if !left.is_empty() {
         let pids: Vec<_> = left.iter().map(|process| process.pid).collect();
-        tracing::error!(
-            executor.id = executor_id,
-            ?pids,
-            "these processes of a predecessor do not end"
-        );
+        tracing::error!(executor.id = executor_id, ?pids, "these processes of a predecessor do not end");
     }
     ended.len()
 }
@@ -75,20 +67,13 @@ fn signal_all(processes: &BTreeSet<Process>, signal: Signal) {
 fn find(mark: &[u8], known: &BTreeSet<Process>) -> BTreeSet<Process> {
     let living = living();
     let (spared, spared_groups) = spared(&living);
-    let may_end = |process: &Process| {
-        !spared.contains(&process.pid) && !spared_groups.contains(&process.group)
-    };
+    let may_end = |process: &Process| !spared.contains(&process.pid) && !spared_groups.contains(&process.group);
     let groups: BTreeSet<i32> = living
         .iter()
-        .filter(|process| {
-            may_end(process) && (known.contains(*process) || is_marked(process.pid, mark))
-        })
+        .filter(|process| may_end(process) && (known.contains(*process) || is_marked(process.pid, mark)))
         .map(|process| process.group)
         .collect();
-    living
-        .into_iter()
-        .filter(|process| may_end(process) && groups.contains(&process.group))
-        .collect()
+    living.into_iter().filter(|process| may_end(process) && groups.contains(&process.group)).collect()
 }
 
 /// This process and its ancestors, and their groups: a service started from a task of its own must not end itself.
@@ -109,18 +94,13 @@ fn living() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
-    entries
-        .filter_map(|entry| read(entry.ok()?.file_name().to_str()?.parse().ok()?))
-        .collect()
+    entries.filter_map(|entry| read(entry.ok()?.file_name().to_str()?.parse().ok()?)).collect()
 }
 
 /// A process that belongs to somebody else has no environment that we may read.
 fn is_marked(pid: i32, mark: &[u8]) -> bool {
-    std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
-        environ
-            .split(|byte| *byte == 0)
-            .any(|variable| variable == mark)
-    })
+    std::fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|variable| variable == mark))
 }
 
 /// From `/proc/PID/stat`; the command is in parentheses and may contain some. None for a zombie: it has ended.

@@ -40,11 +40,7 @@ pub struct TaskInstanceKey {
 impl TaskInstanceKey {
     /// The instance of a task that is not mapped.
     pub const fn unmapped(dag_run: DagRunKey, task: TaskIndex) -> Self {
-        Self {
-            dag_run,
-            task,
-            map_index: -1,
-        }
+        Self { dag_run, task, map_index: -1 }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod dag_file;
 pub mod dag_run;
 pub mod duration;
 pub mod ids;
+pub mod journal;
 pub mod operator;
 pub mod state;
 pub mod template;

@@ -86,10 +86,7 @@ named! {
 impl TaskInstanceState {
     /// Will not change again by itself (Airflow's `State.finished`).
     pub const fn is_finished(self) -> bool {
-        matches!(
-            self,
-            Self::Success | Self::Failed | Self::Skipped | Self::UpstreamFailed | Self::Removed
-        )
+        matches!(self, Self::Success | Self::Failed | Self::Skipped | Self::UpstreamFailed | Self::Removed)
     }
 
     /// Makes a run fail when a leaf ends in it (Airflow's `State.failed_states`).

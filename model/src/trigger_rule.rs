@@ -98,14 +98,7 @@ pub enum Verdict {
 /// (reference/airflow-semantics.md §4.4): a task that can never run is decided before all its upstreams are done.
 pub const fn evaluate(rule: TriggerRule, counts: &UpstreamCounts) -> Verdict {
     use Verdict::{Run, Skip, UpstreamFailed, Wait};
-    let UpstreamCounts {
-        total,
-        success,
-        failed,
-        skipped,
-        upstream_failed,
-        removed,
-    } = *counts;
+    let UpstreamCounts { total, success, failed, skipped, upstream_failed, removed } = *counts;
     let done = counts.done();
     let all_done = done >= total;
     let any_failed = failed + upstream_failed > 0;

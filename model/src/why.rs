@@ -82,16 +82,10 @@ impl std::fmt::Display for RunWaiting {
         match self {
             Self::Paused => f.write_str("the DAG is paused"),
             Self::MaxActiveRuns { limit } => {
-                write!(
-                    f,
-                    "the DAG already has {limit} running {} (max_active_runs)",
-                    plural(*limit, "run")
-                )
+                write!(f, "the DAG already has {limit} running {} (max_active_runs)", plural(*limit, "run"))
             }
             Self::RunAfter { at } => write!(f, "it starts at {at}"),
-            Self::Scheduler => {
-                f.write_str("the scheduler has not picked it up yet; is one running?")
-            }
+            Self::Scheduler => f.write_str("the scheduler has not picked it up yet; is one running?"),
         }
     }
 }
@@ -108,37 +102,21 @@ impl std::fmt::Display for Waiting {
                 }
                 Ok(())
             }
-            Self::RetryAt { at } => {
-                write!(f, "its last attempt failed; the next one starts at {at}")
-            }
+            Self::RetryAt { at } => write!(f, "its last attempt failed; the next one starts at {at}"),
             Self::MaxActiveTasks { limit } => {
-                write!(
-                    f,
-                    "its run already has {limit} active {} (max_active_tasks)",
-                    plural(*limit, "task")
-                )
+                write!(f, "its run already has {limit} active {} (max_active_tasks)", plural(*limit, "task"))
             }
             Self::Parallelism { limit } => {
-                write!(
-                    f,
-                    "all {limit} {} of the deployment are taken (core.parallelism)",
-                    plural(*limit, "slot")
-                )
+                write!(f, "all {limit} {} of the deployment are taken (core.parallelism)", plural(*limit, "slot"))
             }
             Self::Paused => f.write_str("the DAG is paused"),
             Self::Executor => f.write_str("it is queued; its executor is about to start it"),
             Self::Restarting => f.write_str("it was cleared; its running attempt is being stopped"),
-            Self::Scheduler => {
-                f.write_str("the scheduler has not picked it up yet; is one running?")
-            }
+            Self::Scheduler => f.write_str("the scheduler has not picked it up yet; is one running?"),
         }
     }
 }
 
 fn plural(count: u32, noun: &str) -> String {
-    if count == 1 {
-        noun.to_owned()
-    } else {
-        format!("{noun}s")
-    }
+    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
 }

@@ -39,11 +39,10 @@ pub async fn run_attempt<V: Values, C: Clock>(
         started_at = at;
         started(pid, at);
     };
-    let (outcome, xcoms) =
-        match run(attempt, values, config, clock, noting, &stop, &mut output).await {
-            Ok(ended) => ended,
-            Err(not_launched) => (not_launched.into_outcome(), Vec::new()),
-        };
+    let (outcome, xcoms) = match run(attempt, values, config, clock, noting, &stop, &mut output).await {
+        Ok(ended) => ended,
+        Err(not_launched) => (not_launched.into_outcome(), Vec::new()),
+    };
     match &outcome {
         Outcome::Failed { reason, .. } => output.say(&format!("failed: {reason}")),
         Outcome::Skipped { reason } => output.say(&format!("skipped: {reason}")),
@@ -51,12 +50,7 @@ pub async fn run_attempt<V: Values, C: Clock>(
     }
     output.log.flush();
     let outcome = with_log_failure(outcome, output.log.failure());
-    Finished {
-        started_at,
-        ended_at: clock.now(),
-        outcome,
-        xcoms,
-    }
+    Finished { started_at, ended_at: clock.now(), outcome, xcoms }
 }
 
 type Ended = (Outcome, Vec<XComValue>);
@@ -78,10 +72,7 @@ async fn run<V: Values, C: Clock>(
             "output_encoding `{}` is not known (utf-8, euc-kr, shift_jis, latin1, … are)",
             bash.output_encoding
         );
-        return Err(NotLaunched {
-            reason,
-            may_retry: false,
-        });
+        return Err(NotLaunched { reason, may_retry: false });
     }
     let scratch = Scratch::make(&config.home, attempt.token)
         .map_err(|error| passing("the scratch folder cannot be made", &error))?;
@@ -92,10 +83,7 @@ async fn run<V: Values, C: Clock>(
     let listener = if matches!(operator, Operator::Bash(_)) {
         None
     } else {
-        Some(
-            questions::listen(&scratch)
-                .map_err(|error| passing("the socket for XComs cannot be opened", &error))?,
-        )
+        Some(questions::listen(&scratch).map_err(|error| passing("the socket for XComs cannot be opened", &error))?)
     };
     if stop.is_cancelled() {
         return Err(stopped());
@@ -103,10 +91,7 @@ async fn run<V: Values, C: Clock>(
     let child = launch.spawn()?;
     let pid = child.id().map_or(0, u32::cast_signed);
     started(pid, clock.now());
-    let timeout = attempt
-        .task()
-        .execution_timeout
-        .and_then(|timeout| timeout.absolute().try_into().ok());
+    let timeout = attempt.task().execution_timeout.and_then(|timeout| timeout.absolute().try_into().ok());
     let limits = Limits {
         stop,
         times_out_at: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
@@ -130,21 +115,14 @@ async fn run<V: Values, C: Clock>(
 }
 
 fn stopped() -> NotLaunched {
-    NotLaunched {
-        reason: "stopped".to_owned(),
-        may_retry: false,
-    }
+    NotLaunched { reason: "stopped".to_owned(), may_retry: false }
 }
 
 fn ended_from_outside(ending: Ending, attempt: &Attempt) -> Outcome {
     match ending {
         Ending::Stopped => stopped().into_outcome(),
         Ending::TimedOut => {
-            let timeout = attempt
-                .task()
-                .execution_timeout
-                .unwrap_or_default()
-                .absolute();
+            let timeout = attempt.task().execution_timeout.unwrap_or_default().absolute();
             Outcome::Failed {
                 reason: format!("timed out after {timeout:#} (execution_timeout)"),
                 exit_code: None,
@@ -164,18 +142,12 @@ fn ended<C: Clock>(
 ) -> Ended {
     let mut outcome = by_status(&attempt.task().operator, status);
     let mut xcoms = Vec::new();
-    let mut refuse = |reason: String| {
-        outcome = Outcome::Failed {
-            reason,
-            exit_code: status.code(),
-            may_retry: true,
-        }
-    };
+    let mut refuse = |reason: String| outcome = Outcome::Failed { reason, exit_code: status.code(), may_retry: true };
     match std::fs::read(scratch.file("xcom")) {
         Ok(bytes) => match xcom_file::parse(&String::from_utf8_lossy(&bytes)) {
             Ok(found) => xcoms = found,
             Err(problem) if status.success() => {
-                refuse(format!("$FLOWCTL_XCOM cannot be read: {problem}"))
+                refuse(format!("$FLOWCTL_XCOM cannot be read: {problem}"));
             }
             Err(_) => {}
         },
@@ -191,41 +163,23 @@ fn ended<C: Clock>(
     }
     if let Some(problem) = too_large(&xcoms, config.xcom_max_size) {
         xcoms.clear();
-        outcome = Outcome::Failed {
-            reason: problem,
-            exit_code: status.code(),
-            may_retry: false,
-        };
+        outcome = Outcome::Failed { reason: problem, exit_code: status.code(), may_retry: false };
     }
     (outcome, xcoms)
 }
 
 fn by_status(operator: &Operator, status: ExitStatus) -> Outcome {
-    let skips_on = if let Operator::Bash(bash) = operator {
-        bash.skip_on_exit_code
-    } else {
-        Some(SKIP)
-    };
+    let skips_on = if let Operator::Bash(bash) = operator { bash.skip_on_exit_code } else { Some(SKIP) };
     match exit::in_words(status) {
         None => Outcome::Success,
-        Some(reason) if skips_on.is_some() && status.code() == skips_on => {
-            Outcome::Skipped { reason }
-        }
-        Some(reason) => Outcome::Failed {
-            reason,
-            exit_code: status.code(),
-            may_retry: true,
-        },
+        Some(reason) if skips_on.is_some() && status.code() == skips_on => Outcome::Skipped { reason },
+        Some(reason) => Outcome::Failed { reason, exit_code: status.code(), may_retry: true },
     }
 }
 
 /// The last line of standard output is `return_value`, unless the file said something else. Nobody asked for it, so one
 /// that is too long is left out with a remark and fails nothing.
-fn push_last_line<C: Clock>(
-    xcoms: &mut Vec<XComValue>,
-    config: &WorkerConfig,
-    output: &mut Output<'_, C>,
-) {
+fn push_last_line<C: Clock>(xcoms: &mut Vec<XComValue>, config: &WorkerConfig, output: &mut Output<'_, C>) {
     if xcoms.iter().any(|xcom| xcom.key == RETURN_VALUE) {
         return;
     }
@@ -254,17 +208,8 @@ fn python_ended<C: Clock>(
     // A result is believed only together with the exit code that the runner gives it: something may have killed the
     // process after it wrote the result.
     let mut outcome = match (reported.outcome, by_status) {
-        (Some(outcome), by_status)
-            if std::mem::discriminant(&outcome) == std::mem::discriminant(&by_status) =>
-        {
-            outcome
-        }
-        (None, Outcome::Success)
-            if !matches!(
-                attempt_call(attempt),
-                Some(model::operator::PythonCall::Script(_))
-            ) =>
-        {
+        (Some(outcome), by_status) if std::mem::discriminant(&outcome) == std::mem::discriminant(&by_status) => outcome,
+        (None, Outcome::Success) if !matches!(attempt_call(attempt), Some(model::operator::PythonCall::Script(_))) => {
             Outcome::Failed {
                 reason: "the process ended (os._exit?) before the task had returned".to_owned(),
                 exit_code: Some(0),
@@ -279,14 +224,9 @@ fn python_ended<C: Clock>(
     if !value.is_null() {
         output.say(&format!("returned value: {}", shown(&value)));
     }
-    let refused = |reason| Outcome::Failed {
-        reason,
-        exit_code: Some(0),
-        may_retry: true,
-    };
+    let refused = |reason| Outcome::Failed { reason, exit_code: Some(0), may_retry: true };
     if matches!(task.operator, Operator::Branch(_)) {
-        outcome = python::followed(value.clone())
-            .map_or_else(refused, |follow| Outcome::Branch { follow });
+        outcome = python::followed(value.clone()).map_or_else(refused, |follow| Outcome::Branch { follow });
     }
     if task.do_xcom_push && !matches!(outcome, Outcome::Failed { .. }) {
         match python::returned_xcoms(value, task.multiple_outputs) {
@@ -322,12 +262,7 @@ fn json_len(text: &str) -> usize {
 fn too_large(xcoms: &[XComValue], max: usize) -> Option<String> {
     xcoms.iter().find_map(|xcom| {
         let size = xcom.value.to_string().len();
-        (size > max).then(|| {
-            format!(
-                "XCom `{}` has {size} bytes, more than {max} (xcom_max_size)",
-                xcom.key
-            )
-        })
+        (size > max).then(|| format!("XCom `{}` has {size} bytes, more than {max} (xcom_max_size)", xcom.key))
     })
 }
 

@@ -13,10 +13,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "this is the one place where the worker reads the clock"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "this is the one place where the worker reads the clock")]
     fn now(&self) -> Timestamp {
         model::dag_run::to_microsecond(Timestamp::now())
     }

@@ -23,7 +23,7 @@ impl WorkerConfig {
     pub fn new(home: impl Into<PathBuf>) -> Self {
         let home = home.into();
         Self {
-            killed_task_cleanup_time: Duration::from_secs(60),
+            killed_task_cleanup_time: Duration::from_mins(1),
             xcom_max_size: 48 * 1024,
             max_log_bytes: 256 << 20,
             executor_id: executor_id(&home),
@@ -40,7 +40,5 @@ pub fn executor_id(home: &Path) -> String {
 
 /// FNV-1a: stable over versions of Rust and machines, which `DefaultHasher` is not.
 pub(crate) fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

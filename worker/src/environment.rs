@@ -36,10 +36,7 @@ pub(crate) fn set(
             command.env_remove(name);
         }
     }
-    command
-        .env("PYTHONUTF8", "1")
-        .env("PYTHONUNBUFFERED", "1")
-        .env("LANG", "C.UTF-8");
+    command.env("PYTHONUTF8", "1").env("PYTHONUNBUFFERED", "1").env("LANG", "C.UTF-8");
     command.envs(own.iter().map(|(name, value)| (name, value)));
     let run = &attempt.dag_run;
     let task = attempt.task();
@@ -55,14 +52,8 @@ pub(crate) fn set(
     set("FLOWCTL_TRY_NUMBER", &try_number);
     set("FLOWCTL_MAP_INDEX", &attempt.key.map_index.to_string());
     set("FLOWCTL_LOGICAL_DATE", &logical_date);
-    set(
-        "FLOWCTL_DATA_INTERVAL_START",
-        &time(run.data_interval.map(|interval| interval.start)),
-    );
-    set(
-        "FLOWCTL_DATA_INTERVAL_END",
-        &time(run.data_interval.map(|interval| interval.end)),
-    );
+    set("FLOWCTL_DATA_INTERVAL_START", &time(run.data_interval.map(|interval| interval.start)));
+    set("FLOWCTL_DATA_INTERVAL_END", &time(run.data_interval.map(|interval| interval.end)));
     set("AIRFLOW_CTX_DAG_ID", &run.dag_id);
     set("AIRFLOW_CTX_TASK_ID", &task.task_id);
     set("AIRFLOW_CTX_DAG_RUN_ID", &run.run_id);
@@ -80,13 +71,9 @@ pub(crate) fn set(
 pub(crate) fn problem(own: &[(String, String)]) -> Option<String> {
     own.iter().find_map(|(name, value)| {
         if name.is_empty() || name.contains(['=', '\0']) {
-            Some(format!(
-                "`{name}` cannot be the name of an environment variable"
-            ))
+            Some(format!("`{name}` cannot be the name of an environment variable"))
         } else if value.contains('\0') {
-            Some(format!(
-                "environment variable `{name}` contains a NUL character"
-            ))
+            Some(format!("environment variable `{name}` contains a NUL character"))
         } else {
             None
         }
@@ -95,9 +82,5 @@ pub(crate) fn problem(own: &[(String, String)]) -> Option<String> {
 
 /// The folder that relative paths of a DAG file start from.
 pub(crate) fn folder(attempt: &Attempt) -> &Path {
-    attempt
-        .dag_file
-        .parent()
-        .filter(|path| !path.as_os_str().is_empty())
-        .unwrap_or_else(|| Path::new("."))
+    attempt.dag_file.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }

@@ -18,10 +18,7 @@ pub(crate) fn in_words(status: ExitStatus) -> Option<String> {
         127 => Some("command not found (exit code 127)".to_owned()),
         126 => Some("command cannot be executed (exit code 126)".to_owned()),
         code if code > SHELL_SIGNAL && Signal::try_from(code - SHELL_SIGNAL).is_ok() => {
-            Some(format!(
-                "exit code {code} (a command was killed by {})",
-                signal_in_words(code - SHELL_SIGNAL)
-            ))
+            Some(format!("exit code {code} (a command was killed by {})", signal_in_words(code - SHELL_SIGNAL)))
         }
         code => Some(format!("exit code {code}")),
     }
@@ -48,14 +45,8 @@ mod tests {
         assert_eq!(words(1 << 8).unwrap(), "exit code 1");
         assert_eq!(words(9).unwrap(), "killed by SIGKILL (out of memory?)");
         assert_eq!(words(15).unwrap(), "killed by SIGTERM");
-        assert_eq!(
-            words(127 << 8).unwrap(),
-            "command not found (exit code 127)"
-        );
-        assert_eq!(
-            words(137 << 8).unwrap(),
-            "exit code 137 (a command was killed by SIGKILL (out of memory?))"
-        );
+        assert_eq!(words(127 << 8).unwrap(), "command not found (exit code 127)");
+        assert_eq!(words(137 << 8).unwrap(), "exit code 137 (a command was killed by SIGKILL (out of memory?))");
         assert_eq!(words(255 << 8).unwrap(), "exit code 255");
         assert_eq!(words(40).unwrap(), "killed by signal 40");
     }

@@ -34,36 +34,23 @@ pub(crate) struct NotLaunched {
 
 impl NotLaunched {
     fn for_good(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            may_retry: false,
-        }
+        Self { reason: reason.into(), may_retry: false }
     }
 
     pub(crate) fn into_outcome(self) -> Outcome {
-        Outcome::Failed {
-            reason: self.reason,
-            exit_code: None,
-            may_retry: self.may_retry,
-        }
+        Outcome::Failed { reason: self.reason, exit_code: None, may_retry: self.may_retry }
     }
 }
 
 impl From<CannotRender> for NotLaunched {
     fn from(error: CannotRender) -> Self {
-        Self {
-            may_retry: error.may_retry(),
-            reason: error.to_string(),
-        }
+        Self { may_retry: error.may_retry(), reason: error.to_string() }
     }
 }
 
 /// An input/output error of this machine: the disk may have room again, later.
 pub(crate) fn passing(what: &str, error: &io::Error) -> NotLaunched {
-    NotLaunched {
-        reason: format!("{what}: {error}"),
-        may_retry: true,
-    }
+    NotLaunched { reason: format!("{what}: {error}"), may_retry: true }
 }
 
 /// Renders the operator and says what to spawn.
@@ -86,9 +73,7 @@ pub(crate) async fn prepare<V: Values>(
             python_command(python, &mut renderer, attempt, config, scratch).await?
         }
         Operator::Empty | Operator::Branch(Branch::Expression(_)) => {
-            return Err(NotLaunched::for_good(
-                "this task needs no process: the scheduler itself finishes it",
-            ));
+            return Err(NotLaunched::for_good("this task needs no process: the scheduler itself finishes it"));
         }
     };
     if let Some(problem) = environment::problem(&env) {
@@ -98,17 +83,8 @@ pub(crate) async fn prepare<V: Values>(
     if attempt.task().operator.name() != "bash" {
         command.env("FLOWCTL_SOCKET", scratch.file(crate::questions::SOCKET));
     }
-    command
-        .current_dir(&cwd)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
-    Ok(Launch {
-        command,
-        program,
-        cwd,
-    })
+    command.current_dir(&cwd).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    Ok(Launch { command, program, cwd })
 }
 
 async fn bash_command<V: Values>(
@@ -123,15 +99,12 @@ async fn bash_command<V: Values>(
         None => folder(attempt).to_path_buf(),
     };
     if text.contains('\0') {
-        return Err(NotLaunched::for_good(
-            "the command contains a NUL character",
-        ));
+        return Err(NotLaunched::for_good("the command contains a NUL character"));
     }
     let mut command = Command::new(&bash.shell);
     if text.len() > MAX_ARGUMENT {
         let file = scratch.file("command");
-        std::fs::write(&file, text)
-            .map_err(|error| passing("the command cannot be written to a file", &error))?;
+        std::fs::write(&file, text).map_err(|error| passing("the command cannot be written to a file", &error))?;
         command.arg(file);
     } else {
         command.arg("-c").arg(text);
@@ -147,24 +120,17 @@ async fn python_command<V: Values>(
     scratch: &Scratch,
 ) -> Result<(String, Command, PathBuf), NotLaunched> {
     let call = Call {
-        call: &python.call,
+        target: &python.call,
         args: renderer.list("args", &python.args).await?,
         kwargs: renderer.map("kwargs", &python.kwargs).await?,
     };
     python::write_request(attempt, &call, scratch)
         .map_err(|error| passing("the scratch folder cannot be written", &error))?;
-    let runner = python::runner(config)
-        .map_err(|error| passing("the Python runner cannot be written", &error))?;
-    let interpreter = python
-        .interpreter
-        .clone()
-        .unwrap_or_else(|| python::INTERPRETER.to_owned());
+    let runner = python::runner(config).map_err(|error| passing("the Python runner cannot be written", &error))?;
+    let interpreter = python.interpreter.clone().unwrap_or_else(|| python::INTERPRETER.to_owned());
     // A relative path means beside the DAG file; a bare name means PATH.
-    let program = if interpreter.contains('/') {
-        folder(attempt).join(&interpreter)
-    } else {
-        PathBuf::from(&interpreter)
-    };
+    let program =
+        if interpreter.contains('/') { folder(attempt).join(&interpreter) } else { PathBuf::from(&interpreter) };
     let mut command = Command::new(program);
     command.arg(runner).arg(scratch.path());
     Ok((interpreter, command, folder(attempt).to_path_buf()))
@@ -173,30 +139,20 @@ async fn python_command<V: Values>(
 impl Launch {
     /// Starts the process.
     pub(crate) fn spawn(mut self) -> Result<Child, NotLaunched> {
-        self.command
-            .spawn()
-            .map_err(|error| explain(&error, &self.program, &self.cwd))
+        self.command.spawn().map_err(|error| explain(&error, &self.program, &self.cwd))
     }
 }
 
 fn explain(error: &io::Error, program: &str, cwd: &Path) -> NotLaunched {
     let name = cwd.display();
     match error.kind() {
-        _ if !cwd.exists() => {
-            NotLaunched::for_good(format!("working directory `{name}` does not exist"))
+        _ if !cwd.exists() => NotLaunched::for_good(format!("working directory `{name}` does not exist")),
+        _ if !cwd.is_dir() => NotLaunched::for_good(format!("working directory `{name}` is not a folder")),
+        io::ErrorKind::NotFound => {
+            NotLaunched::for_good(format!("`{program}` was not found: is it installed and on PATH?"))
         }
-        _ if !cwd.is_dir() => {
-            NotLaunched::for_good(format!("working directory `{name}` is not a folder"))
-        }
-        io::ErrorKind::NotFound => NotLaunched::for_good(format!(
-            "`{program}` was not found: is it installed and on PATH?"
-        )),
-        io::ErrorKind::PermissionDenied => {
-            NotLaunched::for_good(format!("`{program}` may not be executed"))
-        }
-        io::ErrorKind::ArgumentListTooLong => {
-            NotLaunched::for_good("the environment is too large for a process")
-        }
+        io::ErrorKind::PermissionDenied => NotLaunched::for_good(format!("`{program}` may not be executed")),
+        io::ErrorKind::ArgumentListTooLong => NotLaunched::for_good("the environment is too large for a process"),
         _ => passing(&format!("`{program}` cannot be started"), error),
     }
 }

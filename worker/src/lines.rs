@@ -16,11 +16,7 @@ impl Lines {
     /// Where the next bytes are read to.
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         // A quiet process costs 4 KiB, a chatty one reads 64 KiB at a time.
-        let more = if self.pending.capacity() == 0 {
-            4096
-        } else {
-            MAX_LINE
-        };
+        let more = if self.pending.capacity() == 0 { 4096 } else { MAX_LINE };
         if self.pending.capacity() - self.pending.len() < 2048 {
             self.pending.reserve(more);
         }
@@ -65,10 +61,7 @@ fn without_return(line: &[u8]) -> &[u8] {
 
 /// The greatest length of at most `limit` that does not cut a UTF-8 character.
 fn boundary(bytes: &[u8], limit: usize) -> usize {
-    (limit.saturating_sub(3)..=limit)
-        .rev()
-        .find(|at| bytes[*at] & 0xC0 != 0x80)
-        .unwrap_or(limit)
+    (limit.saturating_sub(3)..=limit).rev().find(|at| bytes[*at] & 0xC0 != 0x80).unwrap_or(limit)
 }
 
 #[cfg(test)]
@@ -104,11 +97,7 @@ mod tests {
         let text = "가".repeat(100_000);
         let pieces = fed(&[text.as_bytes()]);
         assert!(pieces.len() > 4);
-        assert!(
-            pieces
-                .iter()
-                .all(|piece| piece.len() <= MAX_LINE && !piece.contains('\u{FFFD}'))
-        );
+        assert!(pieces.iter().all(|piece| piece.len() <= MAX_LINE && !piece.contains('\u{FFFD}')));
         assert_eq!(pieces.concat(), text);
     }
 }

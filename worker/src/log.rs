@@ -41,20 +41,9 @@ struct Entry<'a> {
 /// The file of an attempt's log:
 /// `{home}/logs/dag_id=D/run_id=R/task_id=T/[map_index=M/]attempt=N.log`. A slash in a name is written `%2F`; a name
 /// too long for the file system is cut and ends in a hash of the whole.
-pub fn log_path(
-    home: &Path,
-    dag_id: &str,
-    run_id: &str,
-    task_id: &str,
-    map_index: i32,
-    try_number: u32,
-) -> PathBuf {
+pub fn log_path(home: &Path, dag_id: &str, run_id: &str, task_id: &str, map_index: i32, try_number: u32) -> PathBuf {
     let mut path = home.join("logs");
-    for name in [
-        format!("dag_id={dag_id}"),
-        format!("run_id={run_id}"),
-        format!("task_id={task_id}"),
-    ] {
+    for name in [format!("dag_id={dag_id}"), format!("run_id={run_id}"), format!("task_id={task_id}")] {
         path.push(file_name(&name));
     }
     if map_index >= 0 {
@@ -69,10 +58,7 @@ fn file_name(name: &str) -> String {
     if name.len() <= MAX_NAME {
         return name;
     }
-    let cut = (0..=MAX_NAME - 17)
-        .rev()
-        .find(|at| name.is_char_boundary(*at))
-        .unwrap_or(0);
+    let cut = (0..=MAX_NAME - 17).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
     format!("{}~{:016x}", &name[..cut], fnv(name.as_bytes()))
 }
 
@@ -104,16 +90,7 @@ impl AttemptLog {
     }
 
     fn at(path: PathBuf, max: u64) -> Self {
-        Self {
-            path,
-            file: None,
-            buffer: Vec::new(),
-            flush_at: None,
-            accepted: 0,
-            max,
-            is_full: false,
-            failure: None,
-        }
+        Self { path, file: None, buffer: Vec::new(), flush_at: None, accepted: 0, max, is_full: false, failure: None }
     }
 
     /// Adds a line. Never fails: a log that cannot be written does not stop the task.
@@ -125,15 +102,8 @@ impl AttemptLog {
         self.write(&Entry { ts, stream, line });
         if self.accepted > self.max && !self.is_full {
             self.is_full = true;
-            let said = format!(
-                "the log has reached {} bytes (max_log_bytes): further output is dropped",
-                self.max
-            );
-            self.write(&Entry {
-                ts,
-                stream: Stream::Flowctl,
-                line: &said,
-            });
+            let said = format!("the log has reached {} bytes (max_log_bytes): further output is dropped", self.max);
+            self.write(&Entry { ts, stream: Stream::Flowctl, line: &said });
         }
     }
 
@@ -180,9 +150,7 @@ impl AttemptLog {
         if self.file.is_none() {
             self.file = Some(open(&self.path)?);
         }
-        self.file
-            .as_mut()
-            .map_or(Ok(()), |file| file.write_all(&self.buffer))
+        self.file.as_mut().map_or(Ok(()), |file| file.write_all(&self.buffer))
     }
 
     /// Why the log is not whole, if it is not.
@@ -209,10 +177,7 @@ mod tests {
     #[test]
     fn names_cannot_leave_the_logs_folder() {
         let path = log_path(Path::new("/h"), "d", "../../etc/x", "t", -1, 1);
-        assert_eq!(
-            path,
-            Path::new("/h/logs/dag_id=d/run_id=..%2F..%2Fetc%2Fx/task_id=t/attempt=1.log")
-        );
+        assert_eq!(path, Path::new("/h/logs/dag_id=d/run_id=..%2F..%2Fetc%2Fx/task_id=t/attempt=1.log"));
         let path = log_path(Path::new("/h"), &"d".repeat(250), "r", "t", 3, 2);
         assert!(path.iter().all(|name| name.len() <= MAX_NAME));
         assert!(path.ends_with("map_index=3/attempt=2.log"));

@@ -53,17 +53,13 @@ impl<'a, C: Clock> Output<'a, C> {
             stdout: Lines::default(),
             stderr: Lines::default(),
             encoding: encoding_rs::UTF_8,
-            last: LastLine {
-                max: config.xcom_max_size,
-                ..LastLine::default()
-            },
+            last: LastLine { max: config.xcom_max_size, ..LastLine::default() },
         }
     }
 
     /// How the process's bytes are read from now on; false when nobody knows that encoding.
     pub(crate) fn set_encoding(&mut self, label: &str) -> bool {
-        let found =
-            Encoding::for_label(label.as_bytes()).filter(|found| found.is_ascii_compatible());
+        let found = Encoding::for_label(label.as_bytes()).filter(|found| found.is_ascii_compatible());
         if let Some(found) = found {
             self.encoding = found;
         }
@@ -73,14 +69,7 @@ impl<'a, C: Clock> Output<'a, C> {
     /// Logs the whole lines of what was read; all that is left when the stream `has_ended`.
     pub(crate) fn drain(&mut self, stream: Stream, has_ended: bool) {
         let now = self.clock.now();
-        let Self {
-            log,
-            stdout,
-            stderr,
-            encoding,
-            last,
-            ..
-        } = self;
+        let Self { log, stdout, stderr, encoding, last, .. } = self;
         let mut each = |bytes: &[u8], goes_on: bool| {
             if !log.is_full() {
                 log.line(now, stream, &encoding.decode_without_bom_handling(bytes).0);
@@ -89,11 +78,7 @@ impl<'a, C: Clock> Output<'a, C> {
                 last.piece(bytes, goes_on);
             }
         };
-        let lines = if stream == Stream::Stdout {
-            stdout
-        } else {
-            stderr
-        };
+        let lines = if stream == Stream::Stdout { stdout } else { stderr };
         lines.take(&mut each);
         if has_ended {
             lines.finish(&mut each);
@@ -110,12 +95,7 @@ impl<'a, C: Clock> Output<'a, C> {
         if self.last.is_too_long {
             return Err(());
         }
-        let decoded = |bytes: Vec<u8>| {
-            self.encoding
-                .decode_without_bom_handling(&bytes)
-                .0
-                .into_owned()
-        };
+        let decoded = |bytes: Vec<u8>| self.encoding.decode_without_bom_handling(&bytes).0.into_owned();
         Ok(self.last.bytes.take().map(decoded))
     }
 }

@@ -34,28 +34,20 @@ pub(crate) fn install(home: &Path) -> io::Result<PathBuf> {
 /// Writes beside and renames, so that another worker never sees half a file.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
-    let beside = folder.join(format!(
-        ".{}.{:?}",
-        std::process::id(),
-        std::thread::current().id()
-    ));
+    let beside = folder.join(format!(".{}.{:?}", std::process::id(), std::thread::current().id()));
     std::fs::write(&beside, text)?;
     std::fs::rename(&beside, path)
 }
 
 /// What to call, with rendered arguments.
 pub(crate) struct Call<'a> {
-    pub(crate) call: &'a PythonCall,
+    pub(crate) target: &'a PythonCall,
     pub(crate) args: Vec<Value>,
     pub(crate) kwargs: Map<String, Value>,
 }
 
 /// Leaves the request for the runner.
-pub(crate) fn write_request(
-    attempt: &Attempt,
-    call: &Call<'_>,
-    scratch: &Scratch,
-) -> io::Result<()> {
+pub(crate) fn write_request(attempt: &Attempt, call: &Call<'_>, scratch: &Scratch) -> io::Result<()> {
     let folder = std::path::absolute(folder(attempt))?;
     let mut request = json!({
         "folder": folder.to_string_lossy(),
@@ -63,7 +55,7 @@ pub(crate) fn write_request(
         "kwargs": call.kwargs,
         "context": context(attempt),
     });
-    let (key, value) = match call.call {
+    let (key, value) = match call.target {
         PythonCall::Callable(name) => ("callable", name.clone()),
         PythonCall::Script(path) => ("script", folder.join(path).to_string_lossy().into_owned()),
         PythonCall::Code(code) => ("code", code.clone()),
@@ -76,9 +68,7 @@ fn context(attempt: &Attempt) -> Value {
     let run = &attempt.dag_run;
     let task = attempt.task();
     let text = |at: Option<jiff::Timestamp>| at.map(isoformat);
-    let utc = run
-        .logical_date
-        .map(|at| at.to_zoned(jiff::tz::TimeZone::UTC));
+    let utc = run.logical_date.map(|at| at.to_zoned(jiff::tz::TimeZone::UTC));
     let form = |form: &str| utc.as_ref().map(|at| at.strftime(form).to_string());
     json!({
         "dag_id": run.dag_id,
@@ -144,11 +134,7 @@ pub(crate) fn read_result(scratch: &Scratch) -> Reported {
         return Reported::default();
     };
     let mut reported = Reported {
-        pushed: file
-            .pushed
-            .into_iter()
-            .map(|(key, value)| XComValue { key, value })
-            .collect(),
+        pushed: file.pushed.into_iter().map(|(key, value)| XComValue { key, value }).collect(),
         ..Reported::default()
     };
     match file.ended {
@@ -158,11 +144,7 @@ pub(crate) fn read_result(scratch: &Scratch) -> Reported {
         }
         Ended::Skipped { reason } => reported.outcome = Some(Outcome::Skipped { reason }),
         Ended::Failed { reason, may_retry } => {
-            reported.outcome = Some(Outcome::Failed {
-                reason,
-                exit_code: Some(1),
-                may_retry,
-            });
+            reported.outcome = Some(Outcome::Failed { reason, exit_code: Some(1), may_retry });
         }
         Ended::Exit => {}
     }
@@ -170,30 +152,18 @@ pub(crate) fn read_result(scratch: &Scratch) -> Reported {
 }
 
 /// What a returned value pushes: itself, and with `multiple_outputs` each of its keys.
-pub(crate) fn returned_xcoms(
-    value: Value,
-    multiple_outputs: bool,
-) -> Result<Vec<XComValue>, String> {
+pub(crate) fn returned_xcoms(value: Value, multiple_outputs: bool) -> Result<Vec<XComValue>, String> {
     if value.is_null() {
         return Ok(Vec::new());
     }
     let mut xcoms = Vec::new();
     if multiple_outputs {
         let Value::Object(map) = &value else {
-            return Err(format!(
-                "multiple_outputs needs a mapping to be returned, not {}",
-                kind(&value)
-            ));
+            return Err(format!("multiple_outputs needs a mapping to be returned, not {}", kind(&value)));
         };
-        xcoms.extend(map.iter().map(|(key, value)| XComValue {
-            key: key.clone(),
-            value: value.clone(),
-        }));
+        xcoms.extend(map.iter().map(|(key, value)| XComValue { key: key.clone(), value: value.clone() }));
     }
-    xcoms.push(XComValue {
-        key: RETURN_VALUE.to_owned(),
-        value,
-    });
+    xcoms.push(XComValue { key: RETURN_VALUE.to_owned(), value });
     Ok(xcoms)
 }
 
@@ -206,16 +176,10 @@ pub(crate) fn followed(value: Value) -> Result<Vec<String>, String> {
             .into_iter()
             .map(|item| match item {
                 Value::String(id) => Ok(id),
-                other => Err(format!(
-                    "a branch returns task ids, but its list contains {}",
-                    kind(&other)
-                )),
+                other => Err(format!("a branch returns task ids, but its list contains {}", kind(&other))),
             })
             .collect(),
-        other => Err(format!(
-            "a branch returns a task id, a list of them or None, not {}",
-            kind(&other)
-        )),
+        other => Err(format!("a branch returns a task id, a list of them or None, not {}", kind(&other))),
     }
 }
 

@@ -44,8 +44,7 @@ pub(crate) async fn answer_all<V: Values>(listener: UnixListener, dag_run: DagRu
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let answered =
-                    tokio::time::timeout(PATIENCE, answer(stream, dag_run, values)).await;
+                let answered = tokio::time::timeout(PATIENCE, answer(stream, dag_run, values)).await;
                 if !matches!(answered, Ok(Ok(()))) {
                     tracing::debug!("a task's question was not answered");
                 }
@@ -56,11 +55,7 @@ pub(crate) async fn answer_all<V: Values>(listener: UnixListener, dag_run: DagRu
     }
 }
 
-async fn answer<V: Values>(
-    mut stream: UnixStream,
-    dag_run: DagRunKey,
-    values: &V,
-) -> io::Result<()> {
+async fn answer<V: Values>(mut stream: UnixStream, dag_run: DagRunKey, values: &V) -> io::Result<()> {
     let mut question = Vec::new();
     let (read, mut write) = stream.split();
     read.take(MAX_QUESTION).read_to_end(&mut question).await?;
@@ -76,24 +71,14 @@ async fn answer<V: Values>(
     write.shutdown().await
 }
 
-async fn look_up<V: Values>(
-    question: Question,
-    dag_run: DagRunKey,
-    values: &V,
-) -> Result<Value, String> {
+async fn look_up<V: Values>(question: Question, dag_run: DagRunKey, values: &V) -> Result<Value, String> {
     match question {
         Question::Xcom { task_id, key } => {
-            let found = values
-                .xcom(dag_run, &task_id, &key)
-                .await
-                .map_err(|error| error.to_string())?;
+            let found = values.xcom(dag_run, &task_id, &key).await.map_err(|error| error.to_string())?;
             Ok(found.map_or(Value::Null, |value| json!({ "found": value })))
         }
         Question::PreviousSuccess {} => {
-            let found = values
-                .previous_success(dag_run)
-                .await
-                .map_err(|error| error.to_string())?;
+            let found = values.previous_success(dag_run).await.map_err(|error| error.to_string())?;
             Ok(found.map_or(Value::Null, |previous| as_json(&previous)))
         }
     }

@@ -35,11 +35,7 @@ pub(crate) struct Renderer<'a, V> {
 
 impl<'a, V: Values> Renderer<'a, V> {
     pub(crate) fn new(attempt: &'a Attempt, values: &'a V) -> Self {
-        Self {
-            attempt,
-            values,
-            fetched: Fetched::default(),
-        }
+        Self { attempt, values, fetched: Fetched::default() }
     }
 
     /// The value of a template; `field` names it in errors.
@@ -61,18 +57,12 @@ impl<'a, V: Values> Renderer<'a, V> {
                 Ok(value) => return Ok(value),
                 Err(RenderError::Needs(needs)) => self.fetch(needs).await?,
                 Err(RenderError::Failed(message)) => {
-                    return Err(CannotRender::Template {
-                        field: field.to_owned(),
-                        message,
-                    });
+                    return Err(CannotRender::Template { field: field.to_owned(), message });
                 }
             }
         }
         let message = format!("it asks for other values more than {MAX_ROUNDS} times");
-        Err(CannotRender::Template {
-            field: field.to_owned(),
-            message,
-        })
+        Err(CannotRender::Template { field: field.to_owned(), message })
     }
 
     async fn fetch(&mut self, needs: Vec<Need>) -> Result<(), CannotRender> {
@@ -81,19 +71,11 @@ impl<'a, V: Values> Renderer<'a, V> {
         for need in needs {
             match need {
                 Need::XCom { task_id, key } => {
-                    let value = self
-                        .values
-                        .xcom(dag_run, &task_id, &key)
-                        .await
-                        .map_err(failed)?;
+                    let value = self.values.xcom(dag_run, &task_id, &key).await.map_err(failed)?;
                     self.fetched.xcoms.insert((task_id, key), value);
                 }
                 Need::PreviousSuccess => {
-                    let previous = self
-                        .values
-                        .previous_success(dag_run)
-                        .await
-                        .map_err(failed)?;
+                    let previous = self.values.previous_success(dag_run).await.map_err(failed)?;
                     self.fetched.previous_success = Some(previous);
                 }
             }
@@ -120,11 +102,7 @@ impl<'a, V: Values> Renderer<'a, V> {
     }
 
     /// Positional arguments.
-    pub(crate) async fn list(
-        &mut self,
-        field: &str,
-        list: &[Value],
-    ) -> Result<Vec<Value>, CannotRender> {
+    pub(crate) async fn list(&mut self, field: &str, list: &[Value]) -> Result<Vec<Value>, CannotRender> {
         let mut rendered = Vec::with_capacity(list.len());
         for (position, value) in list.iter().enumerate() {
             rendered.push(self.deep(&format!("{field}[{position}]"), value).await?);
@@ -140,10 +118,7 @@ impl<'a, V: Values> Renderer<'a, V> {
     ) -> Result<Map<String, Value>, CannotRender> {
         let mut rendered = Map::new();
         for (key, value) in map {
-            rendered.insert(
-                key.clone(),
-                self.deep(&format!("{field}.{key}"), value).await?,
-            );
+            rendered.insert(key.clone(), self.deep(&format!("{field}.{key}"), value).await?);
         }
         Ok(rendered)
     }

@@ -135,23 +135,13 @@ pub(crate) async fn supervise<C: Clock>(
             () = at(flush_at), if flush_at.is_some() => output.log.flush(),
         }
     }
-    (
-        exited.unwrap_or_else(|| Err(std::io::Error::other("the process was not waited for"))),
-        ending,
-    )
+    (exited.unwrap_or_else(|| Err(std::io::Error::other("the process was not waited for"))), ending)
 }
 
-fn end_softly<C: Clock>(
-    group: Group,
-    limits: &Limits<'_>,
-    output: &mut Output<'_, C>,
-    why: &str,
-) -> Phase {
+fn end_softly<C: Clock>(group: Group, limits: &Limits<'_>, output: &mut Output<'_, C>, why: &str) -> Phase {
     output.say(&format!("{why}: sending SIGTERM"));
     group.signal(Signal::SIGTERM);
-    Phase::Ending {
-        hard_at: Instant::now() + limits.cleanup_time,
-    }
+    Phase::Ending { hard_at: Instant::now() + limits.cleanup_time }
 }
 
 /// Reads once; false at the end of the stream.

@@ -23,10 +23,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<XComValue>, String> {
                         Some((_, line)) if line.trim_end() == end => break,
                         Some((_, line)) => body.push(line),
                         None => {
-                            return Err(format!(
-                                "line {number}: the block of `{}` has no end `{end}`",
-                                &line[..block]
-                            ));
+                            return Err(format!("line {number}: the block of `{}` has no end `{end}`", &line[..block]));
                         }
                     }
                 }
@@ -34,9 +31,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<XComValue>, String> {
             }
             (Some(equals), _) => (&line[..equals], line[equals + 1..].to_owned()),
             (None, _) => {
-                return Err(format!(
-                    "line {number}: `{line}` is neither key=value nor key<<END"
-                ));
+                return Err(format!("line {number}: `{line}` is neither key=value nor key<<END"));
             }
         };
         let key = key.trim();
@@ -45,10 +40,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<XComValue>, String> {
         }
         let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
         found.retain(|known| known.key != key);
-        found.push(XComValue {
-            key: key.to_owned(),
-            value,
-        });
+        found.push(XComValue { key: key.to_owned(), value });
     }
     Ok(found)
 }
@@ -58,13 +50,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<String, String> {
-        parse(text).map(|found| {
-            found
-                .iter()
-                .map(|x| format!("{}={}", x.key, x.value))
-                .collect::<Vec<_>>()
-                .join(" ")
-        })
+        parse(text).map(|found| found.iter().map(|x| format!("{}={}", x.key, x.value)).collect::<Vec<_>>().join(" "))
     }
 
     #[test]
@@ -73,10 +59,7 @@ mod tests {
             read("count=3\nname=서울\n\nzip=\"03\"\nurl=a=b").unwrap(),
             r#"count=3 name="서울" zip="03" url="a=b""#
         );
-        assert_eq!(
-            read("text<<END\none\ntwo=2\nEND\nlist<<E\n[1,\n2]\nE").unwrap(),
-            r#"text="one\ntwo=2" list=[1,2]"#
-        );
+        assert_eq!(read("text<<END\none\ntwo=2\nEND\nlist<<E\n[1,\n2]\nE").unwrap(), r#"text="one\ntwo=2" list=[1,2]"#);
         assert_eq!(read("n=1\nn=2").unwrap(), "n=2");
         assert_eq!(read("empty=").unwrap(), r#"empty="""#);
         assert_eq!(read("shift=1<<2").unwrap(), r#"shift="1<<2""#);
@@ -84,14 +67,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_names_the_line() {
-        assert_eq!(
-            read("a=1\nhello").unwrap_err(),
-            "line 2: `hello` is neither key=value nor key<<END"
-        );
-        assert_eq!(
-            read("a<<END\nx").unwrap_err(),
-            "line 1: the block of `a` has no end `END`"
-        );
+        assert_eq!(read("a=1\nhello").unwrap_err(), "line 2: `hello` is neither key=value nor key<<END");
+        assert_eq!(read("a<<END\nx").unwrap_err(), "line 1: the block of `a` has no end `END`");
         assert_eq!(read("=1").unwrap_err(), "line 1: the key is missing");
     }
 }

@@ -7,15 +7,7 @@ use crate::fixture::{World, attempt, bash, until};
 
 fn start(world: &World, parallelism: usize) -> (LocalExecutor, UnboundedReceiver<Report>) {
     let (reports, reported) = unbounded_channel();
-    (
-        LocalExecutor::start(
-            world.known.clone(),
-            world.config.clone(),
-            parallelism,
-            reports,
-        ),
-        reported,
-    )
+    (LocalExecutor::start(world.known.clone(), world.config.clone(), parallelism, reports), reported)
 }
 
 fn numbered(world: &World, token: i64, command: &str) -> Attempt {
@@ -72,9 +64,9 @@ async fn no_more_run_at_once_than_there_are_slots() {
     let (mut running, mut most) = (0, 0);
     for _ in 0..24 {
         if next(&mut reported).await.ends_with("started") {
-            running += 1
+            running += 1;
         } else {
-            running -= 1
+            running -= 1;
         }
         most = most.max(running);
     }
@@ -109,10 +101,7 @@ async fn stop_ends_everything_and_has_reported_it_when_it_returns() {
             &format!("trap '' TERM; touch up{token}; while :; do sleep 0.02; done"),
         ));
     }
-    until("two run", || {
-        world.dags().join("up1").exists() && world.dags().join("up2").exists()
-    })
-    .await;
+    until("two run", || world.dags().join("up1").exists() && world.dags().join("up2").exists()).await;
     executor.stop().await;
     let mut finished = 0;
     while let Ok(report) = reported.try_recv() {

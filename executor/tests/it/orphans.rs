@@ -41,12 +41,7 @@ async fn what_a_killed_predecessor_left_is_gone_and_nothing_else() {
          wait",
     );
     let pid = |name: &str| pid_in(&world.dags().join(name));
-    until("the orphans run", || {
-        ["stubborn", "escaped", "scrubbed"]
-            .into_iter()
-            .all(|name| pid(name).is_some())
-    })
-    .await;
+    until("the orphans run", || ["stubborn", "escaped", "scrubbed"].into_iter().all(|name| pid(name).is_some())).await;
     let stranger = marked(&world, "another-executor", "exec sleep 300");
     end(helper);
 

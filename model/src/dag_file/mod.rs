@@ -1,7 +1,36 @@
 //! The language of DAG files: YAML text in, a checked [`Dag`] or problems with their places out.
+//!
+//! 1. `yaml` reads the text into a tree of `node`s that know their places, within budgets;
+//! 2. `check` turns the tree into a [`Dag`] with the help of one file per part of the language (`task`, `operator`,
+//!    `schedule`, `params`, `dates`), collecting every problem instead of stopping at the first;
+//! 3. `graph` resolves `depends_on` and `flow` into edges between tasks, and `cycles` names a cycle edge by edge;
+//! 4. `hash` says whether the content is a new version.
+
+mod check;
+mod cycles;
+mod dates;
+mod flow;
+mod graph;
+mod hash;
+mod keys;
+mod node;
+mod operator;
+pub mod params;
+mod problems;
+mod read;
+mod schedule;
+mod schema;
+mod task;
+mod templates;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
 use crate::dag::Dag;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use problems::render;
+pub use schema::json_schema;
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +81,14 @@ pub struct Parsed {
 
 /// Reads and checks one DAG file. `file_stem` is the default `dag_id`.
 pub fn parse(text: &str, file_stem: &str, defaults: &Defaults) -> Result<Parsed, Vec<Problem>> {
-    let _ = (text, file_stem, defaults, Timestamp::UNIX_EPOCH);
-    Err(Vec::new())
+    let mut problems = problems::Problems::default();
+    let dag =
+        yaml::read(text, &mut problems).and_then(|root| check::dag(&root, text, file_stem, defaults, &mut problems));
+    let problems = problems.finish(text);
+    match dag {
+        Some(dag) if problems.is_empty() => {
+            Ok(Parsed { content_hash: hash::content_hash(&dag), dag, warnings: Vec::new() })
+        }
+        _ => Err(problems),
+    }
 }

@@ -37,9 +37,6 @@ impl Timetable {
 
     /// The interval a manual run at `run_after` covers: the last one that was complete then.
     pub fn manual_interval(&self, run_after: Timestamp) -> DataInterval {
-        DataInterval {
-            start: run_after,
-            end: run_after,
-        }
+        DataInterval { start: run_after, end: run_after }
     }
 }

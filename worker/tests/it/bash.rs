@@ -14,9 +14,7 @@ fn with(change: impl FnOnce(&mut Bash), command: &str) -> model::dag::Task {
 #[tokio::test]
 async fn the_last_line_of_stdout_is_the_return_value() {
     let world = World::new();
-    let finished = world
-        .run(bash("echo 하나; echo talk >&2; echo '🎉 모든 작업 완료!'"))
-        .await;
+    let finished = world.run(bash("echo 하나; echo talk >&2; echo '🎉 모든 작업 완료!'")).await;
     assert_eq!(finished.outcome, Outcome::Success);
     assert_eq!(xcoms(&finished), [r#"return_value="🎉 모든 작업 완료!""#]);
     let log = world.log();
@@ -30,18 +28,10 @@ async fn the_last_line_of_stdout_is_the_return_value() {
 #[tokio::test]
 async fn the_xcom_file_is_read_beside_stdout() {
     let world = World::new();
-    let finished = world
-        .run(bash(
-            "echo n=3 >> $FLOWCTL_XCOM; printf 'l<<E\\n[1,2]\\nE\\n' >> $FLOWCTL_XCOM; echo done",
-        ))
-        .await;
-    assert_eq!(
-        xcoms(&finished),
-        ["n=3", "l=[1,2]", r#"return_value="done""#]
-    );
-    let finished = world
-        .run(bash("echo return_value=5 > $FLOWCTL_XCOM; echo done"))
-        .await;
+    let finished =
+        world.run(bash("echo n=3 >> $FLOWCTL_XCOM; printf 'l<<E\\n[1,2]\\nE\\n' >> $FLOWCTL_XCOM; echo done")).await;
+    assert_eq!(xcoms(&finished), ["n=3", "l=[1,2]", r#"return_value="done""#]);
+    let finished = world.run(bash("echo return_value=5 > $FLOWCTL_XCOM; echo done")).await;
     assert_eq!(xcoms(&finished), ["return_value=5"]);
     let finished = world.run(bash("echo nonsense > $FLOWCTL_XCOM")).await;
     assert_eq!(
@@ -55,28 +45,10 @@ async fn an_xcom_that_is_too_large_fails_only_when_it_was_asked_for() {
     let mut world = World::new();
     world.config.xcom_max_size = 100;
     let finished = world.run(bash("head -c 200 /dev/zero | tr '\\0' x")).await;
-    assert_eq!(
-        (finished.outcome.clone(), xcoms(&finished).len()),
-        (Outcome::Success, 0)
-    );
-    assert!(
-        world
-            .log()
-            .iter()
-            .any(|line| line.contains("not kept as XCom"))
-    );
-    let finished = world
-        .run(bash(
-            "(printf k=; head -c 200 /dev/zero | tr '\\0' x) > $FLOWCTL_XCOM",
-        ))
-        .await;
-    assert_eq!(
-        failure(&finished),
-        (
-            "XCom `k` has 202 bytes, more than 100 (xcom_max_size)".to_owned(),
-            false
-        )
-    );
+    assert_eq!((finished.outcome.clone(), xcoms(&finished).len()), (Outcome::Success, 0));
+    assert!(world.log().iter().any(|line| line.contains("not kept as XCom")));
+    let finished = world.run(bash("(printf k=; head -c 200 /dev/zero | tr '\\0' x) > $FLOWCTL_XCOM")).await;
+    assert_eq!(failure(&finished), ("XCom `k` has 202 bytes, more than 100 (xcom_max_size)".to_owned(), false));
 }
 
 #[tokio::test]
@@ -91,14 +63,14 @@ async fn the_environment_says_which_attempt_it_is() {
                 bash.env.insert("OWN".into(), "own".into());
                 bash.env.insert("LANG".into(), "ko_KR.UTF-8".into());
                 bash.env.insert("FLOWCTL_DAG_ID".into(), "forged".into());
-                bash.env
-                    .insert("DAGS".into(), world.dags().to_string_lossy().into_owned());
+                bash.env.insert("DAGS".into(), world.dags().to_string_lossy().into_owned());
             },
             command,
         ))
         .await;
     assert_eq!(finished.outcome, Outcome::Success);
-    let expected = "d t manual__1 1 -1 2026-01-01T00:00:00+00:00 2026-01-02T00:00:00+00:00 manual__1 1 ko_KR.UTF-8 dag task own";
+    let expected =
+        "d t manual__1 1 -1 2026-01-01T00:00:00+00:00 2026-01-02T00:00:00+00:00 manual__1 1 ko_KR.UTF-8 dag task own";
     assert_eq!(finished.xcoms[0].value, json!(expected));
 }
 
@@ -107,25 +79,11 @@ async fn exit_codes_and_signals_are_told_in_words() {
     let world = World::new();
     let reason = async |command: &str| failure(&world.run(bash(command)).await);
     assert_eq!(reason("exit 1").await, ("exit code 1".to_owned(), true));
-    assert_eq!(
-        reason("kill -9 $$").await,
-        ("killed by SIGKILL (out of memory?)".to_owned(), true)
-    );
-    assert_eq!(
-        reason("no-such-command-here").await,
-        ("command not found (exit code 127)".to_owned(), true)
-    );
-    assert_eq!(
-        reason("kill -SEGV $$").await.0,
-        "killed by SIGSEGV (invalid memory access)"
-    );
+    assert_eq!(reason("kill -9 $$").await, ("killed by SIGKILL (out of memory?)".to_owned(), true));
+    assert_eq!(reason("no-such-command-here").await, ("command not found (exit code 127)".to_owned(), true));
+    assert_eq!(reason("kill -SEGV $$").await.0, "killed by SIGSEGV (invalid memory access)");
     let skipped = world.run(bash("exit 99")).await.outcome;
-    assert_eq!(
-        skipped,
-        Outcome::Skipped {
-            reason: "exit code 99".to_owned()
-        }
-    );
+    assert_eq!(skipped, Outcome::Skipped { reason: "exit code 99".to_owned() });
     let fails = with(|bash| bash.skip_on_exit_code = None, "exit 99");
     assert_eq!(failure(&world.run(fails).await).0, "exit code 99");
 }
@@ -133,34 +91,14 @@ async fn exit_codes_and_signals_are_told_in_words() {
 #[tokio::test]
 async fn what_cannot_start_is_not_tried_again() {
     let world = World::new();
-    let missing = world
-        .run(with(|bash| bash.shell = "no-such-shell".into(), "true"))
-        .await;
-    assert_eq!(
-        failure(&missing),
-        (
-            "`no-such-shell` was not found: is it installed and on PATH?".to_owned(),
-            false
-        )
-    );
-    let cwd = world
-        .run(with(|bash| bash.cwd = Some("nowhere".into()), "true"))
-        .await;
+    let missing = world.run(with(|bash| bash.shell = "no-such-shell".into(), "true")).await;
+    assert_eq!(failure(&missing), ("`no-such-shell` was not found: is it installed and on PATH?".to_owned(), false));
+    let cwd = world.run(with(|bash| bash.cwd = Some("nowhere".into()), "true")).await;
     let (reason, may_retry) = failure(&cwd);
-    assert!(
-        reason.starts_with("working directory `")
-            && reason.ends_with("/dags/nowhere` does not exist"),
-        "{reason}"
-    );
+    assert!(reason.starts_with("working directory `") && reason.ends_with("/dags/nowhere` does not exist"), "{reason}");
     assert!(!may_retry);
-    let encoding = world
-        .run(with(|bash| bash.output_encoding = "klingon".into(), "true"))
-        .await;
-    assert!(
-        failure(&encoding)
-            .0
-            .starts_with("output_encoding `klingon` is not known")
-    );
+    let encoding = world.run(with(|bash| bash.output_encoding = "klingon".into(), "true")).await;
+    assert!(failure(&encoding).0.starts_with("output_encoding `klingon` is not known"));
     let name = world
         .run(with(
             |bash| {
@@ -169,26 +107,15 @@ async fn what_cannot_start_is_not_tried_again() {
             "true",
         ))
         .await;
-    assert_eq!(
-        failure(&name).0,
-        "`A=B` cannot be the name of an environment variable"
-    );
-    assert!(
-        world
-            .log()
-            .iter()
-            .any(|line| line.starts_with("flowctl: failed: `no-such-shell`"))
-    );
+    assert_eq!(failure(&name).0, "`A=B` cannot be the name of an environment variable");
+    assert!(world.log().iter().any(|line| line.starts_with("flowctl: failed: `no-such-shell`")));
 }
 
 #[tokio::test]
 async fn a_command_longer_than_one_argument_may_be_runs_all_the_same() {
     let world = World::new();
     let command = format!("# {}\necho long", "x".repeat(300_000));
-    assert_eq!(
-        xcoms(&world.run(bash(&command)).await),
-        [r#"return_value="long""#]
-    );
+    assert_eq!(xcoms(&world.run(bash(&command)).await), [r#"return_value="long""#]);
 }
 
 #[tokio::test]

@@ -23,12 +23,7 @@ use worker::{SystemClock, Values, ValuesError, WorkerConfig, run_attempt};
 pub(crate) struct Known(pub(crate) HashMap<(String, String), Value>);
 
 impl Values for Known {
-    async fn xcom(
-        &self,
-        _: DagRunKey,
-        task_id: &str,
-        key: &str,
-    ) -> Result<Option<Value>, ValuesError> {
+    async fn xcom(&self, _: DagRunKey, task_id: &str, key: &str) -> Result<Option<Value>, ValuesError> {
         if task_id == "broken" {
             return Err(ValuesError("the database is away".to_owned()));
         }
@@ -67,11 +62,7 @@ impl World {
         std::fs::create_dir(folder.path().join("dags")).unwrap();
         let mut config = WorkerConfig::new(folder.path().join("home"));
         config.killed_task_cleanup_time = std::time::Duration::from_millis(300);
-        Self {
-            folder,
-            config,
-            known: Known::default(),
-        }
+        Self { folder, config, known: Known::default() }
     }
 
     /// A file beside the DAG file.
@@ -88,9 +79,7 @@ impl World {
 
     /// Something that another task pushed.
     pub(crate) fn pushed(mut self, task_id: &str, key: &str, value: Value) -> Self {
-        self.known
-            .0
-            .insert((task_id.to_owned(), key.to_owned()), value);
+        self.known.0.insert((task_id.to_owned(), key.to_owned()), value);
         self
     }
 
@@ -106,21 +95,10 @@ impl World {
 
     /// Runs a task to its end or until it is stopped.
     pub(crate) async fn run_until(&self, task: Task, stop: CancellationToken) -> Finished {
-        let finished = run_attempt(
-            &self.attempt(task),
-            &self.known,
-            &self.config,
-            &SystemClock,
-            |_, _| {},
-            stop,
-        )
-        .await;
+        let finished = run_attempt(&self.attempt(task), &self.known, &self.config, &SystemClock, |_, _| {}, stop).await;
         assert!(finished.started_at <= finished.ended_at);
         let run = self.config.home.join("run");
-        assert!(
-            !run.exists() || run.read_dir().unwrap().next().is_none(),
-            "a scratch folder was left"
-        );
+        assert!(!run.exists() || run.read_dir().unwrap().next().is_none(), "a scratch folder was left");
         finished
     }
 
@@ -132,11 +110,7 @@ impl World {
             .map(|line| {
                 let entry: Value = serde_json::from_str(line).unwrap();
                 entry["ts"].as_str().unwrap().parse::<Timestamp>().unwrap();
-                format!(
-                    "{}: {}",
-                    entry["stream"].as_str().unwrap(),
-                    entry["line"].as_str().unwrap()
-                )
+                format!("{}: {}", entry["stream"].as_str().unwrap(), entry["line"].as_str().unwrap())
             })
             .collect()
     }
@@ -158,10 +132,7 @@ pub(crate) fn attempt(task: Task, token: AttemptToken, dags: &Path) -> Attempt {
             run_id: "manual__1".to_owned(),
             run_type: DagRunType::Manual,
             logical_date: Some(at),
-            data_interval: Some(DataInterval {
-                start: at,
-                end: instant("2026-01-02T00:00:00Z"),
-            }),
+            data_interval: Some(DataInterval { start: at, end: instant("2026-01-02T00:00:00Z") }),
             run_after: at,
             conf: json(json!({"day": "월요일"})),
             params: json(json!({"top_k": 10})),
@@ -189,7 +160,7 @@ fn dag(task: Task) -> Dag {
         max_active_tasks: None,
         dagrun_timeout: None,
         is_paused_upon_creation: None,
-        params: Default::default(),
+        params: FromIterator::from_iter([]),
         env: FromIterator::from_iter([
             ("FROM_DAG".to_owned(), "dag".to_owned()),
             ("OVER".to_owned(), "dag".to_owned()),
@@ -228,12 +199,7 @@ pub(crate) fn bash(command: &str) -> Task {
 
 /// A piece of Python without arguments.
 pub(crate) fn python(call: PythonCall) -> Python {
-    Python {
-        call,
-        args: Vec::new(),
-        kwargs: serde_json::Map::new(),
-        interpreter: None,
-    }
+    Python { call, args: Vec::new(), kwargs: serde_json::Map::new(), interpreter: None }
 }
 
 /// Inline Python.
@@ -244,20 +210,14 @@ pub(crate) fn code(code: &str) -> Task {
 /// The reason of a failure, and whether it may be retried.
 pub(crate) fn failure(finished: &Finished) -> (String, bool) {
     match &finished.outcome {
-        Outcome::Failed {
-            reason, may_retry, ..
-        } => (reason.clone(), *may_retry),
+        Outcome::Failed { reason, may_retry, .. } => (reason.clone(), *may_retry),
         other => panic!("not failed: {other:?}"),
     }
 }
 
 /// What was pushed, as `key=value`.
 pub(crate) fn xcoms(finished: &Finished) -> Vec<String> {
-    finished
-        .xcoms
-        .iter()
-        .map(|xcom| format!("{}={}", xcom.key, xcom.value))
-        .collect()
+    finished.xcoms.iter().map(|xcom| format!("{}={}", xcom.key, xcom.value)).collect()
 }
 
 /// Waits for a condition; fails after ten seconds.
@@ -273,11 +233,8 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// Whether a process is there and no zombie.
 pub(crate) fn is_alive(pid: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        !stat
-            .rsplit_once(") ")
-            .is_some_and(|(_, rest)| rest.starts_with('Z'))
-    })
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
 }
 
 /// The number in a file that a task writes.

@@ -9,10 +9,7 @@ async fn a_timeout_ends_the_whole_group() {
     let mut slow = bash("sleep 300 & echo $! > pid; wait");
     slow.execution_timeout = Some(Duration::from_secs(1));
     let finished = world.run(slow).await;
-    assert_eq!(
-        failure(&finished),
-        ("timed out after 1s (execution_timeout)".to_owned(), true)
-    );
+    assert_eq!(failure(&finished), ("timed out after 1s (execution_timeout)".to_owned(), true));
     assert!(!is_alive(pid_in(&world.dags().join("pid")).unwrap()));
 }
 
@@ -21,10 +18,7 @@ async fn a_task_that_ignores_sigterm_is_killed() {
     let world = World::new();
     let stop = CancellationToken::new();
     let pid = world.dags().join("pid");
-    let running = world.run_until(
-        bash("trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done"),
-        stop.clone(),
-    );
+    let running = world.run_until(bash("trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done"), stop.clone());
     let stopping = async {
         until("the task runs", || pid_in(&pid).is_some()).await;
         stop.cancel();
@@ -32,11 +26,7 @@ async fn a_task_that_ignores_sigterm_is_killed() {
     let (finished, ()) = tokio::join!(running, stopping);
     assert_eq!(failure(&finished), ("stopped".to_owned(), false));
     assert!(!is_alive(pid_in(&pid).unwrap()));
-    assert!(
-        world
-            .log()
-            .contains(&"flowctl: SIGTERM was not enough: sending SIGKILL".to_owned())
-    );
+    assert!(world.log().contains(&"flowctl: SIGTERM was not enough: sending SIGKILL".to_owned()));
 }
 
 #[tokio::test]

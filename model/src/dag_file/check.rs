@@ -1,0 +1,192 @@
+//! The keys of a DAG itself, and what must hold between them.
+
+use jiff::tz::TimeZone;
+
+use super::graph::{self, Layout};
+use super::node::{Mapping, Node, Value, mapping_to_json};
+use super::problems::Problems;
+use super::task::Walk;
+use super::{Defaults, dates, keys, params, read, schedule, templates};
+use crate::dag::{Dag, Schedule};
+use crate::duration::Duration;
+
+/// Turns a file's tree into a DAG. What comes back is only good when there are no problems.
+pub(super) fn dag(
+    root: &Node,
+    text: &str,
+    file_stem: &str,
+    defaults: &Defaults,
+    problems: &mut Problems,
+) -> Option<Dag> {
+    let entries = match &root.value {
+        Value::Mapping(entries) => entries,
+        Value::Null => {
+            problems.error(root.at, "the file is empty; a DAG needs at least `tasks`");
+            return None;
+        }
+        _ => {
+            problems.error(root.at, format!("a DAG file must be a mapping with `tasks`, not {}", root.kind()));
+            return None;
+        }
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let mut dag = blank(file_stem, defaults);
+    let zone = zone(entries, &mut dag, defaults, problems);
+    for (key, node) in entries {
+        if key.name == "schedule" {
+            dag.schedule = schedule::schedule(node, problems).unwrap_or(Schedule::None);
+        } else if read::is_to_be_read(key, node, keys::DAG, "a DAG", problems) {
+            field(&mut dag, &key.name, node, &zone, problems);
+        }
+    }
+    let find = |name: &str| entries.iter().find(|(key, _)| key.name == name);
+    relations(&dag, &find, root, file_stem, problems);
+    if let Some((_, node)) = find("params")
+        && let Some(entries) = read::mapping(node, "params", problems)
+    {
+        dag.params = params::read(entries, dag.schedule != Schedule::None, problems);
+    }
+    if let Some((_, node)) = find("env") {
+        templates::check(node, &lines, problems);
+    }
+    let mut walk = Walk { lines: &lines, problems: &mut *problems, layout: Layout::default(), defaults: Vec::new() };
+    if let Some((_, node)) = find("default_args")
+        && let Value::Mapping(entries) = &node.value
+    {
+        walk.default_args(entries);
+        walk.defaults.push(entries);
+    }
+    match find("tasks") {
+        Some((_, node)) => walk.tasks(node, None),
+        None => walk.problems.error(root.at, "a DAG needs `tasks`"),
+    }
+    let layout = walk.layout;
+    if let Some((key, node)) = find("tasks")
+        && matches!(&node.value, Value::List(items) if items.is_empty())
+    {
+        problems.error(key.at, "a DAG needs at least one task");
+    }
+    (dag.tasks, dag.groups) = graph::resolve(layout, find("flow").map(|(_, node)| node), problems);
+    Some(dag)
+}
+
+fn blank(file_stem: &str, defaults: &Defaults) -> Dag {
+    Dag {
+        dag_id: file_stem.to_owned(),
+        description: None,
+        owner: "airflow".to_owned(),
+        tags: Vec::new(),
+        doc_md: None,
+        schedule: Schedule::None,
+        timezone: defaults.timezone.clone(),
+        start_date: None,
+        end_date: None,
+        catchup: false,
+        max_active_runs: None,
+        max_active_tasks: None,
+        dagrun_timeout: None,
+        is_paused_upon_creation: None,
+        params: indexmap::IndexMap::new(),
+        env: indexmap::IndexMap::new(),
+        default_args: serde_json::Map::new(),
+        tasks: Vec::new(),
+        groups: Vec::new(),
+    }
+}
+
+/// The zone comes first: naive dates, wherever they stand, are in it.
+fn zone(entries: &Mapping, dag: &mut Dag, defaults: &Defaults, problems: &mut Problems) -> TimeZone {
+    let given = entries.iter().find(|(key, node)| key.name == "timezone" && !matches!(node.value, Value::Null));
+    match given.map(|(_, node)| dates::timezone(node, problems)) {
+        Some(Some((name, zone))) => {
+            dag.timezone = name;
+            zone
+        }
+        Some(None) => TimeZone::UTC,
+        None => TimeZone::get(&defaults.timezone).unwrap_or(TimeZone::UTC),
+    }
+}
+
+fn field(dag: &mut Dag, name: &str, node: &Node, zone: &TimeZone, problems: &mut Problems) {
+    match name {
+        "dag_id" => dag.dag_id = read::text(node, name, problems).unwrap_or_default(),
+        "description" => dag.description = read::text(node, name, problems),
+        "owner" => dag.owner = read::text(node, name, problems).unwrap_or_default(),
+        "tags" => {
+            for (tag, node) in read::texts(node, name, problems) {
+                if tag.is_empty() || tag.chars().count() > 100 {
+                    problems.error(node.at, "a tag has 1 to 100 characters");
+                } else if !dag.tags.contains(&tag) {
+                    dag.tags.push(tag);
+                }
+            }
+        }
+        "doc_md" => dag.doc_md = read::text(node, name, problems),
+        "start_date" => dag.start_date = dates::instant(node, name, zone, problems),
+        "end_date" => dag.end_date = dates::instant(node, name, zone, problems),
+        "catchup" => dag.catchup = catchup(node, problems),
+        "max_active_runs" => dag.max_active_runs = read::whole(node, name, 1, problems),
+        "max_active_tasks" => dag.max_active_tasks = read::whole(node, name, 1, problems),
+        "dagrun_timeout" => {
+            dag.dagrun_timeout = read::duration(node, name, problems);
+            if dag.dagrun_timeout.is_some_and(Duration::is_zero) {
+                problems.error(node.at, "`dagrun_timeout` must be longer than nothing");
+            }
+        }
+        "is_paused_upon_creation" => dag.is_paused_upon_creation = read::flag(node, name, problems),
+        "env" => dag.env = read::environment(node, name, problems),
+        "default_args" => {
+            dag.default_args = read::mapping(node, name, problems).map(mapping_to_json).unwrap_or_default();
+        }
+        // `params`, `tasks` and `flow` are read once the rest is known.
+        _ => {}
+    }
+}
+
+fn catchup(node: &Node, problems: &mut Problems) -> bool {
+    match &node.value {
+        Value::Mapping(entries) => {
+            for (key, _) in entries {
+                if key.name == "window" {
+                    problems.not_yet(key.at, "`catchup` with a `window`");
+                } else {
+                    problems.unknown_key(key, "`catchup`", ["window"].into_iter());
+                }
+            }
+            if entries.is_empty() {
+                problems.wrong_kind(node, "catchup", "true or false");
+            }
+            false
+        }
+        _ => read::flag(node, "catchup", problems).unwrap_or(false),
+    }
+}
+
+fn relations<'n>(
+    dag: &Dag,
+    find: &impl Fn(&str) -> Option<&'n (super::node::Key, Node)>,
+    root: &Node,
+    file_stem: &str,
+    problems: &mut Problems,
+) {
+    let at = |name: &str| find(name).map_or(root.at, |(_, node)| node.at);
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    if dag.dag_id.is_empty() || dag.dag_id.len() > 250 || !dag.dag_id.bytes().all(is_allowed) {
+        let whence = if find("dag_id").is_none() && dag.dag_id == file_stem { ", the file's name," } else { "" };
+        let message =
+            format!("`{}`{whence} cannot be a `dag_id`; use 1 to 250 of A-Z a-z 0-9 _ . -", dag.dag_id.escape_debug());
+        problems.error(at("dag_id"), message);
+    }
+    if let (Some(start), Some(end)) = (dag.start_date, dag.end_date)
+        && end < start
+    {
+        problems.error(at("end_date"), "`end_date` is before `start_date`");
+    }
+    if matches!(dag.schedule, Schedule::Every { .. }) && find("start_date").is_none() {
+        let help = Some("intervals of a fixed length are counted from it".to_owned());
+        problems.error_with_help(at("schedule"), "a schedule that is a duration needs a `start_date`", help);
+    }
+    if dag.catchup && dag.schedule != Schedule::None && find("start_date").is_none() {
+        problems.error(at("catchup"), "`catchup: true` needs a `start_date` to catch up from");
+    }
+}

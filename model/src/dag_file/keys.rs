@@ -1,0 +1,191 @@
+//! The keys of the language: what a file may say, and what of it runs today. Checks, hints and the JSON Schema all
+//! read these tables.
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takes {
+    Text,
+    Texts,
+    List,
+    Whole,
+    Flag,
+    Duration,
+    Date,
+    Schedule,
+    Rule,
+    Mapping,
+    TextMapping,
+    Tasks,
+    Operator,
+    /// Part of the language that does not run yet.
+    NotYet,
+    /// Accepted with the value that changes nothing; anything else does not run yet.
+    OnlyDefault(&'static str),
+}
+
+/// A table of keys.
+pub(super) type Keys = &'static [(&'static str, Takes)];
+
+use Takes::{
+    Date, Duration, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Rule, Schedule, Tasks, Text, TextMapping,
+    Texts, Whole,
+};
+
+/// Keys of a DAG.
+pub(super) const DAG: Keys = &[
+    ("dag_id", Text),
+    ("description", Text),
+    ("owner", Text),
+    ("tags", Texts),
+    ("doc_md", Text),
+    ("schedule", Schedule),
+    ("timezone", Text),
+    ("start_date", Date),
+    ("end_date", Date),
+    ("catchup", Flag),
+    ("max_active_runs", Whole),
+    ("max_active_tasks", Whole),
+    ("max_consecutive_failed_dag_runs", OnlyDefault("0")),
+    ("dagrun_timeout", Duration),
+    ("is_paused_upon_creation", Flag),
+    ("default_args", Mapping),
+    ("params", Mapping),
+    ("env", TextMapping),
+    ("tasks", Tasks),
+    ("flow", Texts),
+    ("overlap", OnlyDefault("queue")),
+    ("jitter", NotYet),
+    ("calendar", NotYet),
+    ("assets", NotYet),
+    ("deadline", NotYet),
+    ("on_success", NotYet),
+    ("on_failure", NotYet),
+    ("on_retry", NotYet),
+    ("on_skipped", NotYet),
+];
+
+/// Keys of a task beside its operator.
+pub(super) const TASK: Keys = &[
+    ("id", Text),
+    ("depends_on", Texts),
+    ("trigger_rule", Rule),
+    ("retries", Whole),
+    ("retry_delay", Duration),
+    ("retry_exponential_backoff", OnlyDefault("false")),
+    ("max_retry_delay", NotYet),
+    ("execution_timeout", Duration),
+    ("depends_on_past", OnlyDefault("false")),
+    ("wait_for_downstream", OnlyDefault("false")),
+    ("pool", OnlyDefault("default_pool")),
+    ("pool_slots", OnlyDefault("1")),
+    ("priority_weight", Whole),
+    ("weight_rule", OnlyDefault("downstream")),
+    ("queue", OnlyDefault("default")),
+    ("executor", OnlyDefault("local")),
+    ("max_active_tis_per_dag", NotYet),
+    ("max_active_tis_per_dagrun", NotYet),
+    ("do_xcom_push", Flag),
+    ("multiple_outputs", Flag),
+    ("on_lost", Text),
+    ("inlets", NotYet),
+    ("outlets", NotYet),
+    ("setup", NotYet),
+    ("teardown", NotYet),
+    ("doc_md", Text),
+    ("env", TextMapping),
+    ("when", NotYet),
+    ("on_success", NotYet),
+    ("on_failure", NotYet),
+    ("on_retry", NotYet),
+    ("on_skipped", NotYet),
+    ("deadline", NotYet),
+    ("expect", NotYet),
+    ("retry_on", NotYet),
+    ("fail_on", NotYet),
+    ("only_latest", OnlyDefault("false")),
+    ("mutex", NotYet),
+    ("metrics", NotYet),
+    ("artifacts", NotYet),
+    ("resources", NotYet),
+    ("expand", NotYet),
+    ("expand_zip", NotYet),
+];
+
+/// Operator keys.
+pub(super) const OPERATORS: Keys = &[
+    ("bash", Operator),
+    ("python", Operator),
+    ("empty", Operator),
+    ("branch", Operator),
+    ("http", NotYet),
+    ("sql", NotYet),
+    ("container", NotYet),
+    ("short_circuit", NotYet),
+    ("sensor", NotYet),
+    ("trigger_dag", NotYet),
+    ("notify", NotYet),
+    ("evaluate", NotYet),
+    ("approve", NotYet),
+];
+
+/// Keys of a group.
+pub(super) const GROUP: Keys = &[
+    ("group", Text),
+    ("tasks", Tasks),
+    ("depends_on", Texts),
+    ("tooltip", Text),
+    ("default_args", Mapping),
+    ("expand", NotYet),
+    ("expand_zip", NotYet),
+];
+
+/// Keys of `bash`'s long form.
+pub(super) const BASH: Keys = &[
+    ("command", Text),
+    ("cwd", Text),
+    ("env", TextMapping),
+    ("shell", Text),
+    ("skip_on_exit_code", Whole),
+    ("output_encoding", Text),
+];
+
+/// Keys of `python`'s long form.
+pub(super) const PYTHON: Keys = &[
+    ("callable", Text),
+    ("script", Text),
+    ("code", Text),
+    ("args", List),
+    ("kwargs", Mapping),
+    ("interpreter", Text),
+    ("requirements", NotYet),
+    ("preload", NotYet),
+];
+
+/// Keys of `branch`'s long form.
+pub(super) const BRANCH: Keys = &[("python", Operator)];
+
+/// The names of a table.
+pub(super) fn names(keys: Keys) -> impl Iterator<Item = &'static str> {
+    keys.iter().map(|(name, _)| *name)
+}
+
+/// What a key of a table takes.
+pub(super) fn takes(keys: Keys, name: &str) -> Option<Takes> {
+    keys.iter().find(|(known, _)| *known == name).map(|(_, takes)| *takes)
+}
+
+/// The trigger rules, for hints and the JSON Schema.
+pub(super) const RULES: [&str; 12] = [
+    "all_success",
+    "all_failed",
+    "all_done",
+    "all_done_min_one_success",
+    "all_skipped",
+    "one_failed",
+    "one_success",
+    "one_done",
+    "none_failed",
+    "none_failed_min_one_success",
+    "none_skipped",
+    "always",
+];

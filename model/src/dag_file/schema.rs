@@ -1,0 +1,84 @@
+//! The JSON Schema of DAG files, for editors; made from the same tables as the checks.
+
+use serde_json::{Map, Value, json};
+
+use super::keys::{self, Keys, Takes};
+
+/// JSON Schema (2020-12) of a DAG file.
+pub fn json_schema() -> Value {
+    let mut task = properties(keys::TASK);
+    task.extend(properties(keys::OPERATORS));
+    let mut default_args = task.clone();
+    default_args.shift_remove("id");
+    // In `default_args` an operator's keys stand in its long form.
+    default_args.extend(keys::OPERATORS.iter().map(|(name, _)| ((*name).to_owned(), json!({"type": "object"}))));
+    let mut dag = properties(keys::DAG);
+    dag.insert("default_args".to_owned(), json!({"$ref": "#/$defs/default_args"}));
+    let mut group = properties(keys::GROUP);
+    group.insert("default_args".to_owned(), json!({"$ref": "#/$defs/default_args"}));
+    let one_operator: Vec<Value> = keys::OPERATORS.iter().map(|(name, _)| json!({"required": [name]})).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "flowctl DAG file",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["tasks"],
+        "properties": dag,
+        "$defs": {
+            "task": {"type": "object", "additionalProperties": false, "required": ["id"], "properties": task, "oneOf": one_operator},
+            "group": {"type": "object", "additionalProperties": false, "required": ["group", "tasks"], "properties": group},
+            "default_args": {"type": "object", "additionalProperties": false, "properties": default_args},
+            "bash": long_form(keys::BASH),
+            "python": long_form(keys::PYTHON),
+            "branch": long_form(keys::BRANCH),
+        },
+    })
+}
+
+fn long_form(keys: Keys) -> Value {
+    json!({"type": "object", "additionalProperties": false, "properties": properties(keys)})
+}
+
+fn properties(keys: Keys) -> Map<String, Value> {
+    keys.iter().map(|(name, takes)| ((*name).to_owned(), property(name, *takes))).collect()
+}
+
+fn property(name: &str, takes: Takes) -> Value {
+    match takes {
+        Takes::Text => json!({"type": ["string", "number", "boolean", "null"]}),
+        Takes::Texts => {
+            json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "number", "boolean"]}}, {"type": "null"}]})
+        }
+        Takes::List => json!({"type": ["array", "null"]}),
+        Takes::Whole => json!({"type": ["integer", "null"]}),
+        Takes::Flag if name == "catchup" => json!({"type": ["boolean", "object", "null"]}),
+        Takes::Flag => json!({"type": ["boolean", "null"]}),
+        Takes::Duration => {
+            json!({"type": ["string", "number", "null"], "description": "90s, 5m, 1h30m, 2d, 1w, PT5M, or a number of seconds"})
+        }
+        Takes::Date => {
+            json!({"type": ["string", "null"], "description": "a date or an RFC 3339 time; naive means in `timezone`"})
+        }
+        Takes::Schedule => {
+            json!({"type": ["string", "number", "array", "object", "null"], "description": "cron, @daily, a duration such as 1d, or null"})
+        }
+        Takes::Rule => json!({"enum": keys::RULES}),
+        Takes::Mapping => json!({"type": ["object", "null"]}),
+        Takes::TextMapping => {
+            json!({"type": ["object", "null"], "additionalProperties": {"type": ["string", "number", "boolean"]}})
+        }
+        Takes::Tasks => {
+            json!({"type": "array", "minItems": 1, "items": {"if": {"required": ["group"]}, "then": {"$ref": "#/$defs/group"}, "else": {"$ref": "#/$defs/task"}}})
+        }
+        Takes::Operator if name == "empty" => {
+            json!({"type": ["object", "null"], "maxProperties": 0})
+        }
+        Takes::Operator => {
+            json!({"anyOf": [{"type": "string"}, {"$ref": format!("#/$defs/{name}")}]})
+        }
+        Takes::NotYet => json!({"description": "not supported yet"}),
+        Takes::OnlyDefault(default) => {
+            json!({"description": format!("only `{default}` is supported yet")})
+        }
+    }
+}

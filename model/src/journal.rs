@@ -1,0 +1,226 @@
+//! What the leader reads from and writes to the database, as plain data: the scheduler plans it, the store carries it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::attempt::Report;
+use crate::dag::Dag;
+use crate::dag_run::{DagRunFacts, DataInterval, NewDagRun};
+use crate::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
+use crate::state::{DagRunState, TaskInstanceState};
+
+/// A DAG's row, as far as the leader needs it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DagRow {
+    /// Its name.
+    pub dag_id: String,
+    /// Nothing new of it is started.
+    pub is_paused: bool,
+    /// No file describes it any more.
+    pub is_stale: bool,
+    /// What new runs are pinned to.
+    pub current_version: Option<DagVersionKey>,
+    /// Interval of its last scheduled run.
+    pub last_interval: Option<DataInterval>,
+}
+
+/// A DAG version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DagVersion {
+    /// Its row.
+    pub key: DagVersionKey,
+    /// The DAG.
+    pub dag: Arc<Dag>,
+    /// Absolute path of the file it came from.
+    pub fileloc: Arc<PathBuf>,
+}
+
+/// A run that is not finished (or was finished by a person since it was last read).
+#[derive(Debug, Clone, PartialEq)]
+pub struct DagRunRow {
+    /// What never changes about it.
+    pub facts: DagRunFacts,
+    /// What it is pinned to.
+    pub dag_version: DagVersionKey,
+    /// Bumped by people's changes.
+    pub version: i64,
+    /// Its state.
+    pub state: DagRunState,
+    /// Its task instances; empty before the leader has first seen the run.
+    pub task_instances: Vec<TaskInstanceRow>,
+}
+
+/// A task instance's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskInstanceRow {
+    /// Primary key.
+    pub key: TaskInstanceKey,
+    /// Its state.
+    pub state: TaskInstanceState,
+    /// Number of its newest attempt; 0 before the first.
+    pub try_number: u32,
+    /// Greatest try number that may be made.
+    pub max_tries: u32,
+    /// Token of its newest attempt.
+    pub attempt_token: Option<AttemptToken>,
+    /// Process group of its newest attempt.
+    pub pid: Option<i32>,
+    /// When its newest attempt became ready.
+    pub scheduled_at: Option<Timestamp>,
+    /// When its newest attempt got a slot.
+    pub queued_at: Option<Timestamp>,
+    /// When its newest attempt started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// In `up_for_retry`: when the next attempt is made.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// What a person or the DAG processor changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its row.
+    pub id: i64,
+    /// A DAG to read again.
+    pub dag_id: Option<String>,
+    /// A run to read again.
+    pub dag_run: Option<DagRunKey>,
+}
+
+/// A report from the inbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InboxReport {
+    /// Its row.
+    pub id: i64,
+    /// What it says.
+    pub report: Report,
+}
+
+/// Everything one pass writes, in one transaction, or nothing of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Batch {
+    /// Each run the batch touches, with the version it was planned from, ascending.
+    pub runs: Vec<DagRunWrite>,
+    /// Rows of runs seen for the first time.
+    pub inserted: Vec<TaskInstanceRow>,
+    /// Rows as they are from now on.
+    pub updated: Vec<TaskInstanceRow>,
+    /// Attempts that ended otherwise than in success.
+    pub attempts: Vec<EndedAttempt>,
+    /// What recognised attempts pushed.
+    pub xcoms: Vec<XComRow>,
+    /// Whose XComs an earlier attempt left, by run, task id and map index; a new attempt starts without them.
+    pub cleared_xcoms: Vec<(DagRunKey, String, i32)>,
+    /// Inbox rows that were folded.
+    pub reports: Vec<i64>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    pub const fn is_empty(&self) -> bool {
+        self.runs.is_empty() && self.reports.is_empty()
+    }
+}
+
+/// A run touched by a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DagRunWrite {
+    /// Which.
+    pub key: DagRunKey,
+    /// The version it was planned from; another one in the database refuses the whole batch.
+    pub version: i64,
+    /// Its new state, when that changes.
+    pub change: Option<DagRunChange>,
+}
+
+/// A run's new state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DagRunChange {
+    /// The state.
+    pub state: DagRunState,
+    /// When it started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it ended so, when there is more to say than the state.
+    pub reason: Option<String>,
+}
+
+/// An attempt for the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedAttempt {
+    /// The task instance.
+    pub key: TaskInstanceKey,
+    /// Number of the try.
+    pub try_number: u32,
+    /// Its token.
+    pub token: Option<AttemptToken>,
+    /// failed, lost, cancelled, skipped.
+    pub state: &'static str,
+    /// In words for a person.
+    pub reason: String,
+    /// Of its process.
+    pub exit_code: Option<i32>,
+    /// Its process group.
+    pub pid: Option<i32>,
+    /// When it became ready.
+    pub scheduled_at: Option<Timestamp>,
+    /// When it got a slot.
+    pub queued_at: Option<Timestamp>,
+    /// When it started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended or was given up.
+    pub ended_at: Timestamp,
+}
+
+/// An XCom to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct XComRow {
+    /// The run.
+    pub dag_run: DagRunKey,
+    /// Who pushed it.
+    pub task_id: String,
+    /// Which element pushed it.
+    pub map_index: i32,
+    /// Its name.
+    pub key: String,
+    /// Any JSON.
+    pub value: serde_json::Value,
+}
+
+/// A run that a timetable wants, and where that leaves the timetable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScheduledRun {
+    /// The run.
+    pub run: NewDagRun,
+    /// What it is pinned to.
+    pub dag_version: DagVersionKey,
+    /// The interval it covers: the timetable's new cursor.
+    pub data_interval: DataInterval,
+}
+
+/// When a DAG's next scheduled run is due, for people to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextRun {
+    /// The DAG.
+    pub dag_id: String,
+    /// The run's interval and the time of its creation; none when there will be none.
+    pub due: Option<(DataInterval, Timestamp)>,
+}
+
+/// Why a batch was not written, or may not have been.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Another scheduler leads: nothing was written, and nothing more may be.
+    #[error("epoch {} is over: another scheduler leads", .0.0)]
+    Fenced(Epoch),
+    /// Somebody changed one of the runs first: nothing was written.
+    #[error("a run of the batch was changed by somebody else")]
+    Conflict,
+    /// The database cannot be reached or refused: nothing was written, or all of it; read again to know.
+    #[error("the outcome of a commit is unknown: {0}")]
+    Unknown(String),
+}

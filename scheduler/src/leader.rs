@@ -1,0 +1,395 @@
+//! The leader: one pass takes in what happened, plans, commits, and only then acts.
+//!
+//! 1. What people and the DAG processor changed is read again and folded.
+//! 2. Reports are folded.
+//! 3. The planner decides.
+//! 4. One transaction writes all of it, or nothing. When it was refused (somebody changed a run first) or its
+//!    outcome is unknown, the runs it touched are read again and the same reports are folded again: a report whose
+//!    effect is already in the database changes nothing, by its token.
+//! 5. Only now attempts are handed out and stopped, runs that timetables want are created, branch expressions are
+//!    evaluated.
+
+use std::collections::{BTreeSet, HashMap};
+
+use model::attempt::{Attempt, AttemptEvent, Report};
+use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
+use model::journal::{Batch, CommitError, InboxReport};
+use model::operator::{Branch, Operator};
+use model::template::{Fetched, RenderError, Scope, render};
+
+use crate::plan::{Decisions, Fate, Limits, Planner};
+use crate::ports::{Clock, Dispatch, Journal, ReadError};
+
+/// Why the leader cannot go on for now.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaderError {
+    /// Another scheduler leads: stop, and stop what was started.
+    #[error("another scheduler leads now")]
+    Deposed,
+    /// The database cannot be read; the same pass can be made again later.
+    #[error("the database cannot be read")]
+    Read(#[from] ReadError),
+    /// The outcome of the last commit is unknown; the next pass reads again what it touched.
+    #[error("the database cannot be written: {0}")]
+    Write(String),
+}
+
+/// What a pass did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pass {
+    /// Plan again at once.
+    pub more: bool,
+    /// Rows of task instances written.
+    pub task_instances: usize,
+    /// Attempts handed out.
+    pub dispatched: usize,
+    /// Something was committed.
+    pub committed: bool,
+}
+
+/// A scheduler that leads.
+pub struct Leader<J, D, C> {
+    journal: J,
+    dispatch: D,
+    clock: C,
+    epoch: Epoch,
+    planner: Planner,
+    /// Attempts that an executor has, until their end is committed.
+    alive: HashMap<AttemptToken, TaskInstanceKey>,
+    reports: Vec<Report>,
+    inbox: Vec<InboxReport>,
+    look_at_inbox: bool,
+    stale_runs: BTreeSet<DagRunKey>,
+    reload_runs: bool,
+    stale_dags: BTreeSet<String>,
+    to_evaluate: Vec<Attempt>,
+}
+
+impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
+    /// Takes the lease and loads all unfinished runs; none while somebody else leads.
+    pub async fn take_over(
+        journal: J,
+        dispatch: D,
+        clock: C,
+        limits: Limits,
+    ) -> Result<Result<Self, (J, D, C)>, ReadError> {
+        let Some(epoch) = journal.take_over().await? else { return Ok(Err((journal, dispatch, clock))) };
+        let mut leader = Self {
+            journal,
+            dispatch,
+            clock,
+            epoch,
+            planner: Planner::new(limits, epoch),
+            alive: HashMap::new(),
+            reports: Vec::new(),
+            inbox: Vec::new(),
+            look_at_inbox: true,
+            stale_runs: BTreeSet::new(),
+            reload_runs: false,
+            stale_dags: BTreeSet::new(),
+            to_evaluate: Vec::new(),
+        };
+        leader.load_dags(None).await?;
+        leader.load_runs(None).await?;
+        Ok(Ok(leader))
+    }
+
+    /// Which leadership this is.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// What the planner knows.
+    pub const fn planner(&self) -> &Planner {
+        &self.planner
+    }
+
+    /// The port to the database.
+    pub const fn journal(&self) -> &J {
+        &self.journal
+    }
+
+    /// Gives the parts back.
+    pub fn into_parts(self) -> (J, D, C) {
+        (self.journal, self.dispatch, self.clock)
+    }
+
+    /// An attempt of this process's executor reported.
+    pub fn receive(&mut self, report: Report) {
+        self.reports.push(report);
+    }
+
+    /// Somebody may have left something in the inbox.
+    pub const fn look_at_inbox(&mut self) {
+        self.look_at_inbox = true;
+    }
+
+    /// Prolongs the lease.
+    pub async fn renew(&self) -> Result<(), LeaderError> {
+        if self.journal.renew(self.epoch).await? { Ok(()) } else { Err(LeaderError::Deposed) }
+    }
+
+    /// Writes what has been reported, without starting anything.
+    pub async fn settle(&mut self) -> Result<(), LeaderError> {
+        self.planner.take_no_more();
+        while self.pass(true).await?.more {}
+        Ok(())
+    }
+
+    /// Gives the lease back.
+    pub async fn resign(&self) -> Result<(), LeaderError> {
+        Ok(self.journal.resign(self.epoch).await?)
+    }
+
+    /// One pass. `flush` also writes what nobody waits for.
+    pub async fn pass(&mut self, flush: bool) -> Result<Pass, LeaderError> {
+        self.take_in().await?;
+        let reports = std::mem::take(&mut self.reports);
+        let inbox = std::mem::take(&mut self.inbox);
+        for report in &reports {
+            self.planner.fold_report(report, None);
+        }
+        for entry in &inbox {
+            self.planner.fold_report(&entry.report, Some(entry.id));
+        }
+        let decisions = self.planner.plan(self.clock.now(), flush);
+        if let Err(error) = self.commit(&decisions.batch).await {
+            self.reports.splice(0..0, reports);
+            self.inbox.splice(0..0, inbox);
+            self.distrust(&decisions);
+            return match error {
+                CommitError::Fenced(_) => Err(LeaderError::Deposed),
+                CommitError::Conflict => Ok(Pass { more: true, ..Pass::default() }),
+                CommitError::Unknown(reason) => Err(LeaderError::Write(reason)),
+            };
+        }
+        for report in reports.iter().chain(inbox.iter().map(|entry| &entry.report)) {
+            if matches!(report.event, AttemptEvent::Finished(_)) {
+                self.alive.remove(&report.token);
+            }
+        }
+        self.act(decisions).await
+    }
+
+    /// Reads again what is known to have changed.
+    async fn take_in(&mut self) -> Result<(), LeaderError> {
+        if std::mem::take(&mut self.look_at_inbox)
+            && let Err(error) = self.read_inbox().await
+        {
+            self.look_at_inbox = true;
+            return Err(error.into());
+        }
+        if !self.stale_dags.is_empty() {
+            let ids: Vec<String> = self.stale_dags.iter().cloned().collect();
+            self.load_dags(Some(&ids)).await?;
+            self.stale_dags.clear();
+        }
+        if self.reload_runs {
+            self.load_runs(None).await?;
+            self.reload_runs = false;
+        }
+        if !self.stale_runs.is_empty() {
+            let keys: Vec<DagRunKey> = self.stale_runs.iter().copied().collect();
+            self.load_runs(Some(&keys)).await?;
+            self.stale_runs.clear();
+        }
+        self.evaluate_branches().await?;
+        Ok(())
+    }
+
+    async fn read_inbox(&mut self) -> Result<(), ReadError> {
+        let (changes, reports) = self.journal.inbox().await?;
+        let known: BTreeSet<i64> = self.inbox.iter().map(|entry| entry.id).collect();
+        self.inbox.extend(reports.into_iter().filter(|entry| !known.contains(&entry.id)));
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let dags: BTreeSet<String> = changes.iter().filter_map(|change| change.dag_id.clone()).collect();
+        let runs: BTreeSet<DagRunKey> = changes.iter().filter_map(|change| change.dag_run).collect();
+        if !dags.is_empty() {
+            self.load_dags(Some(&dags.into_iter().collect::<Vec<_>>())).await?;
+        }
+        if !runs.is_empty() {
+            self.load_runs(Some(&runs.into_iter().collect::<Vec<_>>())).await?;
+        }
+        let ids: Vec<i64> = changes.iter().map(|change| change.id).collect();
+        self.journal.forget_changes(&ids).await
+    }
+
+    async fn load_dags(&mut self, only: Option<&[String]>) -> Result<(), ReadError> {
+        let rows = self.journal.dags(only).await?;
+        self.load_versions(rows.iter().filter_map(|row| row.current_version).collect()).await?;
+        for row in rows {
+            self.planner.fold_dag(row);
+        }
+        Ok(())
+    }
+
+    async fn load_versions(&mut self, keys: BTreeSet<DagVersionKey>) -> Result<(), ReadError> {
+        let unknown: Vec<DagVersionKey> = keys.into_iter().filter(|key| !self.planner.knows_version(*key)).collect();
+        if !unknown.is_empty() {
+            for version in self.journal.dag_versions(&unknown).await? {
+                self.planner.fold_version(version);
+            }
+        }
+        Ok(())
+    }
+
+    async fn load_runs(&mut self, only: Option<&[DagRunKey]>) -> Result<(), ReadError> {
+        let rows = self.journal.dag_runs(only).await?;
+        self.load_versions(rows.iter().map(|row| row.dag_version).collect()).await?;
+        let unknown: BTreeSet<&String> =
+            rows.iter().map(|row| &row.facts.dag_id).filter(|dag_id| !self.planner.knows_dag(dag_id)).collect();
+        if !unknown.is_empty() {
+            self.load_dags(Some(&unknown.into_iter().cloned().collect::<Vec<_>>())).await?;
+        }
+        let now = self.clock.now();
+        let mut seen: BTreeSet<DagRunKey> = BTreeSet::new();
+        for row in rows {
+            seen.insert(row.facts.key);
+            let (alive, epoch) = (&self.alive, self.epoch);
+            let fate = |token: AttemptToken| {
+                if alive.contains_key(&token) {
+                    Fate::Alive
+                } else if token.epoch() == epoch {
+                    Fate::NeverDispatched
+                } else {
+                    Fate::Gone
+                }
+            };
+            self.planner.fold_run(row, fate, now);
+        }
+        for key in only.unwrap_or_default() {
+            if !seen.contains(key) {
+                self.planner.forget_run(*key);
+            }
+        }
+        self.stop_unwanted(only);
+        Ok(())
+    }
+
+    /// Stops attempts that the runs just read do not want any more: cancelled, cleared, deleted.
+    fn stop_unwanted(&mut self, only: Option<&[DagRunKey]>) {
+        for (token, key) in &self.alive {
+            let is_read = only.is_none_or(|only| only.contains(&key.dag_run));
+            if is_read && self.planner.wanted_token(*key) != Some(*token) {
+                self.dispatch.cancel(*token);
+            }
+        }
+    }
+
+    async fn commit(&self, batch: &Batch) -> Result<(), CommitError> {
+        if batch.is_empty() { Ok(()) } else { self.journal.commit(self.epoch, batch).await }
+    }
+
+    /// What the planner decided is not in the database, or perhaps: everything it touched has to be read again.
+    fn distrust(&mut self, decisions: &Decisions) {
+        self.stale_runs.extend(self.planner.abandon(&decisions.batch));
+        self.stale_runs.extend(decisions.dispatch.iter().map(|attempt| attempt.key.dag_run));
+        self.stale_dags.extend(decisions.new_runs.iter().map(|new| new.run.dag_id.clone()));
+        self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));
+        self.look_at_inbox = true;
+    }
+
+    async fn act(&mut self, decisions: Decisions) -> Result<Pass, LeaderError> {
+        let mut pass = Pass {
+            more: decisions.more || !decisions.evaluate.is_empty() || !decisions.new_runs.is_empty(),
+            task_instances: decisions.batch.inserted.len() + decisions.batch.updated.len(),
+            dispatched: decisions.dispatch.len(),
+            committed: !decisions.batch.is_empty(),
+        };
+        let ended: Vec<DagRunKey> = decisions
+            .batch
+            .runs
+            .iter()
+            .filter(|run| run.change.as_ref().is_some_and(|change| change.state.is_finished()))
+            .map(|run| run.key)
+            .collect();
+        if !ended.is_empty() {
+            self.stop_unwanted(Some(&ended));
+        }
+        for attempt in &decisions.dispatch {
+            self.alive.insert(attempt.token, attempt.key);
+        }
+        if !decisions.dispatch.is_empty() {
+            self.dispatch.submit(decisions.dispatch);
+        }
+        self.to_evaluate.extend(decisions.evaluate);
+        if !decisions.new_runs.is_empty() {
+            let dags: Vec<String> = decisions.new_runs.iter().map(|new| new.run.dag_id.clone()).collect();
+            self.stale_dags.extend(dags);
+            let created = self.journal.create_runs(self.epoch, &decisions.new_runs, self.clock.now()).await;
+            let created = self.expect_written(created)?;
+            self.stale_runs.extend(created);
+            pass.committed = true;
+        }
+        if !decisions.next_runs.is_empty() {
+            let saved = self.journal.save_next_runs(self.epoch, &decisions.next_runs).await;
+            self.expect_written(saved)?;
+        }
+        Ok(pass)
+    }
+
+    fn expect_written<T>(&mut self, result: Result<T, CommitError>) -> Result<T, LeaderError> {
+        match result {
+            Ok(value) => Ok(value),
+            Err(CommitError::Fenced(_)) => Err(LeaderError::Deposed),
+            Err(CommitError::Conflict) => Err(LeaderError::Write("a row was changed by somebody else".to_owned())),
+            Err(CommitError::Unknown(reason)) => {
+                // A run may have been created all the same: look at everything.
+                self.reload_runs = true;
+                Err(LeaderError::Write(reason))
+            }
+        }
+    }
+
+    /// Evaluates branch expressions that became ready, with the XComs they name.
+    async fn evaluate_branches(&mut self) -> Result<(), ReadError> {
+        while let Some(attempt) = self.to_evaluate.last() {
+            let result = evaluate_branch(&self.journal, attempt).await?;
+            self.planner.fold_evaluation(attempt.key, result, self.clock.now());
+            self.to_evaluate.pop();
+        }
+        Ok(())
+    }
+}
+
+/// The ids a branch expression chooses, or what is wrong with it.
+async fn evaluate_branch<J: Journal>(journal: &J, attempt: &Attempt) -> Result<Result<Vec<String>, String>, ReadError> {
+    let task = attempt.task();
+    let Operator::Branch(Branch::Expression(source)) = &task.operator else {
+        return Ok(Err(format!("`{}` is not a branch expression", task.task_id)));
+    };
+    let mut fetched = Fetched::default();
+    loop {
+        let scope = Scope {
+            dag: &attempt.dag,
+            task,
+            dag_run: &attempt.dag_run,
+            try_number: attempt.try_number,
+            map_index: attempt.key.map_index,
+            fetched: &fetched,
+        };
+        match render(source, &scope) {
+            Ok(value) => return Ok(ids_of(&value)),
+            Err(RenderError::Failed(reason)) => return Ok(Err(reason)),
+            Err(RenderError::Needs(needs)) => {
+                let more = journal.fetch(attempt.key.dag_run, &needs).await?;
+                fetched.xcoms.extend(more.xcoms);
+                fetched.previous_success = more.previous_success.or(fetched.previous_success);
+            }
+        }
+    }
+}
+
+fn ids_of(value: &serde_json::Value) -> Result<Vec<String>, String> {
+    match value {
+        serde_json::Value::Null => Ok(Vec::new()),
+        serde_json::Value::String(id) => Ok(vec![id.trim().to_owned()]),
+        serde_json::Value::Array(ids) => ids
+            .iter()
+            .map(|id| id.as_str().map(str::to_owned).ok_or_else(|| format!("a branch gives task ids, not {id}")))
+            .collect(),
+        other => Err(format!("a branch gives a task id, a list of them or null, not {other}")),
+    }
+}

@@ -1,0 +1,245 @@
+//! A journal in memory: for `flowctl dags test`, and for the simulation tests, which make it fail.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use model::dag_run::{DagRunFacts, NewDagRun};
+use model::ids::{DagRunKey, DagVersionKey, Epoch};
+use model::journal::{
+    Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, EndedAttempt, InboxReport, NextRun, ScheduledRun,
+};
+use model::state::DagRunState;
+use model::template::{Fetched, Need};
+
+use crate::ports::{Journal, ReadError};
+
+/// What a database would hold.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// By id.
+    pub dags: BTreeMap<String, DagRow>,
+    /// By key.
+    pub versions: HashMap<DagVersionKey, DagVersion>,
+    /// By key.
+    pub runs: BTreeMap<DagRunKey, DagRunRow>,
+    /// Why each ended run ended so.
+    pub reasons: BTreeMap<DagRunKey, String>,
+    /// In the order they ended.
+    pub attempts: Vec<EndedAttempt>,
+    /// `(run, task, key)` → value.
+    pub xcoms: BTreeMap<(DagRunKey, String, String), serde_json::Value>,
+    /// Not looked at yet.
+    pub changes: Vec<Change>,
+    /// Not folded yet.
+    pub reports: Vec<InboxReport>,
+    /// The leadership in force.
+    pub epoch: i64,
+    /// Batches written.
+    pub commits: u64,
+    next_id: i64,
+}
+
+/// Shared by the leader and whoever looks at what it did.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryJournal {
+    world: Arc<Mutex<World>>,
+}
+
+impl MemoryJournal {
+    /// What it holds. Do not keep the guard over an await.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl World {
+    /// Makes `version` the current one of its DAG.
+    pub fn add_dag(&mut self, version: DagVersion) {
+        let dag_id = version.dag.dag_id.clone();
+        let row = DagRow {
+            dag_id: dag_id.clone(),
+            is_paused: version.dag.is_paused_upon_creation.unwrap_or(false),
+            is_stale: false,
+            current_version: Some(version.key),
+            last_interval: None,
+        };
+        self.versions.insert(version.key, version);
+        self.dags.insert(dag_id.clone(), row);
+        self.changed(Some(dag_id), None);
+    }
+
+    /// Creates a run unless its run id or logical date exists.
+    pub fn add_run(
+        &mut self,
+        run: &NewDagRun,
+        params: serde_json::Map<String, serde_json::Value>,
+    ) -> Option<DagRunKey> {
+        let dag_version = self.dags.get(&run.dag_id)?.current_version?;
+        let exists = self.runs.values().any(|other| {
+            other.facts.dag_id == run.dag_id
+                && (other.facts.run_id == run.run_id
+                    || (run.logical_date.is_some() && other.facts.logical_date == run.logical_date))
+        });
+        if exists {
+            return None;
+        }
+        self.next_id += 1;
+        let key = DagRunKey(self.next_id);
+        let facts = DagRunFacts {
+            key,
+            dag_id: run.dag_id.clone(),
+            run_id: run.run_id.clone(),
+            run_type: run.run_type,
+            logical_date: run.logical_date,
+            data_interval: run.data_interval,
+            run_after: run.run_after,
+            conf: run.conf.clone(),
+            params,
+            started_at: None,
+            triggered_by: run.triggered_by,
+        };
+        let row = DagRunRow { facts, dag_version, version: 0, state: DagRunState::Queued, task_instances: Vec::new() };
+        self.runs.insert(key, row);
+        self.changed(None, Some(key));
+        Some(key)
+    }
+
+    /// Notes a change for the leader.
+    pub fn changed(&mut self, dag_id: Option<String>, dag_run: Option<DagRunKey>) {
+        self.next_id += 1;
+        self.changes.push(Change { id: self.next_id, dag_id, dag_run });
+    }
+
+    fn write(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
+        if epoch.0 != self.epoch {
+            return Err(CommitError::Fenced(epoch));
+        }
+        if batch.runs.iter().any(|write| self.runs.get(&write.key).is_none_or(|run| run.version != write.version)) {
+            return Err(CommitError::Conflict);
+        }
+        self.commits += 1;
+        for write in &batch.runs {
+            if let (Some(change), Some(run)) = (&write.change, self.runs.get_mut(&write.key)) {
+                run.state = change.state;
+                run.facts.started_at = change.started_at;
+                if let Some(reason) = &change.reason {
+                    self.reasons.insert(write.key, reason.clone());
+                }
+            }
+        }
+        for row in &batch.inserted {
+            if let Some(run) = self.runs.get_mut(&row.key.dag_run) {
+                run.task_instances.push(row.clone());
+            }
+        }
+        for row in &batch.updated {
+            if let Some(run) = self.runs.get_mut(&row.key.dag_run) {
+                run.task_instances[row.key.task.at()] = row.clone();
+            }
+        }
+        self.attempts.extend(batch.attempts.iter().cloned());
+        let cleared: BTreeSet<(DagRunKey, &str)> =
+            batch.cleared_xcoms.iter().map(|(run, task, _)| (*run, task.as_str())).collect();
+        self.xcoms.retain(|(run, task, _), _| !cleared.contains(&(*run, task.as_str())));
+        for xcom in &batch.xcoms {
+            self.xcoms.insert((xcom.dag_run, xcom.task_id.clone(), xcom.key.clone()), xcom.value.clone());
+        }
+        self.reports.retain(|entry| !batch.reports.contains(&entry.id));
+        Ok(())
+    }
+}
+
+impl Journal for MemoryJournal {
+    async fn take_over(&self) -> Result<Option<Epoch>, ReadError> {
+        let mut world = self.world();
+        world.epoch += 1;
+        Ok(Some(Epoch(world.epoch)))
+    }
+
+    async fn renew(&self, epoch: Epoch) -> Result<bool, ReadError> {
+        Ok(self.world().epoch == epoch.0)
+    }
+
+    async fn resign(&self, _epoch: Epoch) -> Result<(), ReadError> {
+        Ok(())
+    }
+
+    async fn dags(&self, only: Option<&[String]>) -> Result<Vec<DagRow>, ReadError> {
+        let world = self.world();
+        Ok(world.dags.values().filter(|dag| only.is_none_or(|only| only.contains(&dag.dag_id))).cloned().collect())
+    }
+
+    async fn dag_versions(&self, keys: &[DagVersionKey]) -> Result<Vec<DagVersion>, ReadError> {
+        let world = self.world();
+        Ok(keys.iter().filter_map(|key| world.versions.get(key)).cloned().collect())
+    }
+
+    async fn dag_runs(&self, only: Option<&[DagRunKey]>) -> Result<Vec<DagRunRow>, ReadError> {
+        let world = self.world();
+        let wanted = |run: &&DagRunRow| match only {
+            None => !run.state.is_finished(),
+            Some(keys) => keys.contains(&run.facts.key),
+        };
+        Ok(world.runs.values().filter(wanted).cloned().collect())
+    }
+
+    async fn inbox(&self) -> Result<(Vec<Change>, Vec<InboxReport>), ReadError> {
+        let world = self.world();
+        Ok((world.changes.clone(), world.reports.clone()))
+    }
+
+    async fn forget_changes(&self, ids: &[i64]) -> Result<(), ReadError> {
+        self.world().changes.retain(|change| !ids.contains(&change.id));
+        Ok(())
+    }
+
+    async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
+        self.world().write(epoch, batch)
+    }
+
+    async fn create_runs(
+        &self,
+        epoch: Epoch,
+        runs: &[ScheduledRun],
+        _now: Timestamp,
+    ) -> Result<Vec<DagRunKey>, CommitError> {
+        let mut world = self.world();
+        if epoch.0 != world.epoch {
+            return Err(CommitError::Fenced(epoch));
+        }
+        let mut created = Vec::new();
+        for new in runs {
+            let params = world.versions.get(&new.dag_version).map(|version| default_params(&version.dag));
+            created.extend(world.add_run(&new.run, params.unwrap_or_default()));
+            if let Some(dag) = world.dags.get_mut(&new.run.dag_id) {
+                dag.last_interval = Some(new.data_interval);
+            }
+        }
+        Ok(created)
+    }
+
+    async fn save_next_runs(&self, _epoch: Epoch, _next: &[NextRun]) -> Result<(), CommitError> {
+        Ok(())
+    }
+
+    async fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> Result<Fetched, ReadError> {
+        let world = self.world();
+        let mut fetched = Fetched::default();
+        for need in needs {
+            match need {
+                Need::XCom { task_id, key } => {
+                    let value = world.xcoms.get(&(dag_run, task_id.clone(), key.clone())).cloned();
+                    fetched.xcoms.insert((task_id.clone(), key.clone()), value);
+                }
+                Need::PreviousSuccess => fetched.previous_success = Some(None),
+            }
+        }
+        Ok(fetched)
+    }
+}
+
+/// The defaults of a DAG's parameters.
+pub fn default_params(dag: &model::dag::Dag) -> serde_json::Map<String, serde_json::Value> {
+    dag.params.iter().filter_map(|(name, param)| Some((name.clone(), param.default.clone()?))).collect()
+}

@@ -1,0 +1,167 @@
+//! What time brings: retries, run timeouts, runs that may start, runs that timetables want.
+
+use jiff::Timestamp;
+use model::dag_run::{NewDagRun, run_id};
+use model::ids::{DagRunKey, TaskInstanceKey};
+use model::journal::ScheduledRun;
+use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
+use model::transition::TaskInstanceEvent;
+
+use super::{Decisions, Planner, Timer};
+
+impl Planner {
+    pub(super) fn fire_timers(&mut self, now: Timestamp) {
+        while let Some((at, _)) = self.timers.first() {
+            if *at > now {
+                return;
+            }
+            let Some((_, timer)) = self.timers.pop_first() else { return };
+            match timer {
+                Timer::Retry(key) => {
+                    if self.task_instance(key).is_some_and(|ti| ti.state == TaskInstanceState::UpForRetry) {
+                        self.schedule(key, now);
+                    }
+                }
+                Timer::RunTimeout(key) => self.time_out(key, now),
+                Timer::RunAfter(dag_id) | Timer::Schedule(dag_id) => {
+                    self.dirty_dags.insert(dag_id);
+                }
+            }
+        }
+    }
+
+    /// Starts queued runs and creates due ones, for each DAG where something changed.
+    pub(super) fn look_at_dags(&mut self, now: Timestamp, decisions: &mut Decisions) {
+        for dag_id in std::mem::take(&mut self.dirty_dags) {
+            self.start_runs(&dag_id, now);
+            self.create_runs(&dag_id, now, decisions);
+        }
+    }
+
+    /// Sets the timer of a running run's timeout.
+    pub(super) fn watch_timeout(&mut self, key: DagRunKey) {
+        let Some(run) = self.runs.get(&key) else { return };
+        if let (Some(started_at), Some(timeout)) = (run.facts.started_at, run.version.loaded.dag.dagrun_timeout)
+            && let Ok(at) = started_at.checked_add(timeout.absolute())
+        {
+            self.timers.insert((at, Timer::RunTimeout(key)));
+        }
+    }
+
+    fn start_runs(&mut self, dag_id: &str, now: Timestamp) {
+        loop {
+            let Some(dag) = self.dags.get_mut(dag_id) else { return };
+            let Some((run_after, key)) = dag.queued.first().copied() else { return };
+            let Some(run) = self.runs.get(&key) else {
+                dag.queued.pop_first();
+                continue;
+            };
+            let limit = run.version.loaded.dag.max_active_runs.unwrap_or(self.limits.max_active_runs_per_dag);
+            if dag.row.is_paused || dag.running >= limit {
+                return;
+            }
+            if run_after > now {
+                self.timers.insert((run_after, Timer::RunAfter(dag_id.to_owned())));
+                return;
+            }
+            dag.queued.pop_first();
+            dag.running += 1;
+            self.start_run(key, now);
+        }
+    }
+
+    fn start_run(&mut self, key: DagRunKey, now: Timestamp) {
+        let Some(run) = self.runs.get_mut(&key) else { return };
+        run.state = DagRunState::Running;
+        run.is_changed = true;
+        let mut facts = (*run.facts).clone();
+        facts.started_at = Some(now);
+        run.facts = std::sync::Arc::new(facts);
+        let unstarted: Vec<(TaskInstanceKey, TaskInstanceState, Option<Timestamp>)> =
+            run.task_instances.iter().map(|ti| (ti.key, ti.state, ti.retry_at)).collect();
+        self.dirty_runs.insert(key);
+        self.watch_timeout(key);
+        for (key, state, retry_at) in unstarted {
+            if state == TaskInstanceState::None {
+                self.evaluate_rule(key, now);
+            } else if state == TaskInstanceState::Scheduled {
+                self.make_ready(key);
+            } else if state == TaskInstanceState::UpForRetry {
+                self.timers.insert((retry_at.unwrap_or(now), Timer::Retry(key)));
+            }
+        }
+        self.finish_run_if_done(key, now);
+    }
+
+    /// Wants the next scheduled run, when it is due and the DAG may have one more unfinished run. One at a time: the
+    /// next is looked at when this one has been created.
+    fn create_runs(&mut self, dag_id: &str, now: Timestamp, decisions: &mut Decisions) {
+        let Some(dag) = self.dags.get_mut(dag_id) else { return };
+        let Some(version) = dag.row.current_version.and_then(|key| self.versions.get(&key)) else { return };
+        let before = dag.next;
+        dag.next = dag.timetable.as_ref().and_then(|timetable| timetable.next(Self::cursor(dag), now));
+        if dag.next != before {
+            self.next_runs.insert(dag_id.to_owned());
+        }
+        let (Some(next), false) = (dag.next, dag.row.is_paused || dag.row.is_stale) else { return };
+        if next.run_after > now {
+            self.timers.insert((next.run_after, Timer::Schedule(dag_id.to_owned())));
+            return;
+        }
+        let limit = version.loaded.dag.max_active_runs.unwrap_or(self.limits.max_active_runs_per_dag);
+        let unfinished = dag.running + u32::try_from(dag.queued.len()).unwrap_or(u32::MAX);
+        if unfinished >= limit || decisions.new_runs.iter().any(|new| new.run.dag_id == dag_id) {
+            return;
+        }
+        decisions.new_runs.push(ScheduledRun {
+            run: NewDagRun {
+                dag_id: dag_id.to_owned(),
+                run_id: run_id(DagRunType::Scheduled, next.data_interval.start),
+                run_type: DagRunType::Scheduled,
+                logical_date: Some(next.data_interval.start),
+                data_interval: Some(next.data_interval),
+                run_after: next.run_after,
+                conf: serde_json::Map::new(),
+                triggered_by: TriggeredBy::Timetable,
+                triggering_user: None,
+                note: None,
+            },
+            dag_version: version.loaded.key,
+            data_interval: next.data_interval,
+        });
+    }
+
+    /// Fails a run that took too long; what was not finished is skipped, what was running is stopped by its token.
+    fn time_out(&mut self, key: DagRunKey, now: Timestamp) {
+        let Some(run) = self.runs.get(&key) else { return };
+        if run.state != DagRunState::Running {
+            return;
+        }
+        let timeout = run.version.loaded.dag.dagrun_timeout.unwrap_or_default();
+        let unfinished: Vec<(TaskInstanceKey, TaskInstanceState)> =
+            run.task_instances.iter().filter(|ti| !ti.state.is_finished()).map(|ti| (ti.key, ti.state)).collect();
+        for (ti, state) in unfinished {
+            if let Some(row) = self.task_instance_mut(ti) {
+                row.ended_at = Some(now);
+            }
+            // A task instance that has to start over first gives up its attempt, and one that waits for its retry its
+            // wait; then each is skipped as if it had never been tried again.
+            if state == TaskInstanceState::Restarting {
+                self.step(ti, TaskInstanceEvent::Reset);
+            } else if state == TaskInstanceState::UpForRetry {
+                self.step(ti, TaskInstanceEvent::Schedule);
+            }
+            self.step(ti, TaskInstanceEvent::Skip);
+            self.dirty.insert(ti);
+            self.lazy.remove(&ti);
+        }
+        let reason = format!("timed out after {} (dagrun_timeout)", human(timeout.absolute()));
+        self.end_run(key, DagRunState::Failed, Some(reason), now);
+    }
+}
+
+/// `1h 30m`, `45s`.
+fn human(duration: jiff::SignedDuration) -> String {
+    let printer = jiff::fmt::friendly::SpanPrinter::new().designator(jiff::fmt::friendly::Designator::Compact);
+    printer.duration_to_string(&duration)
+}

@@ -1,0 +1,331 @@
+//! How an attempt's end changes its task instance, and what that does to the tasks behind it and to the run.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use model::attempt::{Finished, Outcome};
+use model::dag::OnLost;
+use model::ids::{DagRunKey, TaskIndex, TaskInstanceKey};
+use model::journal::{EndedAttempt, TaskInstanceRow, XComRow};
+use model::state::{DagRunState, TaskInstanceState};
+use model::transition::{TaskInstanceEvent, next_state};
+use model::trigger_rule::{Verdict, evaluate};
+
+use super::{Planner, Timer};
+
+impl Planner {
+    pub(super) fn task_instance(&self, key: TaskInstanceKey) -> Option<&TaskInstanceRow> {
+        self.runs.get(&key.dag_run)?.task_instances.get(key.task.at()).filter(|ti| ti.key == key)
+    }
+
+    pub(super) fn task_instance_mut(&mut self, key: TaskInstanceKey) -> Option<&mut TaskInstanceRow> {
+        self.runs.get_mut(&key.dag_run)?.task_instances.get_mut(key.task.at()).filter(|ti| ti.key == key)
+    }
+
+    /// Applies one event and keeps the run's and the deployment's counts. An event that the state refuses is a fault
+    /// of the planner and changes nothing.
+    pub(super) fn step(&mut self, key: TaskInstanceKey, event: TaskInstanceEvent) -> bool {
+        let Some(run) = self.runs.get_mut(&key.dag_run) else { return false };
+        let ti = &mut run.task_instances[key.task.at()];
+        let Ok(next) = next_state(ti.state, event) else {
+            debug_assert!(false, "{:?} refused in {}", event, ti.state);
+            return false;
+        };
+        let (held, finished) = (ti.state.holds_slot(), ti.state.is_finished());
+        ti.state = next;
+        match (held, next.holds_slot()) {
+            (false, true) => {
+                run.active += 1;
+                self.slots_taken += 1;
+            }
+            (true, false) => {
+                run.active -= 1;
+                self.slots_taken -= 1;
+            }
+            (true, true) | (false, false) => {}
+        }
+        match (finished, next.is_finished()) {
+            (false, true) => run.unfinished -= 1,
+            (true, false) => run.unfinished += 1,
+            (true, true) | (false, false) => {}
+        }
+        if held && !next.holds_slot() {
+            self.refresh_head(key.dag_run);
+        }
+        true
+    }
+
+    pub(super) fn finish_attempt(&mut self, key: TaskInstanceKey, finished: Finished) {
+        let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
+        let task = run.version.loaded.dag.task(key.task).clone();
+        let ti = &mut run.task_instances[key.task.at()];
+        let was_restarting = ti.state == TaskInstanceState::Restarting;
+        ti.started_at = Some(ti.started_at.unwrap_or(finished.started_at));
+        ti.ended_at = Some(finished.ended_at);
+        self.dirty.insert(key);
+        if was_restarting {
+            self.record_attempt(key, "cancelled", "stopped because it was cleared".to_owned(), None, finished.ended_at);
+            self.start_over(key, finished.ended_at);
+            return;
+        }
+        self.keep_xcoms(key, &task.task_id, finished.xcoms);
+        let ended_at = finished.ended_at;
+        match finished.outcome {
+            Outcome::Success => self.end(key, TaskInstanceEvent::Succeed, ended_at),
+            Outcome::Skipped { reason } => {
+                self.record_attempt(key, "skipped", reason, None, ended_at);
+                self.end(key, TaskInstanceEvent::Skip, ended_at);
+            }
+            Outcome::Branch { follow } => self.finish_branch(key, &follow, ended_at),
+            Outcome::Failed { reason, exit_code, may_retry } => {
+                self.record_attempt(key, "failed", reason, exit_code, ended_at);
+                self.fail_or_retry(key, may_retry, ended_at);
+            }
+            Outcome::Lost { reason } => {
+                self.record_attempt(key, "lost", reason, None, ended_at);
+                match task.on_lost {
+                    OnLost::Retry => {
+                        if let Some(ti) = self.task_instance_mut(key) {
+                            ti.max_tries += 1;
+                        }
+                        self.start_over(key, ended_at);
+                    }
+                    OnLost::Fail => self.end(key, TaskInstanceEvent::Fail, ended_at),
+                }
+            }
+        }
+    }
+
+    /// Ends a task instance for good and lets its downstream tasks know.
+    pub(super) fn end(&mut self, key: TaskInstanceKey, event: TaskInstanceEvent, at: Timestamp) {
+        if let Some(ti) = self.task_instance_mut(key) {
+            ti.ended_at = Some(at);
+        }
+        if self.step(key, event) {
+            self.dirty.insert(key);
+            self.propagate(key, at);
+        }
+    }
+
+    /// Decides a task that has not started, by its trigger rule.
+    pub(super) fn evaluate_rule(&mut self, key: TaskInstanceKey, now: Timestamp) {
+        if let Some(event) = self.verdict_of(key) {
+            self.apply_verdict(key, event, now);
+        }
+    }
+
+    fn verdict_of(&self, key: TaskInstanceKey) -> Option<Verdict> {
+        let run = self.runs.get(&key.dag_run)?;
+        let ti = &run.task_instances[key.task.at()];
+        if ti.state != TaskInstanceState::None || run.state != DagRunState::Running {
+            return None;
+        }
+        let task = run.version.loaded.dag.task(key.task);
+        Some(evaluate(task.trigger_rule, &run.upstream[key.task.at()]))
+    }
+
+    fn apply_verdict(&mut self, key: TaskInstanceKey, verdict: Verdict, now: Timestamp) {
+        match verdict {
+            Verdict::Wait => {}
+            Verdict::Run => self.schedule(key, now),
+            Verdict::Skip => self.end(key, TaskInstanceEvent::Skip, now),
+            Verdict::UpstreamFailed => self.end(key, TaskInstanceEvent::FailUpstream, now),
+        }
+    }
+
+    pub(super) fn schedule(&mut self, key: TaskInstanceKey, now: Timestamp) {
+        if self.step(key, TaskInstanceEvent::Schedule) {
+            if let Some(ti) = self.task_instance_mut(key) {
+                ti.scheduled_at = Some(now);
+            }
+            self.lazy.insert(key);
+            self.make_ready(key);
+        }
+    }
+
+    /// Tells the direct downstream tasks of a task that ended, and theirs when that decides them too. A work list
+    /// instead of recursion: chains are as long as people write them.
+    fn propagate(&mut self, key: TaskInstanceKey, at: Timestamp) {
+        let mut ended = VecDeque::from([key]);
+        while let Some(key) = ended.pop_front() {
+            let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
+            let state = run.task_instances[key.task.at()].state;
+            let version = run.version.clone();
+            for next in &version.downstream[key.task.at()] {
+                if let Some(run) = self.runs.get_mut(&key.dag_run) {
+                    run.upstream[next.at()].add(state);
+                }
+                let next = TaskInstanceKey::unmapped(key.dag_run, *next);
+                let event = match self.verdict_of(next) {
+                    None | Some(Verdict::Wait) => continue,
+                    Some(Verdict::Run) => {
+                        self.schedule(next, at);
+                        continue;
+                    }
+                    Some(Verdict::Skip) => TaskInstanceEvent::Skip,
+                    Some(Verdict::UpstreamFailed) => TaskInstanceEvent::FailUpstream,
+                };
+                if let Some(ti) = self.task_instance_mut(next) {
+                    ti.ended_at = Some(at);
+                }
+                if self.step(next, event) {
+                    self.dirty.insert(next);
+                    ended.push_back(next);
+                }
+            }
+        }
+        self.finish_run_if_done(key.dag_run, at);
+    }
+
+    fn finish_branch(&mut self, key: TaskInstanceKey, follow: &[String], at: Timestamp) {
+        let Some(run) = self.runs.get(&key.dag_run) else { return };
+        let version = run.version.clone();
+        let (dag, direct) = (&version.loaded.dag, &version.downstream[key.task.at()]);
+        let mut followed = Vec::new();
+        for id in follow {
+            let prefix = format!("{id}.");
+            let matching: Vec<TaskIndex> = direct
+                .iter()
+                .copied()
+                .filter(|index| {
+                    let task_id = &dag.task(*index).task_id;
+                    task_id == id || task_id.starts_with(&prefix)
+                })
+                .collect();
+            if matching.is_empty() {
+                let names: Vec<&str> = direct.iter().map(|index| dag.task(*index).task_id.as_str()).collect();
+                let reason = format!(
+                    "the branch chose `{id}`, which is not one of its direct downstream tasks ({})",
+                    names.join(", ")
+                );
+                self.record_attempt(key, "failed", reason, None, at);
+                self.end(key, TaskInstanceEvent::Fail, at);
+                return;
+            }
+            followed.extend(matching);
+        }
+        let reachable = reachable_from(&followed, &version.downstream);
+        let skipped: Vec<TaskInstanceKey> = direct
+            .iter()
+            .filter(|index| !reachable[index.at()])
+            .map(|index| TaskInstanceKey::unmapped(key.dag_run, *index))
+            .filter(|next| self.task_instance(*next).is_some_and(|ti| ti.state == TaskInstanceState::None))
+            .collect();
+        let task_id = dag.task(key.task).task_id.clone();
+        let value = serde_json::json!(follow);
+        self.keep_xcoms(
+            key,
+            &task_id,
+            vec![model::xcom::XComValue { key: model::xcom::RETURN_VALUE.to_owned(), value }],
+        );
+        // All skips before anything else follows, so that no trigger rule sees half of the choice.
+        for next in &skipped {
+            if let Some(ti) = self.task_instance_mut(*next) {
+                ti.ended_at = Some(at);
+            }
+            self.step(*next, TaskInstanceEvent::Skip);
+            self.dirty.insert(*next);
+        }
+        self.end(key, TaskInstanceEvent::Succeed, at);
+        for next in skipped {
+            self.propagate(next, at);
+        }
+    }
+
+    fn fail_or_retry(&mut self, key: TaskInstanceKey, may_retry: bool, at: Timestamp) {
+        let Some(run) = self.runs.get(&key.dag_run) else { return };
+        let delay = run.version.loaded.dag.task(key.task).retry_delay.absolute();
+        let ti = &run.task_instances[key.task.at()];
+        if !may_retry || ti.try_number >= ti.max_tries {
+            self.end(key, TaskInstanceEvent::Fail, at);
+            return;
+        }
+        let retry_at = at.checked_add(delay).unwrap_or(Timestamp::MAX);
+        if self.step(key, TaskInstanceEvent::AwaitRetry) {
+            if let Some(ti) = self.task_instance_mut(key) {
+                ti.retry_at = Some(retry_at);
+            }
+            self.timers.insert((retry_at, Timer::Retry(key)));
+        }
+    }
+
+    /// Back to the beginning, for another attempt.
+    fn start_over(&mut self, key: TaskInstanceKey, now: Timestamp) {
+        if self.step(key, TaskInstanceEvent::Reset) {
+            self.dirty.insert(key);
+            self.evaluate_rule(key, now);
+        }
+    }
+
+    fn record_attempt(
+        &mut self,
+        key: TaskInstanceKey,
+        state: &'static str,
+        reason: String,
+        exit_code: Option<i32>,
+        ended_at: Timestamp,
+    ) {
+        let Some(ti) = self.task_instance(key) else { return };
+        let ended = EndedAttempt {
+            key,
+            try_number: ti.try_number.max(1),
+            token: ti.attempt_token,
+            state,
+            reason,
+            exit_code,
+            pid: ti.pid,
+            scheduled_at: ti.scheduled_at,
+            queued_at: ti.queued_at,
+            started_at: ti.started_at,
+            ended_at,
+        };
+        self.ended.push(ended);
+    }
+
+    fn keep_xcoms(&mut self, key: TaskInstanceKey, task_id: &str, values: Vec<model::xcom::XComValue>) {
+        self.xcoms.extend(values.into_iter().map(|value| XComRow {
+            dag_run: key.dag_run,
+            task_id: task_id.to_owned(),
+            map_index: key.map_index,
+            key: value.key,
+            value: value.value,
+        }));
+    }
+
+    pub(super) fn finish_run_if_done(&mut self, key: DagRunKey, at: Timestamp) {
+        let Some(run) = self.runs.get(&key) else { return };
+        if run.unfinished > 0 || run.state != DagRunState::Running {
+            return;
+        }
+        let (state, reason) = run.verdict();
+        self.end_run(key, state, reason, at);
+    }
+
+    pub(super) fn end_run(&mut self, key: DagRunKey, state: DagRunState, reason: Option<String>, at: Timestamp) {
+        let Some(run) = self.runs.get_mut(&key) else { return };
+        if run.state == DagRunState::Running
+            && let Some(dag) = self.dags.get_mut(&run.facts.dag_id)
+        {
+            dag.running -= 1;
+        }
+        run.state = state;
+        run.ended_at = Some(at);
+        run.reason = reason;
+        run.is_changed = true;
+        self.dirty_dags.insert(run.facts.dag_id.clone());
+        self.dirty_runs.insert(key);
+        self.finished_runs.push(key);
+    }
+}
+
+/// For each task, whether it is one of `from` or behind one of them.
+fn reachable_from(from: &[TaskIndex], downstream: &[Vec<TaskIndex>]) -> Vec<bool> {
+    let mut reachable = vec![false; downstream.len()];
+    let mut stack = from.to_vec();
+    while let Some(index) = stack.pop() {
+        if !std::mem::replace(&mut reachable[index.at()], true) {
+            stack.extend(&downstream[index.at()]);
+        }
+    }
+    reachable
+}

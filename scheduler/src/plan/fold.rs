@@ -1,0 +1,236 @@
+//! Facts that become part of the planner's memory.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::attempt::{AttemptEvent, Finished, Outcome, Report};
+use model::ids::{AttemptToken, DagRunKey, DagVersionKey, TaskInstanceKey};
+use model::journal::{DagRow, DagRunRow, DagVersion};
+use model::state::{DagRunState, TaskInstanceState};
+use model::timetable::Timetable;
+use model::transition::TaskInstanceEvent;
+
+use super::run::Run;
+use super::{DagEntry, Planner, Timer, Version};
+
+/// What is known of an attempt that the database says holds a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// An executor has it; a report will come.
+    Alive,
+    /// Handed to nobody: its commit's outcome was unknown, so nothing followed it.
+    NeverDispatched,
+    /// Its executor died with it.
+    Gone,
+}
+
+impl Planner {
+    /// A DAG version became known. Versions never change.
+    pub fn fold_version(&mut self, loaded: DagVersion) {
+        let version = Version { downstream: loaded.dag.downstream(), weights: loaded.dag.priority_weights(), loaded };
+        self.versions.insert(version.loaded.key, Arc::new(version));
+    }
+
+    /// Whether a DAG version is known.
+    pub fn knows_version(&self, key: DagVersionKey) -> bool {
+        self.versions.contains_key(&key)
+    }
+
+    /// Whether a DAG's row has been read.
+    pub fn knows_dag(&self, dag_id: &str) -> bool {
+        self.dags.contains_key(dag_id)
+    }
+
+    /// A DAG's row was read, for the first time or again. Its current version must be known.
+    pub fn fold_dag(&mut self, row: DagRow) {
+        let dag_id = row.dag_id.clone();
+        let timetable = row
+            .current_version
+            .filter(|_| !row.is_stale)
+            .and_then(|key| self.versions.get(&key))
+            .and_then(|version| Timetable::new(&version.loaded.dag).ok());
+        let entry = self.dags.entry(dag_id.clone()).or_insert_with(|| DagEntry {
+            row: row.clone(),
+            timetable: None,
+            next: None,
+            running: 0,
+            queued: std::collections::BTreeSet::new(),
+        });
+        entry.row = row;
+        entry.timetable = timetable;
+        entry.next = None;
+        self.dirty_dags.insert(dag_id.clone());
+        self.next_runs.insert(dag_id.clone());
+        let runs: Vec<DagRunKey> =
+            self.runs.iter().filter(|(_, run)| run.facts.dag_id == dag_id).map(|(key, _)| *key).collect();
+        for key in runs {
+            self.refresh_head(key);
+            self.release_held(key);
+        }
+    }
+
+    /// A run was read, for the first time or again; one that is finished is forgotten. `fate` tells of each attempt
+    /// that holds a slot what is known of it.
+    pub fn fold_run(&mut self, row: DagRunRow, fate: impl Fn(AttemptToken) -> Fate, now: Timestamp) {
+        let key = row.facts.key;
+        self.forget_run(key);
+        let Some(version) = self.versions.get(&row.dag_version).cloned() else { return };
+        if row.state.is_finished() {
+            self.dirty_dags.insert(row.facts.dag_id);
+            return;
+        }
+        let run = Run::new(row, version);
+        self.slots_taken += run.active;
+        let (dag_id, state, run_after) = (run.facts.dag_id.clone(), run.state, run.facts.run_after);
+        let is_new = run.is_new;
+        self.runs.insert(key, run);
+        if is_new {
+            self.dirty_runs.insert(key);
+        }
+        if let Some(dag) = self.dags.get_mut(&dag_id) {
+            match state {
+                DagRunState::Queued => {
+                    dag.queued.insert((run_after, key));
+                }
+                DagRunState::Running => dag.running += 1,
+                DagRunState::Success | DagRunState::Failed => {}
+            }
+        }
+        self.dirty_dags.insert(dag_id);
+        if state == DagRunState::Running {
+            self.watch_timeout(key);
+            self.resume_run(key, &fate, now);
+        } else {
+            // A queued run holds attempts only when it was cleared while they were running.
+            self.resume_attempts(key, &fate, now);
+        }
+    }
+
+    /// Takes a run out of memory, as if it had never been loaded.
+    pub fn forget_run(&mut self, key: DagRunKey) {
+        let Some(run) = self.runs.remove(&key) else { return };
+        self.slots_taken -= run.active;
+        if let Some(dag) = self.dags.get_mut(&run.facts.dag_id) {
+            dag.queued.remove(&(run.facts.run_after, key));
+            if run.state == DagRunState::Running {
+                dag.running -= 1;
+            }
+        }
+        let of_run = TaskInstanceKey { dag_run: key, task: model::ids::TaskIndex(0), map_index: i32::MIN }
+            ..=TaskInstanceKey { dag_run: key, task: model::ids::TaskIndex(u32::MAX), map_index: i32::MAX };
+        for set in [&mut self.dirty, &mut self.lazy] {
+            for ti in set.range(of_run.clone()).copied().collect::<Vec<_>>() {
+                set.remove(&ti);
+            }
+        }
+        self.dirty_runs.remove(&key);
+        self.finished_runs.retain(|finished| *finished != key);
+        self.redispatched.retain(|ti| ti.dag_run != key);
+        self.instant.retain(|ti| ti.dag_run != key);
+        self.heads.retain(|(_, dag_run, _)| *dag_run != key);
+        self.ended.retain(|ended| ended.key.dag_run != key);
+        self.xcoms.retain(|xcom| xcom.dag_run != key);
+        self.cleared_xcoms.retain(|(dag_run, _, _)| *dag_run != key);
+        self.timers.retain(|(_, timer)| match timer {
+            Timer::Retry(ti) => ti.dag_run != key,
+            Timer::RunTimeout(run) => *run != key,
+            Timer::RunAfter(_) | Timer::Schedule(_) => true,
+        });
+    }
+
+    /// What a worker reports. False when the attempt is not the task instance's current one: it changes nothing.
+    pub fn fold_report(&mut self, report: &Report, inbox_id: Option<i64>) -> bool {
+        self.reports.extend(inbox_id);
+        let Some(ti) = self.task_instance(report.key) else { return false };
+        if ti.attempt_token != Some(report.token) || !ti.state.holds_slot() {
+            return false;
+        }
+        match &report.event {
+            AttemptEvent::Started { at, pid } => self.start_attempt(report.key, *at, *pid),
+            AttemptEvent::Finished(finished) => self.finish_attempt(report.key, finished.clone()),
+        }
+        true
+    }
+
+    /// The value of a branch expression that [`super::Decisions::evaluate`] asked for: the ids to follow, or what is
+    /// wrong with it.
+    pub fn fold_evaluation(&mut self, key: TaskInstanceKey, result: Result<Vec<String>, String>, now: Timestamp) {
+        if self.task_instance(key).is_none_or(|ti| ti.state != TaskInstanceState::Scheduled) {
+            return;
+        }
+        let outcome = match result {
+            Ok(follow) => Outcome::Branch { follow },
+            Err(reason) => Outcome::Failed { reason, exit_code: None, may_retry: false },
+        };
+        self.finish_attempt(key, Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new() });
+    }
+
+    /// The token under which a task instance's newest attempt writes; none when it holds no slot or is to be stopped.
+    pub fn wanted_token(&self, key: TaskInstanceKey) -> Option<AttemptToken> {
+        self.task_instance(key)
+            .filter(|ti| matches!(ti.state, TaskInstanceState::Queued | TaskInstanceState::Running))
+            .and_then(|ti| ti.attempt_token)
+    }
+
+    fn resume_run(&mut self, key: DagRunKey, fate: &impl Fn(AttemptToken) -> Fate, now: Timestamp) {
+        self.resume_attempts(key, fate, now);
+        let Some(run) = self.runs.get(&key) else { return };
+        let keys: Vec<(TaskInstanceKey, TaskInstanceState, Option<Timestamp>)> =
+            run.task_instances.iter().map(|ti| (ti.key, ti.state, ti.retry_at)).collect();
+        for (key, state, retry_at) in keys {
+            match state {
+                TaskInstanceState::None => self.evaluate_rule(key, now),
+                TaskInstanceState::Scheduled => self.make_ready(key),
+                TaskInstanceState::UpForRetry => {
+                    self.timers.insert((retry_at.unwrap_or(now), Timer::Retry(key)));
+                }
+                TaskInstanceState::Queued
+                | TaskInstanceState::Running
+                | TaskInstanceState::Restarting
+                | TaskInstanceState::Success
+                | TaskInstanceState::Failed
+                | TaskInstanceState::Skipped
+                | TaskInstanceState::UpstreamFailed
+                | TaskInstanceState::UpForReschedule
+                | TaskInstanceState::Deferred
+                | TaskInstanceState::AwaitingInput
+                | TaskInstanceState::Removed => {}
+            }
+        }
+        self.finish_run_if_done(key, now);
+    }
+
+    fn resume_attempts(&mut self, key: DagRunKey, fate: &impl Fn(AttemptToken) -> Fate, now: Timestamp) {
+        let Some(run) = self.runs.get(&key) else { return };
+        let held: Vec<(TaskInstanceKey, Option<AttemptToken>)> =
+            run.task_instances.iter().filter(|ti| ti.state.holds_slot()).map(|ti| (ti.key, ti.attempt_token)).collect();
+        for (key, token) in held {
+            match token.map_or(Fate::Gone, fate) {
+                Fate::Alive => {}
+                Fate::NeverDispatched => self.redispatch(key),
+                Fate::Gone => {
+                    let reason = "the scheduler that ran it is gone".to_owned();
+                    self.finish_attempt(
+                        key,
+                        Finished {
+                            started_at: now,
+                            ended_at: now,
+                            outcome: Outcome::Lost { reason },
+                            xcoms: Vec::new(),
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    fn start_attempt(&mut self, key: TaskInstanceKey, at: Timestamp, pid: Option<i32>) {
+        let Some(ti) = self.task_instance_mut(key) else { return };
+        ti.started_at = Some(at);
+        ti.pid = pid;
+        if ti.state == TaskInstanceState::Queued {
+            self.step(key, TaskInstanceEvent::Start);
+        }
+        self.lazy.insert(key);
+    }
+}

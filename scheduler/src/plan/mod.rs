@@ -1,0 +1,223 @@
+//! The planner: everything the scheduler decides, over plain data, without asking the world.
+//!
+//! [`Planner`] holds the unfinished runs in memory. Facts are *folded* into it (a run was loaded, an attempt
+//! reported, a DAG changed); [`Planner::plan`] then says everything that follows at `now`: rows to write, attempts to
+//! hand out, runs to create. A finish touches only its own downstream tasks, so the cost of a pass follows what
+//! changed, not what exists. Everything here can be rebuilt from the database, and is at take-over.
+//!
+//! The order of one pass:
+//! 1. timers that are due: retries, run timeouts, timetables;
+//! 2. queued runs start, as far as `max_active_runs` allows;
+//! 3. tasks that need no process are finished, which may make others ready;
+//! 4. ready tasks get slots, heaviest first, as far as `parallelism` and `max_active_tasks` allow;
+//! 5. the rows that changed become one [`Batch`](model::journal::Batch).
+
+mod due;
+mod finish;
+mod fold;
+mod output;
+mod run;
+mod slots;
+#[cfg(test)]
+mod tests;
+mod why;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::attempt::Attempt;
+use model::dag_run::DataInterval;
+use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskIndex, TaskInstanceKey};
+use model::journal::{Batch, DagRow, DagVersion, EndedAttempt, NextRun, ScheduledRun, XComRow};
+use model::timetable::{DueRun, Timetable};
+
+pub use fold::Fate;
+use run::Run;
+
+/// What the deployment allows; a DAG may set its own for the second and third.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Task instances that hold a slot at once, over all DAGs.
+    pub parallelism: u32,
+    /// Running runs of one DAG.
+    pub max_active_runs_per_dag: u32,
+    /// Task instances of one run that hold a slot at once.
+    pub max_active_tasks_per_dag: u32,
+}
+
+/// How many row changes make a pass stop and commit: beyond that a batch gets slower faster than it gets bigger
+/// (reference/ceilings.md: 200 to 500).
+const BATCH_ROWS: usize = 400;
+
+/// A DAG version with what is derived from it once.
+#[derive(Debug)]
+pub(crate) struct Version {
+    pub(crate) loaded: DagVersion,
+    pub(crate) downstream: Vec<Vec<TaskIndex>>,
+    pub(crate) weights: Vec<i32>,
+}
+
+/// A DAG and what the planner knows of its runs.
+#[derive(Debug)]
+struct DagEntry {
+    row: DagRow,
+    timetable: Option<Timetable>,
+    next: Option<DueRun>,
+    running: u32,
+    queued: BTreeSet<(Timestamp, DagRunKey)>,
+}
+
+/// What is to happen at a time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Retry(TaskInstanceKey),
+    RunTimeout(DagRunKey),
+    RunAfter(String),
+    Schedule(String),
+}
+
+/// The unfinished runs and everything that follows from them.
+#[derive(Debug)]
+pub struct Planner {
+    limits: Limits,
+    epoch: Epoch,
+    next_attempt: i64,
+    dags: BTreeMap<String, DagEntry>,
+    versions: HashMap<DagVersionKey, Arc<Version>>,
+    runs: BTreeMap<DagRunKey, Run>,
+    slots_taken: u32,
+    timers: BTreeSet<(Timestamp, Timer)>,
+    /// DAGs whose queued runs or timetable have to be looked at.
+    dirty_dags: BTreeSet<String>,
+    /// Ready tasks that need no process.
+    instant: VecDeque<TaskInstanceKey>,
+    /// The heaviest ready task of each run that may get a slot: (−weight, run, task).
+    heads: BTreeSet<(i64, DagRunKey, TaskIndex)>,
+    dirty: BTreeSet<TaskInstanceKey>,
+    dirty_runs: BTreeSet<DagRunKey>,
+    /// Changes that may be written a little later: `scheduled` without a slot, `running`.
+    lazy: BTreeSet<TaskInstanceKey>,
+    ended: Vec<EndedAttempt>,
+    xcoms: Vec<XComRow>,
+    cleared_xcoms: Vec<(DagRunKey, String, i32)>,
+    finished_runs: Vec<DagRunKey>,
+    redispatched: Vec<TaskInstanceKey>,
+    reports: Vec<i64>,
+    next_runs: BTreeSet<String>,
+}
+
+/// What follows from what is known at one time.
+#[derive(Debug, Default)]
+pub struct Decisions {
+    /// To be committed before anything else is done.
+    pub batch: Batch,
+    /// To be handed to executors after the commit.
+    pub dispatch: Vec<Attempt>,
+    /// Branch expressions to be evaluated after the commit; fold the results back.
+    pub evaluate: Vec<Attempt>,
+    /// Runs that timetables want.
+    pub new_runs: Vec<ScheduledRun>,
+    /// Times for people to see.
+    pub next_runs: Vec<NextRun>,
+    /// There is more to do at once: plan again after the commit.
+    pub more: bool,
+}
+
+impl Decisions {
+    /// Nothing follows: the world is as it should be.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+            && self.dispatch.is_empty()
+            && self.evaluate.is_empty()
+            && self.new_runs.is_empty()
+            && self.next_runs.is_empty()
+    }
+}
+
+impl Planner {
+    /// An empty planner of the leadership `epoch`.
+    pub fn new(limits: Limits, epoch: Epoch) -> Self {
+        Self {
+            limits,
+            epoch,
+            next_attempt: 0,
+            dags: BTreeMap::new(),
+            versions: HashMap::new(),
+            runs: BTreeMap::new(),
+            slots_taken: 0,
+            timers: BTreeSet::new(),
+            dirty_dags: BTreeSet::new(),
+            instant: VecDeque::new(),
+            heads: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            dirty_runs: BTreeSet::new(),
+            lazy: BTreeSet::new(),
+            ended: Vec::new(),
+            xcoms: Vec::new(),
+            cleared_xcoms: Vec::new(),
+            finished_runs: Vec::new(),
+            redispatched: Vec::new(),
+            reports: Vec::new(),
+            next_runs: BTreeSet::new(),
+        }
+    }
+
+    /// Decides everything that follows at `now`. `flush` also writes what may be written later (see
+    /// [`Planner::has_lazy`]). Planning again without folding anything decides nothing.
+    pub fn plan(&mut self, now: Timestamp, flush: bool) -> Decisions {
+        let mut decisions = Decisions::default();
+        self.fire_timers(now);
+        self.look_at_dags(now, &mut decisions);
+        loop {
+            self.finish_instant(now, &mut decisions);
+            if self.dirty.len() >= BATCH_ROWS || !self.fill_slots(now, &mut decisions) {
+                break;
+            }
+        }
+        // A run that ended may let the next one of its DAG start: in the same commit, not in the next pass.
+        self.look_at_dags(now, &mut decisions);
+        decisions.more = self.has_work();
+        self.write_batch(flush, &mut decisions);
+        decisions
+    }
+
+    /// From now on nothing gets a slot: what is running ends, and nothing else starts.
+    pub fn take_no_more(&mut self) {
+        self.limits.parallelism = 0;
+    }
+
+    /// When to plan next although nothing happens.
+    pub fn next_timer(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Whether rows wait to be written that nobody waits for.
+    pub fn has_lazy(&self) -> bool {
+        !self.lazy.is_empty()
+    }
+
+    /// The runs in memory.
+    pub fn run_count(&self) -> usize {
+        self.runs.len()
+    }
+
+    fn has_work(&self) -> bool {
+        !self.instant.is_empty()
+            || !self.redispatched.is_empty()
+            || !self.dirty_dags.is_empty()
+            || (!self.heads.is_empty() && self.slots_taken < self.limits.parallelism)
+    }
+
+    fn max_active_tasks(&self, version: &Version) -> u32 {
+        version.loaded.dag.max_active_tasks.unwrap_or(self.limits.max_active_tasks_per_dag)
+    }
+
+    fn is_paused(&self, dag_id: &str) -> bool {
+        self.dags.get(dag_id).is_some_and(|dag| dag.row.is_paused)
+    }
+
+    fn cursor(dag: &DagEntry) -> Option<DataInterval> {
+        dag.row.last_interval
+    }
+}

@@ -1,0 +1,143 @@
+//! Which ready tasks go on: at once those that need no process, by weight and within the limits those that do.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::attempt::Attempt;
+use model::ids::{AttemptToken, DagRunKey, TaskInstanceKey};
+use model::operator::{Branch, Operator};
+use model::state::{DagRunState, TaskInstanceState};
+use model::transition::TaskInstanceEvent;
+
+use super::{BATCH_ROWS, Decisions, Planner};
+
+impl Planner {
+    /// Puts a scheduled task instance where its turn will come.
+    pub(super) fn make_ready(&mut self, key: TaskInstanceKey) {
+        let Some(run) = self.runs.get(&key.dag_run) else { return };
+        let needs_process = run.version.loaded.dag.task(key.task).operator.needs_process();
+        let weight = -i64::from(run.version.weights[key.task.at()]);
+        let is_paused = self.is_paused(&run.facts.dag_id);
+        let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
+        if needs_process {
+            run.ready.insert((weight, key.task));
+            self.refresh_head(key.dag_run);
+        } else if is_paused {
+            run.held.push(key.task);
+        } else {
+            self.instant.push_back(key);
+        }
+    }
+
+    /// Keeps the run's entry among those that may get a slot true.
+    pub(super) fn refresh_head(&mut self, key: DagRunKey) {
+        let Some(run) = self.runs.get(&key) else { return };
+        let may_go = run.state == DagRunState::Running
+            && run.active < self.max_active_tasks(&run.version)
+            && !self.is_paused(&run.facts.dag_id);
+        let first = run.ready.first().map(|(weight, task)| (*weight, key, *task));
+        let others: Vec<_> = run.ready.iter().skip(1).take(1).map(|(weight, task)| (*weight, key, *task)).collect();
+        for other in others {
+            self.heads.remove(&other);
+        }
+        if let Some(first) = first {
+            if may_go {
+                self.heads.insert(first);
+            } else {
+                self.heads.remove(&first);
+            }
+        }
+    }
+
+    /// Lets the tasks go on that were held while the DAG was paused.
+    pub(super) fn release_held(&mut self, key: DagRunKey) {
+        let Some(run) = self.runs.get_mut(&key) else { return };
+        if self.dags.get(&run.facts.dag_id).is_some_and(|dag| dag.row.is_paused) {
+            return;
+        }
+        let held = std::mem::take(&mut run.held);
+        self.instant.extend(held.into_iter().map(|task| TaskInstanceKey::unmapped(key, task)));
+    }
+
+    /// Finishes ready tasks that need no process, and what becomes ready by that, up to a batch.
+    pub(super) fn finish_instant(&mut self, now: Timestamp, decisions: &mut Decisions) {
+        while self.dirty.len() < BATCH_ROWS {
+            let Some(key) = self.instant.pop_front() else { return };
+            let Some(run) = self.runs.get_mut(&key.dag_run) else { continue };
+            if self.dags.get(&run.facts.dag_id).is_some_and(|dag| dag.row.is_paused) {
+                run.held.push(key.task);
+                continue;
+            }
+            let task = run.version.loaded.dag.task(key.task).clone();
+            let ti = &mut run.task_instances[key.task.at()];
+            if ti.state != TaskInstanceState::Scheduled {
+                continue;
+            }
+            ti.try_number += 1;
+            ti.max_tries = ti.max_tries.max(ti.try_number);
+            ti.queued_at = Some(now);
+            ti.started_at = Some(now);
+            ti.pid = None;
+            self.dirty.insert(key);
+            match &task.operator {
+                Operator::Branch(Branch::Expression(_)) => {
+                    decisions.evaluate.extend(self.attempt(key, AttemptToken(0)));
+                }
+                Operator::Empty | Operator::Bash(_) | Operator::Python(_) | Operator::Branch(Branch::Python(_)) => {
+                    self.end(key, TaskInstanceEvent::Succeed, now);
+                }
+            }
+        }
+    }
+
+    /// Gives slots to ready tasks, heaviest first, up to a batch. True when something that needs no process became
+    /// ready meanwhile.
+    pub(super) fn fill_slots(&mut self, now: Timestamp, decisions: &mut Decisions) -> bool {
+        while self.slots_taken < self.limits.parallelism && self.dirty.len() < BATCH_ROWS {
+            let Some((weight, dag_run, task)) = self.heads.pop_first() else { break };
+            let key = TaskInstanceKey::unmapped(dag_run, task);
+            let token = AttemptToken::new(self.epoch, self.next_attempt);
+            let Some(run) = self.runs.get_mut(&dag_run) else { continue };
+            run.ready.remove(&(weight, task));
+            let is_retry = {
+                let ti = &mut run.task_instances[task.at()];
+                ti.try_number += 1;
+                ti.attempt_token = Some(token);
+                ti.queued_at = Some(now);
+                ti.started_at = None;
+                ti.ended_at = None;
+                ti.retry_at = None;
+                ti.pid = None;
+                ti.try_number > 1
+            };
+            if is_retry {
+                let task_id = run.version.loaded.dag.task(task).task_id.clone();
+                self.cleared_xcoms.push((dag_run, task_id, key.map_index));
+            }
+            self.next_attempt += 1;
+            if self.step(key, TaskInstanceEvent::Queue) {
+                self.dirty.insert(key);
+                self.lazy.remove(&key);
+                decisions.dispatch.extend(self.attempt(key, token));
+            }
+            self.refresh_head(dag_run);
+        }
+        decisions.dispatch.append(&mut self.take_redispatched());
+        !self.instant.is_empty() && self.dirty.len() < BATCH_ROWS
+    }
+
+    /// What an executor needs to run a task instance's newest attempt.
+    pub(super) fn attempt(&self, key: TaskInstanceKey, token: AttemptToken) -> Option<Attempt> {
+        let run = self.runs.get(&key.dag_run)?;
+        let ti = &run.task_instances[key.task.at()];
+        Some(Attempt {
+            token,
+            key,
+            try_number: ti.try_number,
+            max_tries: ti.max_tries,
+            dag_run: Arc::clone(&run.facts),
+            dag: Arc::clone(&run.version.loaded.dag),
+            dag_file: Arc::clone(&run.version.loaded.fileloc),
+        })
+    }
+}

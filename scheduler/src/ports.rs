@@ -1,0 +1,63 @@
+//! The three ports through which the leader touches the world. The loop that runs in production runs in tests on a
+//! journal in memory, a dispatch that decides outcomes by a seed, and a clock that is a number.
+
+use std::future::Future;
+
+use jiff::Timestamp;
+use model::attempt::Attempt;
+use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch};
+use model::journal::{Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun};
+use model::template::{Fetched, Need};
+
+/// Reading failed. Nothing was changed; try again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ReadError(pub String);
+
+/// What the leader knows for good and writes for good.
+pub trait Journal: Send + Sync + 'static {
+    /// Takes the lease if it is free or expired: the new epoch, or none while somebody else leads.
+    fn take_over(&self) -> impl Future<Output = Result<Option<Epoch>, ReadError>> + Send;
+    /// Prolongs the lease; false when another epoch has begun.
+    fn renew(&self, epoch: Epoch) -> impl Future<Output = Result<bool, ReadError>> + Send;
+    /// Gives the lease back, so that a standby need not wait for it to expire.
+    fn resign(&self, epoch: Epoch) -> impl Future<Output = Result<(), ReadError>> + Send;
+    /// The DAGs with these ids, or all.
+    fn dags(&self, only: Option<&[String]>) -> impl Future<Output = Result<Vec<DagRow>, ReadError>> + Send;
+    /// DAG versions.
+    fn dag_versions(&self, keys: &[DagVersionKey]) -> impl Future<Output = Result<Vec<DagVersion>, ReadError>> + Send;
+    /// The runs with these keys whatever their state, or all unfinished ones.
+    fn dag_runs(&self, only: Option<&[DagRunKey]>) -> impl Future<Output = Result<Vec<DagRunRow>, ReadError>> + Send;
+    /// What people, the DAG processor and workers in other processes left for the leader.
+    fn inbox(&self) -> impl Future<Output = Result<(Vec<Change>, Vec<InboxReport>), ReadError>> + Send;
+    /// Deletes changes that have been looked at.
+    fn forget_changes(&self, ids: &[i64]) -> impl Future<Output = Result<(), ReadError>> + Send;
+    /// Writes a batch, all of it or nothing.
+    fn commit(&self, epoch: Epoch, batch: &Batch) -> impl Future<Output = Result<(), CommitError>> + Send;
+    /// Creates scheduled runs and moves their timetables' cursors. One that exists already only moves the cursor.
+    /// Returns the runs that now exist.
+    fn create_runs(
+        &self,
+        epoch: Epoch,
+        runs: &[ScheduledRun],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<DagRunKey>, CommitError>> + Send;
+    /// Notes when DAGs run next, for people to see.
+    fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> impl Future<Output = Result<(), CommitError>> + Send;
+    /// Values that a template of a run needs.
+    fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> impl Future<Output = Result<Fetched, ReadError>> + Send;
+}
+
+/// Where attempts go. Both calls return at once; what becomes of an attempt comes back as a report.
+pub trait Dispatch: Send + 'static {
+    /// Hands attempts to their executors.
+    fn submit(&mut self, attempts: Vec<Attempt>);
+    /// Stops an attempt. A report of its end still comes, and is refused by its token.
+    fn cancel(&mut self, token: AttemptToken);
+}
+
+/// What time it is, to the microsecond.
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}

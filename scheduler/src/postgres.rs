@@ -1,0 +1,57 @@
+//! The leader's journal on PostgreSQL.
+
+use jiff::Timestamp;
+use model::ids::{DagRunKey, DagVersionKey, Epoch};
+use model::journal::{Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun};
+use model::template::{Fetched, Need};
+use store::journal::LeaderJournal;
+
+use crate::ports::{Journal, ReadError};
+
+fn read_error(error: impl std::fmt::Display) -> ReadError {
+    ReadError(error.to_string())
+}
+
+impl Journal for LeaderJournal {
+    async fn take_over(&self) -> Result<Option<Epoch>, ReadError> {
+        Self::take_over(self).await.map_err(read_error)
+    }
+    async fn renew(&self, epoch: Epoch) -> Result<bool, ReadError> {
+        Self::renew(self, epoch).await.map_err(read_error)
+    }
+    async fn resign(&self, epoch: Epoch) -> Result<(), ReadError> {
+        Self::resign(self, epoch).await.map_err(read_error)
+    }
+    async fn dags(&self, only: Option<&[String]>) -> Result<Vec<DagRow>, ReadError> {
+        Self::dags(self, only).await.map_err(read_error)
+    }
+    async fn dag_versions(&self, keys: &[DagVersionKey]) -> Result<Vec<DagVersion>, ReadError> {
+        Self::dag_versions(self, keys).await.map_err(read_error)
+    }
+    async fn dag_runs(&self, only: Option<&[DagRunKey]>) -> Result<Vec<DagRunRow>, ReadError> {
+        Self::dag_runs(self, only).await.map_err(read_error)
+    }
+    async fn inbox(&self) -> Result<(Vec<Change>, Vec<InboxReport>), ReadError> {
+        Self::inbox(self).await.map_err(read_error)
+    }
+    async fn forget_changes(&self, ids: &[i64]) -> Result<(), ReadError> {
+        Self::forget_changes(self, ids).await.map_err(read_error)
+    }
+    async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
+        Self::commit(self, epoch, batch).await
+    }
+    async fn create_runs(
+        &self,
+        epoch: Epoch,
+        runs: &[ScheduledRun],
+        now: Timestamp,
+    ) -> Result<Vec<DagRunKey>, CommitError> {
+        Self::create_runs(self, epoch, runs, now).await
+    }
+    async fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> Result<(), CommitError> {
+        Self::save_next_runs(self, epoch, next).await
+    }
+    async fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> Result<Fetched, ReadError> {
+        Self::fetch(self, dag_run, needs).await.map_err(read_error)
+    }
+}

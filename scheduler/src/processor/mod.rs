@@ -1,0 +1,237 @@
+//! The DAG processor: turns the files of the DAG folder into DAG versions and import errors.
+//!
+//! 1. The folder is listed, when the file system says that something changed and every [`RESCAN`] besides (network
+//!    file systems and mounted config maps say nothing).
+//! 2. Files that are new or were written since are read and checked, in parallel; no others are.
+//! 3. Each good file is saved (an equal content never makes a new version), each bad one becomes an import error while
+//!    the last good version of its DAG stays in force. DAGs of files that are gone become stale; their history stays.
+
+mod folder;
+mod read;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use model::dag_file::{Defaults, Problem};
+use notify::Watcher;
+use rayon::prelude::*;
+use store::Store;
+use store::dag::SavedDag;
+use store::import_error::NewImportError;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::ports::Clock;
+use folder::Listing;
+use read::ReadFile;
+
+/// How often the folder is listed although nothing seems to have happened.
+const RESCAN: Duration = Duration::from_secs(5);
+/// Writers often touch a file several times: a look waits until it has been quiet for this long.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// Where DAG files are and what they leave open.
+#[derive(Debug, Clone)]
+pub struct ProcessorConfig {
+    /// The folder.
+    pub folder: PathBuf,
+    /// What files that do not say mean.
+    pub defaults: Defaults,
+    /// Whether a new DAG whose file does not say starts paused.
+    pub are_paused_at_creation: bool,
+}
+
+/// Watches the DAG folder.
+pub struct Processor<C> {
+    store: Store,
+    config: ProcessorConfig,
+    clock: C,
+    listing: Listing,
+    /// Which DAG each good file describes; of two that describe the same one the first by path wins.
+    dag_ids: BTreeMap<String, String>,
+    is_first_look: bool,
+    folder_is_missing: bool,
+}
+
+impl<C: Clock> Processor<C> {
+    /// A processor that has not looked yet.
+    pub const fn new(store: Store, config: ProcessorConfig, clock: C) -> Self {
+        Self {
+            store,
+            config,
+            clock,
+            listing: Listing::new(),
+            dag_ids: BTreeMap::new(),
+            is_first_look: true,
+            folder_is_missing: false,
+        }
+    }
+
+    /// Looks whenever something changed, until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let (hints, mut hinted) = mpsc::channel::<()>(1);
+        let mut watcher = watch(&self.config.folder, hints.clone());
+        loop {
+            if let Err(error) = self.look().await {
+                tracing::error!(%error, "the DAG folder's changes were not saved; trying again");
+                self.listing.clear();
+            }
+            if watcher.is_none() || self.folder_is_missing {
+                watcher = watch(&self.config.folder, hints.clone());
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                Some(()) = hinted.recv() => tokio::time::sleep(QUIET).await,
+                () = tokio::time::sleep(RESCAN) => {}
+            }
+            while hinted.try_recv().is_ok() {}
+        }
+    }
+
+    /// Lists the folder and saves what changed.
+    pub async fn look(&mut self) -> Result<(), store::Error> {
+        let folder = self.config.folder.clone();
+        let listed = tokio::task::spawn_blocking(move || folder::list(&folder)).await;
+        let after = match listed {
+            Ok(Ok(listing)) => listing,
+            Ok(Err(error)) => {
+                if !std::mem::replace(&mut self.folder_is_missing, true) {
+                    tracing::error!(%error, "no DAG is changed or removed until the folder is back");
+                }
+                return Ok(());
+            }
+            Err(error) => {
+                tracing::error!(%error, "listing the DAG folder failed");
+                return Ok(());
+            }
+        };
+        if std::mem::take(&mut self.folder_is_missing) {
+            tracing::info!("the DAG folder is back");
+        }
+        let mut difference = folder::difference(&self.listing, &after);
+        if std::mem::take(&mut self.is_first_look) {
+            let known = self.store.dag_files().await?;
+            difference.gone.extend(known.into_iter().map(|(_, file)| file).filter(|file| !after.contains_key(file)));
+        }
+        if difference.gone.is_empty() && difference.changed.is_empty() {
+            return Ok(());
+        }
+        self.save_gone(&mut difference).await?;
+        let (folder, defaults) = (self.config.folder.clone(), self.config.defaults.clone());
+        let changed = difference.changed;
+        let files = tokio::task::spawn_blocking(move || read_all(&folder, &changed, &defaults)).await;
+        for file in files.unwrap_or_default() {
+            self.save(file).await?;
+        }
+        self.listing = after;
+        Ok(())
+    }
+
+    /// DAGs of files that are gone become stale, and a file that was refused for its `dag_id` may now have it.
+    async fn save_gone(&mut self, difference: &mut folder::Difference) -> Result<(), store::Error> {
+        if difference.gone.is_empty() {
+            return Ok(());
+        }
+        let stale = self.store.mark_files_gone(&difference.gone).await?;
+        for dag_id in stale {
+            tracing::info!(dag.id = dag_id, "the DAG's file is gone; the DAG is stale");
+        }
+        for path in &difference.gone {
+            if let Some(freed) = self.dag_ids.remove(path) {
+                let again = self.dag_ids.iter().filter(|(_, dag_id)| **dag_id == freed).map(|(path, _)| path.clone());
+                difference.changed.extend(again.collect::<Vec<_>>());
+            }
+        }
+        Ok(())
+    }
+
+    async fn save(&mut self, file: ReadFile) -> Result<(), store::Error> {
+        match file.result {
+            Ok(parsed) => {
+                self.dag_ids.insert(file.relative.clone(), parsed.dag.dag_id.clone());
+                if let Some(first) = self.first_with(&parsed.dag.dag_id, &file.relative) {
+                    let message = format!(
+                        "the DAG `{}` is already described by {first}; the first file by path wins: rename one of the two",
+                        parsed.dag.dag_id
+                    );
+                    return self.refuse(&file.relative, &[read::whole_file(message)]).await;
+                }
+                let fileloc = self.config.folder.join(&file.relative);
+                let saved = SavedDag {
+                    parsed: &parsed,
+                    relative_fileloc: &file.relative,
+                    fileloc: &fileloc.to_string_lossy(),
+                    source: &file.source,
+                    parse_duration_ms: file.duration.as_secs_f64() * 1000.0,
+                    is_paused_at_creation: parsed
+                        .dag
+                        .is_paused_upon_creation
+                        .unwrap_or(self.config.are_paused_at_creation),
+                };
+                let outcome = self.store.save_dag(&saved, self.clock.now()).await?;
+                if outcome.is_new_version {
+                    tracing::info!(
+                        dag.id = parsed.dag.dag_id,
+                        version = outcome.version_number,
+                        file = file.relative,
+                        "a new version of the DAG is in force"
+                    );
+                }
+                Ok(())
+            }
+            Err(problems) => self.refuse(&file.relative, &problems).await,
+        }
+    }
+
+    /// The file before `relative` in the order of paths that describes the same DAG.
+    fn first_with(&self, dag_id: &str, relative: &str) -> Option<String> {
+        let mut earlier = self.dag_ids.range(..relative.to_owned());
+        earlier.find(|(_, other)| *other == dag_id).map(|(path, _)| path.clone())
+    }
+
+    async fn refuse(&self, relative: &str, problems: &[Problem]) -> Result<(), store::Error> {
+        tracing::warn!(file = relative, problems = problems.len(), "a DAG file was refused; see the import errors");
+        let path = self.config.folder.join(relative);
+        let stack_trace: Vec<String> = problems.iter().map(|problem| describe(&path, problem)).collect();
+        let error = NewImportError {
+            filename: relative,
+            dag_id: self.dag_ids.get(relative).map(String::as_str),
+            stack_trace: &stack_trace.join("\n"),
+            problems,
+        };
+        self.store.record_import_error(&error, self.clock.now()).await
+    }
+}
+
+fn describe(path: &Path, problem: &Problem) -> String {
+    let place = if problem.line == 0 {
+        path.display().to_string()
+    } else {
+        format!("{}:{}:{}", path.display(), problem.line, problem.column)
+    };
+    let help = problem.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+    if problem.snippet.is_empty() {
+        format!("{place}: {}{help}", problem.message)
+    } else {
+        format!("{place}: {}\n{}{help}", problem.message, problem.snippet)
+    }
+}
+
+fn read_all(folder: &Path, changed: &[String], defaults: &Defaults) -> Vec<ReadFile> {
+    changed.par_iter().map(|relative| read::read(folder, relative, defaults)).collect()
+}
+
+/// Sends a hint whenever something happens below the folder; none when the folder cannot be watched.
+fn watch(folder: &Path, hints: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let is_access = event.as_ref().is_ok_and(|event| event.kind.is_access());
+        if !is_access {
+            // A full channel already holds the hint.
+            let _ = hints.try_send(());
+        }
+    })
+    .ok()?;
+    watcher.watch(folder, notify::RecursiveMode::Recursive).ok()?;
+    Some(watcher)
+}

@@ -1,0 +1,101 @@
+//! One DAG file: read and checked, whatever is in it.
+
+use std::path::Path;
+
+use model::dag_file::{Defaults, Parsed, Problem, Severity, parse};
+
+/// A file beyond this is refused unread: ten times the largest that makes sense (10,000 tasks are about 1 MB).
+const MAX_BYTES: u64 = 10 * 1024 * 1024;
+
+/// A DAG file after a look at it.
+#[derive(Debug)]
+pub(super) struct ReadFile {
+    /// Its path below the folder.
+    pub relative: String,
+    /// Its text, when it could be read.
+    pub source: String,
+    /// What it says, or what is wrong with it.
+    pub result: Result<Parsed, Vec<Problem>>,
+    /// How long that took.
+    pub duration: std::time::Duration,
+}
+
+/// Reads and checks a file.
+pub(super) fn read(folder: &Path, relative: &str, defaults: &Defaults) -> ReadFile {
+    let started = std::time::Instant::now();
+    let path = folder.join(relative);
+    let (source, result) = match text_of(&path) {
+        Ok(source) => {
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            let result = parse(&source, &stem, defaults);
+            (source, result)
+        }
+        Err(message) => (String::new(), Err(vec![whole_file(message)])),
+    };
+    ReadFile { relative: relative.to_owned(), source, result, duration: started.elapsed() }
+}
+
+/// A problem of the file as a whole.
+pub(super) fn whole_file(message: String) -> Problem {
+    Problem {
+        severity: Severity::Error,
+        message,
+        line: 0,
+        column: 0,
+        length: 1,
+        snippet: String::new(),
+        help: None,
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    if !metadata.is_file() {
+        return Err("this is not a regular file".to_owned());
+    }
+    if metadata.len() > MAX_BYTES {
+        let megabytes = metadata.len() / 1_000_000;
+        return Err(format!("the file has {megabytes} MB; a DAG file may have up to 10 MB"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..valid].split(|byte| *byte == b'\n').count();
+        format!("the file is not UTF-8: line {line} has a byte that no character has (byte {valid} of the file)")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(name: &str, bytes: Option<&[u8]>) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(bytes) = bytes {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let file = read(folder.path(), name, &Defaults { timezone: "UTC".to_owned() });
+        file.result.unwrap_err()[0].message.clone()
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_a_problem_that_names_the_line() {
+        assert_eq!(
+            message("a.yaml", Some(b"dag_id: a\ntasks: \xff")),
+            "the file is not UTF-8: line 2 has a byte that no character has (byte 17 of the file)"
+        );
+    }
+
+    #[test]
+    fn a_file_that_vanished_is_a_problem_and_not_a_crash() {
+        assert!(message("gone.yaml", None).starts_with("the file cannot be read"));
+    }
+
+    #[test]
+    fn a_huge_file_is_refused_unread() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::File::create(folder.path().join("a.yaml")).unwrap().set_len(100_000_000).unwrap();
+        let file = read(folder.path(), "a.yaml", &Defaults { timezone: "UTC".to_owned() });
+        assert_eq!(file.result.unwrap_err()[0].message, "the file has 100 MB; a DAG file may have up to 10 MB");
+    }
+}

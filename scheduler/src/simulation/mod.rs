@@ -1,0 +1,329 @@
+//! The whole loop under a seed: random DAGs and outcomes, commits that fail before and *after* they were written,
+//! crashes, people who interfere. However it goes, every run must end as it ends without faults.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use indexmap::IndexMap;
+use jiff::{SignedDuration, Timestamp};
+use model::attempt::{Attempt, AttemptEvent, Finished, Outcome, Report};
+use model::dag::{Dag, OnLost, Schedule, Task};
+use model::dag_run::NewDagRun;
+use model::duration::Duration;
+use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskIndex};
+use model::journal::{Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun};
+use model::operator::{Bash, Operator};
+use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
+use model::template::{Fetched, Need};
+use model::trigger_rule::TriggerRule;
+use model::xcom::XComValue;
+
+use crate::leader::{Leader, LeaderError};
+use crate::memory::MemoryJournal;
+use crate::plan::Limits;
+use crate::ports::{Clock, Dispatch, Journal, ReadError};
+
+/// A small deterministic generator (splitmix64), so that a seed means the same on every machine and version.
+#[derive(Debug, Clone)]
+struct Seeded(u64);
+
+impl Seeded {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn one_in(&mut self, odds: u64) -> bool {
+        odds > 0 && self.below(odds) == 0
+    }
+}
+
+/// A journal whose commits fail now and then: before they are written, or after.
+#[derive(Clone)]
+struct Faulty {
+    inner: MemoryJournal,
+    random: Arc<Mutex<Seeded>>,
+    odds: u64,
+}
+
+impl Faulty {
+    fn fails(&self) -> bool {
+        self.random.lock().unwrap().one_in(self.odds)
+    }
+}
+
+impl Journal for Faulty {
+    async fn take_over(&self) -> Result<Option<Epoch>, ReadError> {
+        self.inner.take_over().await
+    }
+    async fn renew(&self, epoch: Epoch) -> Result<bool, ReadError> {
+        self.inner.renew(epoch).await
+    }
+    async fn resign(&self, epoch: Epoch) -> Result<(), ReadError> {
+        self.inner.resign(epoch).await
+    }
+    async fn dags(&self, only: Option<&[String]>) -> Result<Vec<DagRow>, ReadError> {
+        if self.fails() { Err(ReadError("read".to_owned())) } else { self.inner.dags(only).await }
+    }
+    async fn dag_versions(&self, keys: &[DagVersionKey]) -> Result<Vec<DagVersion>, ReadError> {
+        self.inner.dag_versions(keys).await
+    }
+    async fn dag_runs(&self, only: Option<&[DagRunKey]>) -> Result<Vec<DagRunRow>, ReadError> {
+        if self.fails() { Err(ReadError("read".to_owned())) } else { self.inner.dag_runs(only).await }
+    }
+    async fn inbox(&self) -> Result<(Vec<Change>, Vec<InboxReport>), ReadError> {
+        self.inner.inbox().await
+    }
+    async fn forget_changes(&self, ids: &[i64]) -> Result<(), ReadError> {
+        if self.fails() { Err(ReadError("delete".to_owned())) } else { self.inner.forget_changes(ids).await }
+    }
+    async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
+        if self.fails() {
+            return Err(CommitError::Unknown("before".to_owned()));
+        }
+        self.inner.commit(epoch, batch).await?;
+        if self.fails() { Err(CommitError::Unknown("after".to_owned())) } else { Ok(()) }
+    }
+    async fn create_runs(
+        &self,
+        epoch: Epoch,
+        runs: &[ScheduledRun],
+        now: Timestamp,
+    ) -> Result<Vec<DagRunKey>, CommitError> {
+        self.inner.create_runs(epoch, runs, now).await
+    }
+    async fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> Result<(), CommitError> {
+        self.inner.save_next_runs(epoch, next).await
+    }
+    async fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> Result<Fetched, ReadError> {
+        self.inner.fetch(dag_run, needs).await
+    }
+}
+
+/// Attempts that were handed out and have not reported; some of them to be stopped.
+#[derive(Clone, Default)]
+struct Hands {
+    attempts: Arc<Mutex<Vec<Attempt>>>,
+    cancelled: Arc<Mutex<Vec<AttemptToken>>>,
+}
+
+impl Dispatch for Hands {
+    fn submit(&mut self, attempts: Vec<Attempt>) {
+        self.attempts.lock().unwrap().extend(attempts);
+    }
+    fn cancel(&mut self, token: AttemptToken) {
+        self.cancelled.lock().unwrap().push(token);
+    }
+}
+
+#[derive(Clone)]
+struct SimulatedClock(Arc<Mutex<Timestamp>>);
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+const RULES: [TriggerRule; 5] = [
+    TriggerRule::AllSuccess,
+    TriggerRule::AllDone,
+    TriggerRule::OneFailed,
+    TriggerRule::NoneFailedMinOneSuccess,
+    TriggerRule::Always,
+];
+
+fn random_dag(random: &mut Seeded) -> Dag {
+    let count = 1 + random.below(14);
+    let tasks = (0..count)
+        .map(|index| {
+            let upstream: Vec<TaskIndex> =
+                (0..index).filter(|_| random.one_in(3)).map(|at| TaskIndex(u32::try_from(at).unwrap())).collect();
+            let mut rule = RULES[usize::try_from(random.below(5)).unwrap()];
+            // A rule that does not wait for all its upstreams makes the end depend on their order, which faults change.
+            if matches!(rule, TriggerRule::OneFailed | TriggerRule::Always) && upstream.len() > 1 {
+                rule = TriggerRule::AllDone;
+            }
+            Arc::new(Task {
+                task_id: format!("t{index}"),
+                group: None,
+                upstream,
+                operator: if random.one_in(4) { Operator::Empty } else { Operator::Bash(Bash::new("true")) },
+                trigger_rule: rule,
+                retries: u32::try_from(random.below(3)).unwrap(),
+                retry_delay: Duration::from_secs(random.below(100)),
+                execution_timeout: None,
+                priority_weight: 1,
+                do_xcom_push: true,
+                multiple_outputs: false,
+                on_lost: OnLost::Retry,
+                env: IndexMap::new(),
+                doc_md: None,
+                line: 1,
+            })
+        })
+        .collect();
+    Dag {
+        dag_id: "simulated".to_owned(),
+        description: None,
+        owner: "sim".to_owned(),
+        tags: Vec::new(),
+        doc_md: None,
+        schedule: Schedule::None,
+        timezone: "UTC".to_owned(),
+        start_date: None,
+        end_date: None,
+        catchup: false,
+        max_active_runs: Some(2),
+        max_active_tasks: Some(1 + u32::try_from(random.below(4)).unwrap()),
+        dagrun_timeout: None,
+        is_paused_upon_creation: None,
+        params: IndexMap::new(),
+        env: IndexMap::new(),
+        default_args: serde_json::Map::new(),
+        tasks,
+        groups: Vec::new(),
+    }
+}
+
+/// The end of a simulated world: states of all task instances and runs, and all XComs.
+type End = (BTreeMap<(i64, u32), TaskInstanceState>, BTreeMap<i64, DagRunState>, BTreeMap<String, serde_json::Value>);
+
+/// How a task's `n`-th counted attempt ends: by the DAG's seed only, so that faults cannot change it.
+fn outcome(seed: u64, attempt: &Attempt, lost: u32) -> Outcome {
+    let counted = attempt.try_number - lost;
+    let mut random = Seeded(seed ^ (u64::from(attempt.key.task.0) << 20) ^ u64::from(counted));
+    match random.below(10) {
+        0..=1 => Outcome::Failed { reason: "by the seed".to_owned(), exit_code: Some(1), may_retry: true },
+        2 => Outcome::Skipped { reason: "by the seed".to_owned() },
+        _ => Outcome::Success,
+    }
+}
+
+async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
+    let mut random = Seeded(seed);
+    let dag = random_dag(&mut random);
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let clock = SimulatedClock(Arc::new(Mutex::new(start)));
+    let memory = MemoryJournal::default();
+    memory.world().add_dag(DagVersion {
+        key: DagVersionKey(1),
+        dag: Arc::new(dag),
+        fileloc: Arc::new(PathBuf::from("/dags/simulated.yaml")),
+    });
+    for number in 0..3 {
+        let run = NewDagRun {
+            dag_id: "simulated".to_owned(),
+            run_id: format!("manual__{number}"),
+            run_type: DagRunType::Manual,
+            logical_date: None,
+            data_interval: None,
+            run_after: start,
+            conf: serde_json::Map::new(),
+            triggered_by: TriggeredBy::Test,
+            triggering_user: None,
+            note: None,
+        };
+        memory.world().add_run(&run, serde_json::Map::new());
+    }
+    let faults = Arc::new(Mutex::new(Seeded(seed ^ 0xFA17)));
+    let journal = Faulty { inner: memory.clone(), random: Arc::clone(&faults), odds: fault_odds };
+    let limits = Limits { parallelism: 3, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16 };
+    let hands = Hands::default();
+    let mut leader = lead(&journal, &hands, &clock, limits).await;
+    for step in 0..20_000 {
+        assert!(step < 19_999, "seed {seed}: the runs do not end");
+        if memory.world().runs.values().all(|run| run.state.is_finished()) {
+            break;
+        }
+        if faults.lock().unwrap().one_in(crash_odds) {
+            // kill -9: memory and attempts are gone, the journal stays.
+            hands.attempts.lock().unwrap().clear();
+            leader = lead(&journal, &hands, &clock, limits).await;
+        }
+        let flush = faults.lock().unwrap().one_in(3);
+        match leader.pass(flush).await {
+            Ok(_) | Err(LeaderError::Read(_) | LeaderError::Write(_)) => {}
+            Err(error @ LeaderError::Deposed) => panic!("seed {seed}: {error}"),
+        }
+        let now = clock.now();
+        let next = take_one(&hands, &faults);
+        if let Some(attempt) = next {
+            let lost = lost_attempts(&memory, &attempt);
+            let outcome = outcome(seed, &attempt, lost);
+            let xcoms = vec![XComValue { key: "return_value".to_owned(), value: attempt.key.task.0.into() }];
+            let report = |event| Report { token: attempt.token, key: attempt.key, event };
+            leader.receive(report(AttemptEvent::Started { at: now, pid: Some(1) }));
+            let finished = Finished { started_at: now, ended_at: now, outcome, xcoms };
+            leader.receive(report(AttemptEvent::Finished(finished)));
+        }
+        *clock.0.lock().unwrap() = now.checked_add(SignedDuration::from_secs(1)).unwrap();
+    }
+    end_of(&memory)
+}
+
+fn lost_attempts(memory: &MemoryJournal, attempt: &Attempt) -> u32 {
+    let world = memory.world();
+    let lost = world.attempts.iter().filter(|ended| ended.key == attempt.key && ended.state == "lost");
+    u32::try_from(lost.count()).unwrap()
+}
+
+fn take_one(hands: &Hands, random: &Arc<Mutex<Seeded>>) -> Option<Attempt> {
+    let mut attempts = hands.attempts.lock().unwrap();
+    if attempts.is_empty() {
+        return None;
+    }
+    let at = random.lock().unwrap().below(attempts.len() as u64);
+    Some(attempts.remove(usize::try_from(at).unwrap()))
+}
+
+async fn lead(
+    journal: &Faulty,
+    hands: &Hands,
+    clock: &SimulatedClock,
+    limits: Limits,
+) -> Leader<Faulty, Hands, SimulatedClock> {
+    loop {
+        if let Ok(Ok(leader)) = Leader::take_over(journal.clone(), hands.clone(), clock.clone(), limits).await {
+            return leader;
+        }
+    }
+}
+
+fn end_of(memory: &MemoryJournal) -> End {
+    let world = memory.world();
+    let mut states = BTreeMap::new();
+    let mut runs = BTreeMap::new();
+    for (key, run) in &world.runs {
+        runs.insert(key.0, run.state);
+        for ti in &run.task_instances {
+            states.insert((key.0, ti.key.task.0), ti.state);
+            let ended = world.attempts.iter().filter(|ended| ended.key == ti.key).count();
+            assert!(ended <= ti.try_number as usize, "more ended attempts than tries");
+        }
+    }
+    let xcoms = world.xcoms.iter().map(|((run, task, key), value)| (format!("{}/{task}/{key}", run.0), value.clone()));
+    (states, runs, xcoms.collect())
+}
+
+#[tokio::test]
+async fn commits_that_fail_before_or_after_they_are_written_do_not_change_how_runs_end() {
+    for seed in 0..300 {
+        assert_eq!(simulate(seed, 7, 0).await, simulate(seed, 0, 0).await, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn a_leader_killed_at_any_moment_changes_nothing_but_the_number_of_attempts() {
+    for seed in 0..300 {
+        assert_eq!(simulate(seed, 9, 11).await, simulate(seed, 0, 0).await, "seed {seed}");
+    }
+}

@@ -1,0 +1,205 @@
+//! Reading DAGs, versions and runs into the leader's memory.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::dag::Dag;
+use model::dag_run::{DagRunFacts, DataInterval};
+use model::ids::{AttemptToken, DagRunKey, DagVersionKey, TaskIndex, TaskInstanceKey};
+use model::journal::{DagRow, DagRunRow, DagVersion, TaskInstanceRow};
+use model::state::{DagRunType, TriggeredBy};
+use model::template::{Fetched, Need, PreviousSuccess};
+
+use super::LeaderJournal;
+use crate::from_sql;
+
+impl LeaderJournal {
+    /// The DAGs with these ids, or all.
+    pub async fn dags(&self, only: Option<&[String]>) -> Result<Vec<DagRow>, sqlx::Error> {
+        let rows = sqlx::query!(
+            "-- dag.load
+             SELECT dag_id, is_paused, is_stale, current_version_id, last_interval_start, last_interval_end
+             FROM dag WHERE $1::text[] IS NULL OR dag_id = ANY($1)",
+            only
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| DagRow {
+                dag_id: row.dag_id,
+                is_paused: row.is_paused,
+                is_stale: row.is_stale,
+                current_version: row.current_version_id.map(DagVersionKey),
+                last_interval: row
+                    .last_interval_start
+                    .zip(row.last_interval_end)
+                    .map(|(start, end)| DataInterval { start: from_sql(start), end: from_sql(end) }),
+            })
+            .collect())
+    }
+
+    /// DAG versions.
+    pub async fn dag_versions(&self, keys: &[DagVersionKey]) -> Result<Vec<DagVersion>, sqlx::Error> {
+        let keys: Vec<i64> = keys.iter().map(|key| key.0).collect();
+        let rows = sqlx::query!(
+            r#"-- dag_version.load
+            SELECT id, spec::text AS "spec!", fileloc FROM dag_version WHERE id = ANY($1)"#,
+            &keys
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let dag: Dag = serde_json::from_str(&row.spec).map_err(|error| sqlx::Error::Decode(error.into()))?;
+                let fileloc = Arc::new(PathBuf::from(row.fileloc));
+                Ok(DagVersion { key: DagVersionKey(row.id), dag: Arc::new(dag), fileloc })
+            })
+            .collect()
+    }
+
+    /// The runs with these keys whatever their state, or all unfinished ones, each with its task instances.
+    pub async fn dag_runs(&self, only: Option<&[DagRunKey]>) -> Result<Vec<DagRunRow>, sqlx::Error> {
+        let only: Option<Vec<i64>> = only.map(|keys| keys.iter().map(|key| key.0).collect());
+        let mut transaction = self.pool.begin().await?;
+        // Both statements must see the same moment, or a run could come with rows of another version of itself.
+        sqlx::query!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *transaction).await?;
+        let runs = sqlx::query!(
+            r#"-- dag_run.load
+            SELECT r.id, r.dag_id, r.run_id, r.dag_version_id, r.version, r.state::text AS "state!",
+                   r.run_type::text AS "run_type!", r.logical_date, r.data_interval_start, r.data_interval_end,
+                   r.run_after, r.started_at, r.conf::text AS "conf!", r.params::text AS "params!", r.triggered_by
+            FROM dag_run r
+            WHERE ($1::bigint[] IS NULL AND r.state IN ('queued', 'running')) OR r.id = ANY($1)
+            ORDER BY r.id"#,
+            only.as_deref()
+        )
+        .fetch_all(&mut *transaction)
+        .await?;
+        let keys: Vec<i64> = runs.iter().map(|run| run.id).collect();
+        let task_instances = sqlx::query!(
+            r#"-- task_instance.load
+            SELECT dag_run_id, task_index, map_index, state::text AS "state!", try_number, max_tries, attempt_token,
+                   pid, scheduled_at, queued_at, started_at, ended_at, retry_at
+            FROM task_instance WHERE dag_run_id = ANY($1)
+            ORDER BY dag_run_id, task_index, map_index"#,
+            &keys
+        )
+        .fetch_all(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        let mut by_run: HashMap<i64, Vec<TaskInstanceRow>> = HashMap::new();
+        for row in task_instances {
+            let key = TaskInstanceKey {
+                dag_run: DagRunKey(row.dag_run_id),
+                task: TaskIndex(row.task_index.cast_unsigned()),
+                map_index: row.map_index,
+            };
+            by_run.entry(row.dag_run_id).or_default().push(TaskInstanceRow {
+                key,
+                state: decode(&row.state)?,
+                try_number: row.try_number.cast_unsigned(),
+                max_tries: row.max_tries.cast_unsigned(),
+                attempt_token: row.attempt_token.map(AttemptToken),
+                pid: row.pid,
+                scheduled_at: row.scheduled_at.map(from_sql),
+                queued_at: row.queued_at.map(from_sql),
+                started_at: row.started_at.map(from_sql),
+                ended_at: row.ended_at.map(from_sql),
+                retry_at: row.retry_at.map(from_sql),
+            });
+        }
+        runs.into_iter()
+            .map(|run| {
+                let interval = run.data_interval_start.zip(run.data_interval_end);
+                let facts = DagRunFacts {
+                    key: DagRunKey(run.id),
+                    dag_id: run.dag_id,
+                    run_id: run.run_id,
+                    run_type: decode::<DagRunType>(&run.run_type)?,
+                    logical_date: run.logical_date.map(from_sql),
+                    data_interval: interval
+                        .map(|(start, end)| DataInterval { start: from_sql(start), end: from_sql(end) }),
+                    run_after: from_sql(run.run_after),
+                    conf: object(&run.conf)?,
+                    params: object(&run.params)?,
+                    started_at: run.started_at.map(from_sql),
+                    triggered_by: decode::<TriggeredBy>(&run.triggered_by)?,
+                };
+                Ok(DagRunRow {
+                    dag_version: DagVersionKey(run.dag_version_id),
+                    version: run.version,
+                    state: decode(&run.state)?,
+                    task_instances: by_run.remove(&run.id).unwrap_or_default(),
+                    facts,
+                })
+            })
+            .collect()
+    }
+
+    /// Values that a template of a run needs.
+    pub async fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> Result<Fetched, sqlx::Error> {
+        let mut fetched = Fetched::default();
+        for need in needs {
+            match need {
+                Need::XCom { task_id, key } => {
+                    let value = self.xcom(dag_run, task_id, key).await?;
+                    fetched.xcoms.insert((task_id.clone(), key.clone()), value);
+                }
+                Need::PreviousSuccess => fetched.previous_success = Some(self.previous_success(dag_run).await?),
+            }
+        }
+        Ok(fetched)
+    }
+
+    /// One XCom of a run; none when there is no such one.
+    pub async fn xcom(
+        &self,
+        dag_run: DagRunKey,
+        task_id: &str,
+        key: &str,
+    ) -> Result<Option<serde_json::Value>, sqlx::Error> {
+        let value = sqlx::query_scalar!(
+            r#"-- xcom.value
+            SELECT value::text AS "value!" FROM xcom
+            WHERE dag_run_id = $1 AND task_id = $2 AND map_index = -1 AND key = $3"#,
+            dag_run.0,
+            task_id,
+            key
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        value.map(|text| serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))).transpose()
+    }
+
+    /// The last successful run of the same DAG before this one, by logical date.
+    pub async fn previous_success(&self, dag_run: DagRunKey) -> Result<Option<PreviousSuccess>, sqlx::Error> {
+        let row = sqlx::query!(
+            "-- dag_run.previous_success
+             SELECT p.data_interval_start, p.data_interval_end, p.started_at, p.ended_at
+             FROM dag_run r JOIN dag_run p ON p.dag_id = r.dag_id AND p.logical_date < r.logical_date
+             WHERE r.id = $1 AND p.state = 'success'
+             ORDER BY p.logical_date DESC LIMIT 1",
+            dag_run.0
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|row| PreviousSuccess {
+            data_interval: row
+                .data_interval_start
+                .zip(row.data_interval_end)
+                .map(|(start, end)| DataInterval { start: from_sql(start), end: from_sql(end) }),
+            started_at: row.started_at.map(from_sql),
+            ended_at: row.ended_at.map(from_sql),
+        }))
+    }
+}
+
+fn decode<T: std::str::FromStr<Err = model::state::UnknownName>>(text: &str) -> Result<T, sqlx::Error> {
+    text.parse().map_err(|error: model::state::UnknownName| sqlx::Error::Decode(error.into()))
+}
+
+fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, sqlx::Error> {
+    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
+}

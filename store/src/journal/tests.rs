@@ -1,0 +1,369 @@
+//! The leader's writes against people's, on a real PostgreSQL.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use model::dag::{Dag, OnLost, Schedule, Task};
+use model::dag_file::Parsed;
+use model::dag_run::{DataInterval, NewDagRun};
+use model::duration::Duration;
+use model::ids::{AttemptToken, DagRunKey, Epoch, TaskIndex, TaskInstanceKey};
+use model::journal::{
+    Batch, CommitError, DagRunChange, DagRunWrite, EndedAttempt, ScheduledRun, TaskInstanceRow, XComRow,
+};
+use model::operator::{Bash, Operator};
+use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
+use model::trigger_rule::TriggerRule;
+use tokio::sync::Barrier;
+use uuid::Uuid;
+
+use super::LeaderJournal;
+use crate::Store;
+use crate::dag::{SaveOutcome, SavedDag};
+use crate::dag_run::TriggerError;
+use crate::testing::TestDatabase;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_767_225_600 + second).unwrap()
+}
+
+fn parsed(command: &str) -> Parsed {
+    let task = Task {
+        task_id: "a".to_owned(),
+        group: None,
+        upstream: Vec::new(),
+        operator: Operator::Bash(Bash::new(command)),
+        trigger_rule: TriggerRule::AllSuccess,
+        retries: 0,
+        retry_delay: Duration::from_secs(300),
+        execution_timeout: None,
+        priority_weight: 1,
+        do_xcom_push: true,
+        multiple_outputs: false,
+        on_lost: OnLost::Retry,
+        env: IndexMap::new(),
+        doc_md: None,
+        line: 1,
+    };
+    let dag = Dag {
+        dag_id: "etl".to_owned(),
+        description: None,
+        owner: "airflow".to_owned(),
+        tags: vec!["t".to_owned()],
+        doc_md: None,
+        schedule: Schedule::None,
+        timezone: "UTC".to_owned(),
+        start_date: None,
+        end_date: None,
+        catchup: false,
+        max_active_runs: None,
+        max_active_tasks: None,
+        dagrun_timeout: None,
+        is_paused_upon_creation: None,
+        params: IndexMap::new(),
+        env: IndexMap::new(),
+        default_args: serde_json::Map::new(),
+        tasks: vec![Arc::new(task)],
+        groups: Vec::new(),
+    };
+    let mut content_hash = [0; 32];
+    content_hash[..command.len()].copy_from_slice(command.as_bytes());
+    Parsed { dag, content_hash, warnings: Vec::new() }
+}
+
+async fn save(store: &Store, command: &str) -> SaveOutcome {
+    let parsed = parsed(command);
+    let saved = SavedDag {
+        parsed: &parsed,
+        relative_fileloc: "etl.yaml",
+        fileloc: "/dags/etl.yaml",
+        source: "tasks: []",
+        parse_duration_ms: 0.1,
+        is_paused_at_creation: false,
+    };
+    store.save_dag(&saved, at(0)).await.unwrap()
+}
+
+fn new_run(run_id: &str, logical_date: Option<Timestamp>) -> NewDagRun {
+    NewDagRun {
+        dag_id: "etl".to_owned(),
+        run_id: run_id.to_owned(),
+        run_type: DagRunType::Manual,
+        logical_date,
+        data_interval: None,
+        run_after: at(0),
+        conf: serde_json::Map::new(),
+        triggered_by: TriggeredBy::RestApi,
+        triggering_user: Some("ada".to_owned()),
+        note: None,
+    }
+}
+
+async fn trigger(store: &Store, run_id: &str, logical_date: Option<Timestamp>) -> Result<DagRunKey, TriggerError> {
+    store.trigger(&new_run(run_id, logical_date), &serde_json::Map::new(), at(0)).await
+}
+
+fn leader(store: &Store, number: u128) -> LeaderJournal {
+    LeaderJournal::new(store.pool().clone(), Uuid::from_u128(number), format!("test:{number}"))
+}
+
+fn queued(dag_run: DagRunKey) -> TaskInstanceRow {
+    TaskInstanceRow {
+        key: TaskInstanceKey::unmapped(dag_run, TaskIndex(0)),
+        state: TaskInstanceState::Queued,
+        try_number: 1,
+        max_tries: 1,
+        attempt_token: Some(AttemptToken(7)),
+        pid: None,
+        scheduled_at: Some(at(1)),
+        queued_at: Some(at(1)),
+        started_at: None,
+        ended_at: None,
+        retry_at: None,
+    }
+}
+
+fn starting(dag_run: DagRunKey, version: i64) -> Batch {
+    let change = DagRunChange { state: DagRunState::Running, started_at: Some(at(1)), ended_at: None, reason: None };
+    Batch {
+        runs: vec![DagRunWrite { key: dag_run, version, change: Some(change) }],
+        inserted: vec![queued(dag_run)],
+        ..Batch::default()
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_read_back_as_it_was_written() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let key = trigger(store, "manual__1", Some(at(0))).await.unwrap();
+    let journal = leader(store, 1);
+    let epoch = journal.take_over().await.unwrap().unwrap();
+    journal.commit(epoch, &starting(key, 0)).await.unwrap();
+    let run = journal.dag_runs(None).await.unwrap().remove(0);
+    assert_eq!(
+        (run.state, run.facts.started_at, run.facts.logical_date),
+        (DagRunState::Running, Some(at(1)), Some(at(0)))
+    );
+    assert_eq!(run.task_instances, [queued(key)]);
+
+    let mut ended = queued(key);
+    ended.state = TaskInstanceState::Failed;
+    ended.ended_at = Some(at(2));
+    let value = serde_json::json!({"b": 1.0, "a": "김철수 \u{0}"});
+    let batch = Batch {
+        runs: vec![DagRunWrite {
+            key,
+            version: 0,
+            change: Some(DagRunChange {
+                state: DagRunState::Failed,
+                started_at: Some(at(1)),
+                ended_at: Some(at(2)),
+                reason: Some("failed: `a`".to_owned()),
+            }),
+        }],
+        updated: vec![ended.clone()],
+        attempts: vec![EndedAttempt {
+            key: ended.key,
+            try_number: 1,
+            token: ended.attempt_token,
+            state: "failed",
+            reason: "exit code 1 \0".to_owned(),
+            exit_code: Some(1),
+            pid: Some(42),
+            scheduled_at: Some(at(1)),
+            queued_at: Some(at(1)),
+            started_at: Some(at(1)),
+            ended_at: at(2),
+        }],
+        xcoms: vec![XComRow {
+            dag_run: key,
+            task_id: "a".to_owned(),
+            map_index: -1,
+            key: "return_value".to_owned(),
+            value: value.clone(),
+        }],
+        ..Batch::default()
+    };
+    journal.commit(epoch, &batch).await.unwrap();
+    assert!(journal.dag_runs(None).await.unwrap().is_empty());
+    let run = journal.dag_runs(Some(&[key])).await.unwrap().remove(0);
+    assert_eq!(run.task_instances, [ended]);
+    let read = journal.xcom(key, "a", "return_value").await.unwrap().unwrap();
+    assert_eq!(read.to_string(), value.to_string(), "key order and number text stay");
+}
+
+#[tokio::test]
+async fn a_leader_of_an_old_epoch_writes_nothing() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let key = trigger(store, "manual__1", None).await.unwrap();
+    let journal = leader(store, 1);
+    let old = journal.take_over().await.unwrap().unwrap();
+    assert_eq!(leader(store, 2).take_over().await.unwrap(), None, "the lease holds");
+    let new = journal.take_over().await.unwrap().unwrap();
+    assert_eq!(new, Epoch(old.0 + 1));
+    assert_eq!(journal.commit(old, &starting(key, 0)).await, Err(CommitError::Fenced(old)));
+    assert!(!journal.renew(old).await.unwrap());
+    assert!(journal.dag_runs(None).await.unwrap()[0].task_instances.is_empty());
+}
+
+#[tokio::test]
+async fn a_resigned_lease_is_free_at_once() {
+    let database = TestDatabase::create().await;
+    let first = leader(database.store(), 1);
+    let epoch = first.take_over().await.unwrap().unwrap();
+    first.resign(epoch).await.unwrap();
+    assert!(leader(database.store(), 2).take_over().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_batch_planned_before_a_cancel_is_refused_whole() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let key = trigger(store, "manual__1", None).await.unwrap();
+    let journal = leader(store, 1);
+    let epoch = journal.take_over().await.unwrap().unwrap();
+    assert!(store.cancel_dag_run("etl", "manual__1", "ada", at(1)).await.unwrap());
+    assert_eq!(journal.commit(epoch, &starting(key, 0)).await, Err(CommitError::Conflict));
+    let run = journal.dag_runs(Some(&[key])).await.unwrap().remove(0);
+    assert_eq!((run.state, run.version, run.task_instances.len()), (DagRunState::Failed, 1, 0));
+}
+
+#[tokio::test]
+async fn a_cancel_and_a_batch_at_the_same_moment_leave_one_of_the_two_orders() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let journal = leader(store, 1);
+    let epoch = journal.take_over().await.unwrap().unwrap();
+    for number in 0..20 {
+        let run_id = format!("manual__{number}");
+        let key = trigger(store, &run_id, None).await.unwrap();
+        let barrier = Barrier::new(2);
+        let (batch, cancel) = tokio::join!(
+            async {
+                barrier.wait().await;
+                journal.commit(epoch, &starting(key, 0)).await
+            },
+            async {
+                barrier.wait().await;
+                store.cancel_dag_run("etl", &run_id, "ada", at(1)).await
+            }
+        );
+        assert!(cancel.unwrap());
+        let run = journal.dag_runs(Some(&[key])).await.unwrap().remove(0);
+        assert_eq!(run.state, DagRunState::Failed);
+        match batch {
+            Ok(()) => assert_eq!(run.task_instances[0].state, TaskInstanceState::Failed),
+            Err(error) => {
+                assert_eq!(error, CommitError::Conflict);
+                assert!(run.task_instances.is_empty());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_triggers_of_one_logical_date_exactly_one_makes_a_run() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let barrier = Barrier::new(2);
+    let attempt = async |run_id: &str| {
+        barrier.wait().await;
+        trigger(store, run_id, Some(at(5))).await
+    };
+    let (one, two) = tokio::join!(attempt("manual__a"), attempt("manual__b"));
+    assert!(one.is_ok() != two.is_ok());
+    let refused = one.and(two).unwrap_err();
+    assert!(matches!(refused, TriggerError::LogicalDateExists { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_run_id_that_exists_and_a_dag_that_does_not_are_told_apart() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    assert!(matches!(trigger(store, "manual__1", None).await, Err(TriggerError::DagNotFound(_))));
+    save(store, "true").await;
+    trigger(store, "manual__1", None).await.unwrap();
+    assert!(matches!(trigger(store, "manual__1", None).await, Err(TriggerError::RunIdExists { .. })));
+}
+
+#[tokio::test]
+async fn equal_content_makes_no_new_version_and_other_content_the_next() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    let numbers = [save(store, "true").await, save(store, "true").await, save(store, "false").await]
+        .map(|outcome| (outcome.version_number, outcome.is_new_version));
+    assert_eq!(numbers, [(1, true), (1, false), (2, true)]);
+}
+
+#[tokio::test]
+async fn a_scheduled_run_is_created_once_however_often_it_is_wanted() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    let version = save(store, "true").await.version;
+    let journal = leader(store, 1);
+    let epoch = journal.take_over().await.unwrap().unwrap();
+    let data_interval = DataInterval { start: at(0), end: at(60) };
+    let mut run = new_run("scheduled__1", Some(at(0)));
+    run.run_type = DagRunType::Scheduled;
+    run.data_interval = Some(data_interval);
+    let wanted = [ScheduledRun { run, dag_version: version, data_interval }];
+    assert_eq!(journal.create_runs(epoch, &wanted, at(60)).await.unwrap().len(), 1);
+    assert_eq!(journal.create_runs(epoch, &wanted, at(60)).await.unwrap().len(), 0);
+    assert_eq!(journal.dags(None).await.unwrap()[0].last_interval, Some(data_interval));
+    assert_eq!(
+        journal.create_runs(Epoch(epoch.0 - 1), &wanted, at(60)).await,
+        Err(CommitError::Fenced(Epoch(epoch.0 - 1)))
+    );
+}
+
+#[tokio::test]
+async fn what_people_change_is_in_the_inbox_until_it_is_forgotten() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let key = trigger(store, "manual__1", None).await.unwrap();
+    assert!(store.set_paused("etl", true).await.unwrap());
+    assert!(!store.set_paused("nothing", true).await.unwrap());
+    let journal = leader(store, 1);
+    let (changes, reports) = journal.inbox().await.unwrap();
+    assert!(reports.is_empty());
+    let seen: Vec<_> = changes.iter().map(|change| (change.dag_id.as_deref(), change.dag_run)).collect();
+    assert_eq!(seen, [(Some("etl"), None), (None, Some(key)), (Some("etl"), None)]);
+    let ids: Vec<i64> = changes.iter().map(|change| change.id).collect();
+    journal.forget_changes(&ids).await.unwrap();
+    assert!(journal.inbox().await.unwrap().0.is_empty());
+    assert!(journal.dags(None).await.unwrap()[0].is_paused);
+}
+
+#[tokio::test]
+async fn a_report_stays_in_the_inbox_until_the_batch_that_folds_it() {
+    use model::attempt::{AttemptEvent, Report};
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let key = trigger(store, "manual__1", None).await.unwrap();
+    let journal = leader(store, 1);
+    let epoch = journal.take_over().await.unwrap().unwrap();
+    let report = Report {
+        token: AttemptToken(7),
+        key: TaskInstanceKey::unmapped(key, TaskIndex(0)),
+        event: AttemptEvent::Started { at: at(1), pid: Some(3) },
+    };
+    journal.append_reports(std::slice::from_ref(&report)).await.unwrap();
+    let (_, reports) = journal.inbox().await.unwrap();
+    assert_eq!(reports[0].report, report);
+    let folded = vec![reports[0].id];
+    let refused = Batch { reports: folded.clone(), ..starting(key, 9) };
+    assert_eq!(journal.commit(epoch, &refused).await, Err(CommitError::Conflict));
+    assert_eq!(journal.inbox().await.unwrap().1.len(), 1, "a refused batch folds nothing");
+    journal.commit(epoch, &Batch { reports: folded, ..starting(key, 0) }).await.unwrap();
+    assert!(journal.inbox().await.unwrap().1.is_empty());
+}

@@ -1,0 +1,39 @@
+//! Hints between processes. They carry no information: whoever gets one looks, and whoever gets none looks anyway,
+//! a little later.
+
+use sqlx::postgres::PgListener;
+
+use crate::{Result, Store};
+
+/// Somebody changed something that the leader has to look at.
+pub const CHANGE: &str = "flowctl_change";
+/// The leader wrote something that pages may show.
+pub const PROGRESS: &str = "flowctl_progress";
+
+/// Receives hints on a connection of its own.
+pub struct Hints {
+    listener: PgListener,
+}
+
+impl Hints {
+    /// The channel of the next hint. After an error the connection is gone: listen again.
+    pub async fn recv(&mut self) -> Result<String> {
+        Ok(self.listener.recv().await?.channel().to_owned())
+    }
+}
+
+impl Store {
+    /// Listens on [`CHANGE`], [`PROGRESS`] or both.
+    pub async fn listen(&self, channels: &[&str]) -> Result<Hints> {
+        let mut listener = PgListener::connect_with(self.pool()).await?;
+        listener.listen_all(channels.iter().copied()).await?;
+        Ok(Hints { listener })
+    }
+
+    /// Tells pages that something may have changed. In a statement of its own, never in the leader's transaction:
+    /// a commit that notifies holds a lock over the whole database (reference/ceilings.md §3).
+    pub async fn notify_progress(&self) -> Result<()> {
+        sqlx::query!("-- progress.notify\nSELECT pg_notify('flowctl_progress', '')").execute(self.pool()).await?;
+        Ok(())
+    }
+}

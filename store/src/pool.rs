@@ -1,0 +1,54 @@
+//! The connection pool, and the schema.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+
+use crate::Result;
+
+/// More connections than about twice the cores only queue inside PostgreSQL.
+const MAX_CONNECTIONS: u32 = 16;
+/// How long a request waits for a connection before it says that the database is not there.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The database. Cheap to clone; all clones share one pool.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// Connects; fails when the first connection cannot be made.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let pool = PgPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // The default asks each connection whether it lives before each use, which halves the throughput.
+            .test_before_acquire(false)
+            .connect(url)
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Over an existing pool.
+    pub const fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// The pool itself, for the leader's journal.
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Brings the schema up to date. Safe to call from several processes at once: they take turns.
+    pub async fn migrate(&self) -> Result<()> {
+        sqlx::migrate!("../migrations").run(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,167 @@
+//! The web UI: each handler extracts, loads through the store's read models, makes a view of finished strings, renders.
+//!
+//! Live: one `EventSource` per page ([`events`]); on an event the page fetches itself again and replaces the fragments
+//! marked `<section data-live>`. So there is one way to render each thing, and the URL is the whole state of a page.
+
+mod actions;
+mod ansi;
+mod assets;
+mod dag;
+mod dags;
+mod doors;
+mod events;
+mod format;
+mod graph;
+mod import_errors;
+mod log;
+mod run;
+mod session;
+mod task;
+mod trigger;
+mod why;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use store::Store;
+
+pub use doors::{ActionError, Clear, Doors, LoggedIn, Trigger};
+pub use events::Hub;
+pub use session::COOKIE;
+
+use crate::layout::Layouts;
+
+/// What all pages share.
+#[derive(Clone)]
+pub struct Pages {
+    /// Read models.
+    pub store: Store,
+    /// What people may change, and who they are.
+    pub doors: Arc<dyn Doors>,
+    /// Where logs are: `{home}/logs`.
+    pub home: PathBuf,
+    /// Shown to newcomers.
+    pub dags_folder: String,
+    /// Of the program.
+    pub version: String,
+    /// `max_active_runs_per_dag` of DAGs that do not say.
+    pub max_active_runs_per_dag: u32,
+    /// The application's clock.
+    pub clock: fn() -> Timestamp,
+    /// Hints that something changed.
+    pub hub: Hub,
+    /// Laid-out graphs.
+    pub layouts: Arc<Layouts>,
+}
+
+/// All pages, with the login in front of them.
+pub fn router(pages: Pages) -> Router {
+    Router::new()
+        .route("/", get(dags::show))
+        .route("/dags/{dag_id}", get(dag::show))
+        .route("/dags/{dag_id}/pause", post(actions::pause))
+        .route("/dags/{dag_id}/trigger", get(trigger::show).post(trigger::submit))
+        .route("/dags/{dag_id}/runs/{run_id}", get(run::show))
+        .route("/dags/{dag_id}/runs/{run_id}/clear", post(actions::clear))
+        .route("/dags/{dag_id}/runs/{run_id}/cancel", post(actions::cancel))
+        .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}", get(task::show))
+        .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/log", get(log::show))
+        .route("/import-errors", get(import_errors::show))
+        .route("/events", get(events::stream))
+        .route("/logout", post(session::log_out))
+        .route_layer(axum::middleware::from_fn_with_state(pages.clone(), session::require))
+        .route("/login", get(session::show).post(session::log_in))
+        .route("/assets/{name}", get(assets::serve))
+        .with_state(pages)
+}
+
+/// What the frame around every page shows.
+struct Shell {
+    active: &'static str,
+    username: String,
+    version: String,
+    import_errors: i64,
+    running: i64,
+    queued: i64,
+}
+
+impl Shell {
+    async fn load(pages: &Pages, who: &LoggedIn, active: &'static str) -> Result<Self, PageError> {
+        let counts = pages.store.pages_counts().await?;
+        Ok(Self {
+            active,
+            username: who.username.clone(),
+            version: pages.version.clone(),
+            import_errors: counts.import_errors,
+            running: counts.running,
+            queued: counts.queued,
+        })
+    }
+}
+
+/// Why a page was not shown.
+#[derive(Debug, thiserror::Error)]
+enum PageError {
+    #[error("the database did not answer")]
+    Database(#[from] store::read::pages::PagesError),
+    #[error("a page could not be rendered")]
+    Render(#[from] askama::Error),
+    #[error("the stored DAG version cannot be read")]
+    Spec(#[from] serde_json::Error),
+    #[error("no {0}")]
+    NotFound(String),
+    #[error("{0}")]
+    Action(#[from] ActionError),
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let (status, title, detail) = match &self {
+            Self::NotFound(what) => (
+                StatusCode::NOT_FOUND,
+                format!("There is no {what}"),
+                "It may have been renamed or deleted.".to_owned(),
+            ),
+            Self::Action(problem) => (problem.status(), "That was not done".to_owned(), problem.to_string()),
+            Self::Database(source) => {
+                tracing::error!(error = %source, "a page could not be loaded from the database");
+                let detail = "The database did not answer. Try again in a moment.".to_owned();
+                (StatusCode::SERVICE_UNAVAILABLE, "Not available right now".to_owned(), detail)
+            }
+            Self::Render(_) | Self::Spec(_) => {
+                tracing::error!(error = %self, "a page could not be shown");
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong".to_owned(), self.to_string())
+            }
+        };
+        let shell = Shell {
+            active: "",
+            username: String::new(),
+            version: String::new(),
+            import_errors: 0,
+            running: 0,
+            queued: 0,
+        };
+        let body = ProblemPage { shell, title, detail }.render().unwrap_or_else(|_| self.to_string());
+        (status, Html(body)).into_response()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    shell: Shell,
+    title: String,
+    detail: String,
+}
+
+type PageResult = Result<Html<String>, PageError>;
+
+fn page(template: &impl Template) -> PageResult {
+    Ok(Html(template.render()?))
+}

@@ -1,0 +1,176 @@
+//! One run: its graph and its task instances, with why each is not running.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State as Shared};
+use jiff::Timestamp;
+use model::dag::Dag;
+use model::state::TaskInstanceState;
+use store::read::pages::{RunDetails, TaskInstanceRow};
+
+use super::format::{Fact, Moment, State, absolute, dag_href, duration, escape, fact, run_href, span, task_href};
+use super::graph::{self, About};
+use super::{LoggedIn, PageError, PageResult, Pages, Shell, dag, page, why};
+
+struct Sum {
+    count: usize,
+    state: State,
+}
+
+struct TaskView {
+    task_id: String,
+    name: String,
+    href: String,
+    state: State,
+    operator: &'static str,
+    tries: String,
+    started: Option<Moment>,
+    duration: String,
+    why: String,
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunView {
+    shell: Shell,
+    dag_id: String,
+    dag_href: String,
+    run_id: String,
+    href: String,
+    state: State,
+    duration: String,
+    is_finished: bool,
+    has_failed: bool,
+    waiting: String,
+    reason: String,
+    facts: Vec<Fact>,
+    graph: String,
+    sums: Vec<Sum>,
+    tasks: Vec<TaskView>,
+    conf: String,
+}
+
+/// The page.
+pub(super) async fn show(
+    Shared(pages): Shared<Pages>,
+    Extension(who): Extension<LoggedIn>,
+    Path((dag_id, run_id)): Path<(String, String)>,
+) -> PageResult {
+    let shell = Shell::load(&pages, &who, "dags").await?;
+    let found = pages.store.pages_run(&dag_id, &run_id).await?;
+    let run = found.ok_or_else(|| PageError::NotFound(format!("run `{run_id}` of DAG `{dag_id}`")))?;
+    let dag: Dag = serde_json::from_value(run.spec.clone())?;
+    let rows = pages.store.pages_task_instances(run.id).await?;
+    let now = (pages.clock)();
+    let waiting = why::run(&run, dag.max_active_runs.unwrap_or(pages.max_active_runs_per_dag), now);
+    let states = states_by_task(&dag, &rows);
+    let layout = dag::lay_out(&pages, run.version_id, &dag).await;
+    let by_task = first_rows(&dag, &rows);
+    let picture = graph::svg(&dag, &layout, |position| {
+        let task = &dag.tasks[position];
+        let row = by_task[position];
+        About {
+            state: states[position].as_str().to_owned(),
+            href: task_href(&dag_id, &run_id, &task.task_id, row.map_or(-1, |row| row.map_index)),
+            title: format!("{} · {} · {}", task.task_id, task.operator.name(), states[position]),
+            detail: row.map_or_else(String::new, |row| node_detail(row, task.operator.name(), now)),
+        }
+    })?;
+    let tasks = rows.iter().filter_map(|row| {
+        let task = usize::try_from(row.task_index).ok().and_then(|at| dag.tasks.get(at))?;
+        let name =
+            if row.map_index < 0 { task.task_id.clone() } else { format!("{}[{}]", task.task_id, row.map_index) };
+        Some(TaskView {
+            task_id: task.task_id.clone(),
+            name,
+            href: task_href(&dag_id, &run_id, &task.task_id, row.map_index),
+            state: State(row.state.clone()),
+            operator: task.operator.name(),
+            tries: if row.try_number == 0 {
+                "–".to_owned()
+            } else {
+                format!("{} of {}", row.try_number, row.max_tries)
+            },
+            started: row.started_at.map(Moment),
+            duration: duration(row.started_at, ended(row, now), now),
+            why: why::task(&dag, (&run, waiting.as_ref()), &states, row),
+        })
+    });
+    page(&RunView {
+        tasks: tasks.collect(),
+        sums: sums(&rows),
+        graph: picture,
+        facts: facts(&run),
+        state: State(run.state.clone()),
+        duration: duration(run.started_at, run.ended_at, now),
+        is_finished: run.ended_at.is_some(),
+        has_failed: states.iter().any(|state| state.is_failed()),
+        waiting: waiting.map(|waiting| waiting.to_string()).unwrap_or_default(),
+        reason: run.reason.unwrap_or_default(),
+        conf: serde_json::to_string_pretty(&run.conf)?,
+        dag_href: dag_href(&dag_id),
+        href: run_href(&dag_id, &run_id),
+        shell,
+        dag_id,
+        run_id,
+    })
+}
+
+/// Where counting stops: only what runs counts on.
+pub(super) fn ended(row: &TaskInstanceRow, now: Timestamp) -> Option<Timestamp> {
+    let is_going_on = matches!(why::parse(&row.state), TaskInstanceState::Running | TaskInstanceState::Restarting);
+    row.ended_at.or(if is_going_on { None } else { Some(now) })
+}
+
+/// The state of each task, in the DAG's order; of a mapped one, its first element's.
+pub(super) fn states_by_task(dag: &Dag, rows: &[TaskInstanceRow]) -> Vec<TaskInstanceState> {
+    let state = |row: Option<&TaskInstanceRow>| row.map_or(TaskInstanceState::None, |row| why::parse(&row.state));
+    first_rows(dag, rows).into_iter().map(state).collect()
+}
+
+fn first_rows<'a>(dag: &Dag, rows: &'a [TaskInstanceRow]) -> Vec<Option<&'a TaskInstanceRow>> {
+    let mut first = vec![None; dag.tasks.len()];
+    for row in rows {
+        if let Some(slot) = usize::try_from(row.task_index).ok().and_then(|at| first.get_mut(at)) {
+            slot.get_or_insert(row);
+        }
+    }
+    first
+}
+
+fn node_detail(row: &TaskInstanceRow, operator: &str, now: Timestamp) -> String {
+    let state = row.state.replace('_', " ");
+    match (row.started_at, ended(row, now)) {
+        (Some(start), Some(end)) if row.ended_at.is_some() => format!("{state} · {}", span(end.duration_since(start))),
+        _ if row.state == "none" => operator.to_owned(),
+        _ => state,
+    }
+}
+
+fn sums(rows: &[TaskInstanceRow]) -> Vec<Sum> {
+    let count = |state: &&TaskInstanceState| rows.iter().filter(|row| row.state == state.as_str()).count();
+    let counted = TaskInstanceState::ALL.iter().map(|state| (count(&state), state));
+    let shown = counted.filter(|(count, _)| *count > 0);
+    shown.map(|(count, state)| Sum { count, state: State(state.as_str().to_owned()) }).collect()
+}
+
+/// Values are HTML here: what people wrote is escaped.
+fn facts(run: &RunDetails) -> Vec<Fact> {
+    let moment = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| Moment(at).to_string());
+    let interval = run.data_interval.map(|(start, end)| format!("{} to {}", absolute(start), absolute(end)));
+    let by = run.triggering_user.as_ref().map(|user| format!(" ({user})")).unwrap_or_default();
+    let mut facts = vec![
+        fact("Type", escape(&run.run_type)),
+        fact("Triggered by", escape(&format!("{}{by}", run.triggered_by))),
+        fact("Logical date", run.logical_date.map_or_else(|| "–".to_owned(), absolute)),
+        fact("Data interval", interval.unwrap_or_else(|| "–".to_owned())),
+        fact("Queued", moment(Some(run.queued_at))),
+        fact("Started", moment(run.started_at)),
+        fact("Ended", moment(run.ended_at)),
+        fact("DAG version", format!("v{}", run.version_number)),
+    ];
+    if let Some(note) = &run.note {
+        facts.push(fact("Note", escape(note)));
+    }
+    facts
+}

@@ -1,0 +1,181 @@
+//! One task instance: its tries, the log of one of them, what it pushed, and the facts.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State as Shared};
+use jiff::Timestamp;
+use model::dag::{Dag, Task};
+use model::ids::TaskIndex;
+use serde::Deserialize;
+use store::read::pages::{AttemptRow, TaskInstanceRow};
+
+use super::format::{
+    Fact, Moment, State, dag_href, duration, escape, fact, markdown, run_href, segment, span, task_href,
+};
+use super::{LoggedIn, PageError, PageResult, Pages, Shell, log, page, run, why};
+
+/// The page's state.
+#[derive(Deserialize)]
+pub(super) struct TaskQuery {
+    #[serde(default = "unmapped")]
+    map_index: i32,
+    #[serde(rename = "try")]
+    try_number: Option<u32>,
+}
+
+const fn unmapped() -> i32 {
+    -1
+}
+
+struct Try {
+    number: u32,
+    href: String,
+    state: String,
+    title: String,
+    is_current: bool,
+}
+
+struct XCom {
+    key: String,
+    value: String,
+    created: Moment,
+}
+
+#[derive(Template)]
+#[template(path = "task.html")]
+struct TaskPage {
+    shell: Shell,
+    dag_id: String,
+    dag_href: String,
+    run_id: String,
+    run_href: String,
+    task_id: String,
+    map_index: i32,
+    state: State,
+    duration: String,
+    is_running: bool,
+    is_failed: bool,
+    why: String,
+    tries: Vec<Try>,
+    log_href: String,
+    log_html: String,
+    log_offset: u64,
+    log_empty: &'static str,
+    is_cut: bool,
+    xcoms: Vec<XCom>,
+    facts: Vec<Fact>,
+    doc_html: String,
+}
+
+/// The page.
+pub(super) async fn show(
+    Shared(pages): Shared<Pages>,
+    Extension(who): Extension<LoggedIn>,
+    Path((dag_id, run_id, task_id)): Path<(String, String, String)>,
+    Query(query): Query<TaskQuery>,
+) -> PageResult {
+    let missing = || PageError::NotFound(format!("task `{task_id}` in run `{run_id}` of DAG `{dag_id}`"));
+    let shell = Shell::load(&pages, &who, "dags").await?;
+    let found = pages.store.pages_run(&dag_id, &run_id).await?.ok_or_else(missing)?;
+    let dag: Dag = serde_json::from_value(found.spec.clone())?;
+    let index = dag.index_of(&task_id).ok_or_else(missing)?;
+    let rows = pages.store.pages_task_instances(found.id).await?;
+    let is_it = |row: &&TaskInstanceRow| row.map_index == query.map_index && is_of(row, index);
+    let row = rows.iter().find(is_it).ok_or_else(missing)?;
+    let attempts = pages.store.pages_attempts(found.id, row.task_index, row.map_index).await?;
+    let xcoms = pages.store.pages_xcoms(found.id, &task_id, row.map_index).await?;
+    let now = (pages.clock)();
+    let newest = u32::try_from(row.try_number).unwrap_or(0);
+    let shown = query.try_number.unwrap_or(newest.max(1));
+    let log_path = log::path(&pages.home, (&dag_id, &run_id, &task_id), row.map_index, shown);
+    let chunk = match &log_path {
+        Some(path) => log::read(path, None).await.unwrap_or_else(|problem| {
+            tracing::error!(error = %problem, "the log {} cannot be read", path.display());
+            log::Chunk::default()
+        }),
+        None => log::Chunk::default(),
+    };
+    let waiting = why::run(&found, dag.max_active_runs.unwrap_or(pages.max_active_runs_per_dag), now);
+    let states = run::states_by_task(&dag, &rows);
+    let href = task_href(&dag_id, &run_id, &task_id, row.map_index);
+    let run_href = run_href(&dag_id, &run_id);
+    page(&TaskPage {
+        shell,
+        dag_href: dag_href(&dag_id),
+        state: State(row.state.clone()),
+        duration: duration(row.started_at, run::ended(row, now), now),
+        is_running: why::parse(&row.state).holds_slot(),
+        is_failed: why::parse(&row.state).is_failed(),
+        why: why::task(&dag, (&found, waiting.as_ref()), &states, row),
+        tries: tries(row, &attempts, shown, &href),
+        log_href: format!("{run_href}/tasks/{}/log?try={shown}&map_index={}", segment(&task_id), row.map_index),
+        log_html: chunk.html,
+        log_offset: chunk.next_offset,
+        log_empty: if newest == 0 { "No attempt was made yet." } else { "This attempt has written nothing." },
+        is_cut: chunk.is_cut,
+        xcoms: xcoms
+            .into_iter()
+            .map(|xcom| XCom {
+                value: serde_json::to_string_pretty(&xcom.value).unwrap_or_else(|_| xcom.value.to_string()),
+                key: xcom.key,
+                created: Moment(xcom.created_at),
+            })
+            .collect(),
+        facts: facts(dag.task(index), &dag, row),
+        doc_html: dag.task(index).doc_md.as_deref().map(markdown).unwrap_or_default(),
+        map_index: row.map_index,
+        run_href,
+        dag_id: dag_id.clone(),
+        run_id: run_id.clone(),
+        task_id: task_id.clone(),
+    })
+}
+
+fn is_of(row: &TaskInstanceRow, index: TaskIndex) -> bool {
+    u32::try_from(row.task_index).is_ok_and(|at| at == index.0)
+}
+
+/// One tab per try; the newest one's state is the task instance's own unless it is history already.
+fn tries(row: &TaskInstanceRow, attempts: &[AttemptRow], shown: u32, href: &str) -> Vec<Try> {
+    let joint = if href.contains('?') { '&' } else { '?' };
+    (1..=row.try_number)
+        .map(|number| {
+            let attempt = attempts.iter().find(|attempt| attempt.try_number == number);
+            let state = attempt.map_or(row.state.as_str(), |attempt| attempt.state.as_str());
+            let number = number.unsigned_abs();
+            Try {
+                number,
+                href: format!("{href}{joint}try={number}"),
+                state: state.to_owned(),
+                title: attempt.map_or_else(|| state.to_owned(), tell),
+                is_current: number == shown,
+            }
+        })
+        .collect()
+}
+
+fn tell(attempt: &AttemptRow) -> String {
+    let took = attempt.started_at.map(|start| format!(" after {}", span(attempt.ended_at.duration_since(start))));
+    let code = attempt.exit_code.map(|code| format!(", exit code {code}"));
+    let reason = attempt.reason.as_ref().map(|reason| format!(": {reason}"));
+    [Some(attempt.state.clone()), took, code, reason].into_iter().flatten().collect()
+}
+
+/// Values are HTML here: what people wrote is escaped.
+fn facts(task: &Task, dag: &Dag, row: &TaskInstanceRow) -> Vec<Fact> {
+    let moment = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| Moment(at).to_string());
+    let upstream: Vec<_> = task.upstream.iter().map(|index| dag.task(*index).task_id.as_str()).collect();
+    let pid = row.pid.map_or_else(|| "–".to_owned(), |pid| pid.to_string());
+    vec![
+        fact("Operator", task.operator.name()),
+        fact("Trigger rule", task.trigger_rule.as_str()),
+        fact("Upstream", if upstream.is_empty() { "–".to_owned() } else { escape(&upstream.join(", ")) }),
+        fact("Tries", format!("{} of {}", row.try_number, row.max_tries)),
+        fact("Retry delay", span(task.retry_delay.absolute())),
+        fact("Timeout", task.execution_timeout.map_or_else(|| "–".to_owned(), |limit| span(limit.absolute()))),
+        fact("Queued", moment(row.queued_at)),
+        fact("Started", moment(row.started_at)),
+        fact("Ended", moment(row.ended_at)),
+        fact("Process", pid),
+    ]
+}
