@@ -5,6 +5,7 @@ Values of other tasks are asked for through the Unix socket that FLOWCTL_SOCKET 
 Standard library only; works from Python 3.8.
 """
 
+import ast
 import datetime
 import importlib
 import inspect
@@ -195,20 +196,10 @@ def run_code(request, context):
     """The body of a function, with the context's names and the kwargs in scope."""
     body = textwrap.dedent(request["code"])
     filename = "<code of %s>" % context["ti"].task_id
-    # The `def` shares a line with nothing, so that a traceback's line numbers are off by one at most; they are put
-    # right by compiling from a tree whose line numbers are those of the body.
-    source = "def task():\n" + textwrap.indent(body, " ", lambda line: True) + "\n pass\n"
-    import ast
-
-    try:
-        ast.parse(source)
-        tree = ast.parse(source, filename)
-    except SyntaxError as error:
-        line = (error.lineno or 1) - 1
-        raise SyntaxError("%s (line %d of the code)" % (error.msg, line)) from None
-    ast.increment_lineno(tree, -1)
-    tree.body[0].lineno = 1
     linecache.cache[filename] = (len(body), None, body.splitlines(True), filename)
+    # Put into a function as a tree, not as text: so line numbers and texts over several lines stay as they are.
+    tree = ast.parse("def task(): pass", filename)
+    tree.body[0].body = ast.parse(body, filename).body or tree.body[0].body
     names = dict(context)
     code = compile(tree, filename, "exec")
     function_code = next(constant for constant in code.co_consts if hasattr(constant, "co_names"))

@@ -23,7 +23,7 @@ impl WorkerConfig {
     pub fn new(home: impl Into<PathBuf>) -> Self {
         let home = home.into();
         Self {
-            killed_task_cleanup_time: Duration::from_secs(60),
+            killed_task_cleanup_time: Duration::from_mins(1),
             xcom_max_size: 48 * 1024,
             max_log_bytes: 256 << 20,
             executor_id: executor_id(&home),

@@ -120,7 +120,7 @@ async fn python_command<V: Values>(
     scratch: &Scratch,
 ) -> Result<(String, Command, PathBuf), NotLaunched> {
     let call = Call {
-        call: &python.call,
+        target: &python.call,
         args: renderer.list("args", &python.args).await?,
         kwargs: renderer.map("kwargs", &python.kwargs).await?,
     };

@@ -123,6 +123,11 @@ impl AttemptLog {
         }
     }
 
+    /// Further output is dropped.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.is_full || self.failure.is_some()
+    }
+
     /// When [`Self::flush`] is due, if anything waits for it.
     pub(crate) const fn flush_at(&self) -> Option<Instant> {
         self.flush_at

@@ -18,10 +18,10 @@ pub(crate) struct Output<'a, C> {
     last: LastLine,
 }
 
-/// The last line of standard output, if it is not longer than an XCom may be.
+/// The last line of standard output, undecoded, if it is not longer than an XCom may be.
 #[derive(Debug, Default)]
 struct LastLine {
-    text: Option<String>,
+    bytes: Option<Vec<u8>>,
     /// The line goes on in the next piece.
     goes_on: bool,
     max: usize,
@@ -29,17 +29,17 @@ struct LastLine {
 }
 
 impl LastLine {
-    fn piece(&mut self, piece: &str, goes_on: bool) {
+    fn piece(&mut self, piece: &[u8], goes_on: bool) {
+        let bytes = self.bytes.get_or_insert_default();
         if !self.goes_on {
             self.is_too_long = false;
-            self.text.get_or_insert_default().clear();
+            bytes.clear();
         }
-        let text = self.text.get_or_insert_default();
-        if text.len() + piece.len() > self.max {
+        if bytes.len() + piece.len() > self.max {
             self.is_too_long = true;
-            text.clear();
+            bytes.clear();
         } else if !self.is_too_long {
-            text.push_str(piece);
+            bytes.extend_from_slice(piece);
         }
         self.goes_on = goes_on;
     }
@@ -71,10 +71,11 @@ impl<'a, C: Clock> Output<'a, C> {
         let now = self.clock.now();
         let Self { log, stdout, stderr, encoding, last, .. } = self;
         let mut each = |bytes: &[u8], goes_on: bool| {
-            let (line, _) = encoding.decode_without_bom_handling(bytes);
-            log.line(now, stream, &line);
+            if !log.is_full() {
+                log.line(now, stream, &encoding.decode_without_bom_handling(bytes).0);
+            }
             if stream == Stream::Stdout {
-                last.piece(&line, goes_on);
+                last.piece(bytes, goes_on);
             }
         };
         let lines = if stream == Stream::Stdout { stdout } else { stderr };
@@ -91,6 +92,10 @@ impl<'a, C: Clock> Output<'a, C> {
 
     /// The last line of standard output; an error when it is too long for an XCom.
     pub(crate) fn take_last_line(&mut self) -> Result<Option<String>, ()> {
-        if self.last.is_too_long { Err(()) } else { Ok(self.last.text.take()) }
+        if self.last.is_too_long {
+            return Err(());
+        }
+        let decoded = |bytes: Vec<u8>| self.encoding.decode_without_bom_handling(&bytes).0.into_owned();
+        Ok(self.last.bytes.take().map(decoded))
     }
 }

@@ -41,7 +41,7 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
 
 /// What to call, with rendered arguments.
 pub(crate) struct Call<'a> {
-    pub(crate) call: &'a PythonCall,
+    pub(crate) target: &'a PythonCall,
     pub(crate) args: Vec<Value>,
     pub(crate) kwargs: Map<String, Value>,
 }
@@ -55,7 +55,7 @@ pub(crate) fn write_request(attempt: &Attempt, call: &Call<'_>, scratch: &Scratc
         "kwargs": call.kwargs,
         "context": context(attempt),
     });
-    let (key, value) = match call.call {
+    let (key, value) = match call.target {
         PythonCall::Callable(name) => ("callable", name.clone()),
         PythonCall::Script(path) => ("script", folder.join(path).to_string_lossy().into_owned()),
         PythonCall::Code(code) => ("code", code.clone()),

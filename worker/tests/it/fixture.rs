@@ -1,0 +1,244 @@
+//! A world for one attempt: a home, a DAG folder, values that others pushed.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::attempt::{Attempt, Finished, Outcome};
+use model::dag::{Dag, OnLost, Schedule, Task};
+use model::dag_run::{DagRunFacts, DataInterval};
+use model::duration::Duration;
+use model::ids::{AttemptToken, DagRunKey, TaskIndex, TaskInstanceKey};
+use model::operator::{Bash, Operator, Python, PythonCall};
+use model::state::{DagRunType, TriggeredBy};
+use model::template::PreviousSuccess;
+use model::trigger_rule::TriggerRule;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use worker::{SystemClock, Values, ValuesError, WorkerConfig, run_attempt};
+
+/// Values that are known beforehand; a task id of `broken` cannot be asked about.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known(pub(crate) HashMap<(String, String), Value>);
+
+impl Values for Known {
+    async fn xcom(&self, _: DagRunKey, task_id: &str, key: &str) -> Result<Option<Value>, ValuesError> {
+        if task_id == "broken" {
+            return Err(ValuesError("the database is away".to_owned()));
+        }
+        Ok(self.0.get(&(task_id.to_owned(), key.to_owned())).cloned())
+    }
+
+    async fn previous_success(&self, _: DagRunKey) -> Result<Option<PreviousSuccess>, ValuesError> {
+        let at = instant("2025-12-31T00:00:00Z");
+        Ok(Some(PreviousSuccess {
+            data_interval: Some(DataInterval { start: at, end: at }),
+            started_at: Some(at),
+            ended_at: None,
+        }))
+    }
+}
+
+/// An instant.
+pub(crate) fn instant(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// A home with a DAG folder, and what configures a worker in it.
+pub(crate) struct World {
+    /// Removed at the end.
+    pub(crate) folder: tempfile::TempDir,
+    /// How attempts are run.
+    pub(crate) config: WorkerConfig,
+    /// What others pushed.
+    pub(crate) known: Known,
+}
+
+impl World {
+    /// An empty world.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("dags")).unwrap();
+        let mut config = WorkerConfig::new(folder.path().join("home"));
+        config.killed_task_cleanup_time = std::time::Duration::from_millis(300);
+        Self { folder, config, known: Known::default() }
+    }
+
+    /// A file beside the DAG file.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dags().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// The folder of the DAG file.
+    pub(crate) fn dags(&self) -> PathBuf {
+        self.folder.path().join("dags")
+    }
+
+    /// Something that another task pushed.
+    pub(crate) fn pushed(mut self, task_id: &str, key: &str, value: Value) -> Self {
+        self.known.0.insert((task_id.to_owned(), key.to_owned()), value);
+        self
+    }
+
+    /// An attempt of a task.
+    pub(crate) fn attempt(&self, task: Task) -> Attempt {
+        attempt(task, AttemptToken(7), &self.dags())
+    }
+
+    /// Runs a task to its end.
+    pub(crate) async fn run(&self, task: Task) -> Finished {
+        self.run_until(task, CancellationToken::new()).await
+    }
+
+    /// Runs a task to its end or until it is stopped.
+    pub(crate) async fn run_until(&self, task: Task, stop: CancellationToken) -> Finished {
+        let finished = run_attempt(&self.attempt(task), &self.known, &self.config, &SystemClock, |_, _| {}, stop).await;
+        assert!(finished.started_at <= finished.ended_at);
+        let run = self.config.home.join("run");
+        assert!(!run.exists() || run.read_dir().unwrap().next().is_none(), "a scratch folder was left");
+        finished
+    }
+
+    /// The lines of the log, each with its stream.
+    pub(crate) fn log(&self) -> Vec<String> {
+        let path = worker::log_path(&self.config.home, "d", "manual__1", "t", -1, 1);
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines()
+            .map(|line| {
+                let entry: Value = serde_json::from_str(line).unwrap();
+                entry["ts"].as_str().unwrap().parse::<Timestamp>().unwrap();
+                format!("{}: {}", entry["stream"].as_str().unwrap(), entry["line"].as_str().unwrap())
+            })
+            .collect()
+    }
+}
+
+/// An attempt of a task, in a DAG of its own.
+pub(crate) fn attempt(task: Task, token: AttemptToken, dags: &Path) -> Attempt {
+    let at = instant("2026-01-01T00:00:00Z");
+    let key = DagRunKey(1);
+    let json = |value: Value| value.as_object().unwrap().clone();
+    Attempt {
+        token,
+        key: TaskInstanceKey::unmapped(key, TaskIndex(0)),
+        try_number: 1,
+        max_tries: 2,
+        dag_run: Arc::new(DagRunFacts {
+            key,
+            dag_id: "d".to_owned(),
+            run_id: "manual__1".to_owned(),
+            run_type: DagRunType::Manual,
+            logical_date: Some(at),
+            data_interval: Some(DataInterval { start: at, end: instant("2026-01-02T00:00:00Z") }),
+            run_after: at,
+            conf: json(json!({"day": "월요일"})),
+            params: json(json!({"top_k": 10})),
+            started_at: Some(at),
+            triggered_by: TriggeredBy::RestApi,
+        }),
+        dag: Arc::new(dag(task)),
+        dag_file: Arc::new(dags.join("d.yaml")),
+    }
+}
+
+fn dag(task: Task) -> Dag {
+    Dag {
+        dag_id: "d".to_owned(),
+        description: None,
+        owner: "airflow".to_owned(),
+        tags: Vec::new(),
+        doc_md: None,
+        schedule: Schedule::None,
+        timezone: "UTC".to_owned(),
+        start_date: None,
+        end_date: None,
+        catchup: false,
+        max_active_runs: None,
+        max_active_tasks: None,
+        dagrun_timeout: None,
+        is_paused_upon_creation: None,
+        params: FromIterator::from_iter([]),
+        env: FromIterator::from_iter([
+            ("FROM_DAG".to_owned(), "dag".to_owned()),
+            ("OVER".to_owned(), "dag".to_owned()),
+        ]),
+        default_args: serde_json::Map::new(),
+        tasks: vec![Arc::new(task)],
+        groups: Vec::new(),
+    }
+}
+
+/// A task with Airflow's defaults.
+pub(crate) fn task(operator: Operator) -> Task {
+    Task {
+        task_id: "t".to_owned(),
+        group: None,
+        upstream: Vec::new(),
+        operator,
+        trigger_rule: TriggerRule::AllSuccess,
+        retries: 0,
+        retry_delay: Duration::from_secs(300),
+        execution_timeout: None,
+        priority_weight: 1,
+        do_xcom_push: true,
+        multiple_outputs: false,
+        on_lost: OnLost::Retry,
+        env: FromIterator::from_iter([("OVER".to_owned(), "task".to_owned())]),
+        doc_md: None,
+        line: 1,
+    }
+}
+
+/// A shell command.
+pub(crate) fn bash(command: &str) -> Task {
+    task(Operator::Bash(Bash::new(command)))
+}
+
+/// A piece of Python without arguments.
+pub(crate) fn python(call: PythonCall) -> Python {
+    Python { call, args: Vec::new(), kwargs: serde_json::Map::new(), interpreter: None }
+}
+
+/// Inline Python.
+pub(crate) fn code(code: &str) -> Task {
+    task(Operator::Python(python(PythonCall::Code(code.to_owned()))))
+}
+
+/// The reason of a failure, and whether it may be retried.
+pub(crate) fn failure(finished: &Finished) -> (String, bool) {
+    match &finished.outcome {
+        Outcome::Failed { reason, may_retry, .. } => (reason.clone(), *may_retry),
+        other => panic!("not failed: {other:?}"),
+    }
+}
+
+/// What was pushed, as `key=value`.
+pub(crate) fn xcoms(finished: &Finished) -> Vec<String> {
+    finished.xcoms.iter().map(|xcom| format!("{}={}", xcom.key, xcom.value)).collect()
+}
+
+/// Waits for a condition; fails after ten seconds.
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    for _ in 0..2000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("did not happen within ten seconds: {what}");
+}
+
+/// Whether a process is there and no zombie.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
+}
+
+/// The number in a file that a task writes.
+pub(crate) fn pid_in(path: &Path) -> Option<i32> {
+    let text = std::fs::read_to_string(path).ok()?;
+    text.ends_with('\n').then(|| text.trim().parse().ok())?
+}
