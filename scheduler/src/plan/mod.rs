@@ -10,7 +10,7 @@
 //! 2. queued runs start, as far as `max_active_runs` allows;
 //! 3. tasks that need no process are finished, which may make others ready;
 //! 4. ready tasks get slots, heaviest first, as far as `parallelism` and `max_active_tasks` allow;
-//! 5. the rows that changed become one [`Batch`](model::journal::Batch).
+//! 5. the rows that changed become one [`Batch`].
 
 mod due;
 mod finish;
