@@ -1,1 +1,46 @@
-//! api
+//! The wire types of the REST API under `/api/v2`, shared by the web server, which fills them, and the CLI, which
+//! reads them.
+//!
+//! Names, types and defaults are Airflow 3's (reference/airflow-rest-v2.md), so that its published clients work
+//! unchanged. What Airflow has and flowctl never has (bundles, teams) is null. Times are RFC 3339 in UTC. A collection
+//! carries `total_entries`, the number of entries on all pages.
+//!
+//! One file per resource. No axum, no sqlx: what reads these types needs neither.
+
+#![allow(clippy::struct_excessive_bools, reason = "Airflow's bodies have as many as they have")]
+
+mod auth;
+mod dag;
+mod dag_run;
+mod error;
+mod import_error;
+mod log;
+mod monitor;
+mod task_instance;
+mod waiting;
+mod xcom;
+
+pub use auth::{AccessToken, LoginBody};
+pub use dag::{Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagTag, DagVersion, DagVersionCollection};
+pub use dag_run::{ClearDagRunBody, DagRun, DagRunCollection, DagRunPatchBody, DagRunWait, TriggerDagRunBody};
+pub use error::{Detail, HttpError};
+pub use import_error::{ImportError, ImportErrorCollection};
+pub use log::{LogContent, LogMessage};
+pub use monitor::{Component, Health, Version};
+pub use task_instance::{
+    ClearTaskInstancesBody, TaskInstance, TaskInstanceCollection, TaskInstanceHistory, TaskInstanceHistoryCollection,
+    TaskSelector,
+};
+pub use waiting::{DagRunWaiting, TaskInstanceWaiting};
+pub use xcom::{XCom, XComCollection, XComEntry};
+
+/// The path under which all of it lives.
+pub const PREFIX: &str = "/api/v2";
+/// Entries of a page when a request does not say (Airflow's default).
+pub const DEFAULT_LIMIT: u32 = 50;
+/// Entries of a page at most (Airflow's default).
+pub const MAX_LIMIT: u32 = 100;
+
+const fn yes() -> bool {
+    true
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use jiff::Timestamp;
-use scheduler::plan::Limits;
+use model::limits::Limits;
 use scheduler::ports::Clock;
 use scheduler::service::{SchedulerConfig, SystemClock};
 use store::Store;
@@ -15,13 +15,10 @@ use store::embedded::{Binaries, EmbeddedPostgres};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use webserver::doors::{StoreDoors, first_account};
+use webserver::doors::{Doors, first_account};
 use webserver::layout::Layouts;
 use webserver::pages::{Hub, Pages};
 use worker::WorkerConfig;
-
-/// Airflow's defaults.
-const LIMITS: Limits = Limits { parallelism: 32, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16 };
 
 /// The example DAGs, as they stand in `dags/`.
 const EXAMPLES: [(&str, &str); 2] = [
@@ -113,11 +110,11 @@ async fn serve(home: &Path, dags_folder: PathBuf, url: &str, listener: TcpListen
     let clock: fn() -> Timestamp = || SystemClock.now();
     let pages = Pages {
         store: store.clone(),
-        doors: Arc::new(StoreDoors::new(store.clone(), clock)),
+        doors: Doors::new(store.clone(), clock),
         home: home.to_owned(),
         dags_folder: dags_folder.display().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        max_active_runs_per_dag: LIMITS.max_active_runs_per_dag,
+        limits: Limits::default(),
         clock,
         hub: Hub::default(),
         layouts: Arc::new(Layouts::default()),
@@ -132,7 +129,7 @@ async fn serve(home: &Path, dags_folder: PathBuf, url: &str, listener: TcpListen
         dags_folder,
         default_timezone: "UTC".to_owned(),
         dags_are_paused_at_creation: false,
-        limits: LIMITS,
+        limits: Limits::default(),
         worker: WorkerConfig::new(home),
     };
     let scheduling = tokio::spawn(scheduler::service::run(store.clone(), config, stop.clone()));

@@ -18,6 +18,7 @@ pub mod dag_run;
 pub mod duration;
 pub mod ids;
 pub mod journal;
+pub mod limits;
 pub mod operator;
 pub mod state;
 pub mod template;

@@ -4,7 +4,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::state::TaskInstanceState;
+use crate::dag::Dag;
+use crate::ids::TaskIndex;
+use crate::limits::Limits;
+use crate::state::{DagRunState, TaskInstanceState};
 use crate::trigger_rule::TriggerRule;
 
 /// What a task instance that is not running waits for.
@@ -75,6 +78,110 @@ pub enum RunWaiting {
     },
     /// Its turn has come; the scheduler has not looked at it since.
     Scheduler,
+}
+
+/// What is known about a run when somebody asks why it, or a task instance of it, does not start. The planner fills it
+/// from memory, pages and API from the database.
+#[derive(Debug, Clone, Copy)]
+pub struct RunFacts<'a> {
+    /// The version it is pinned to.
+    pub dag: &'a Dag,
+    /// Its state.
+    pub state: DagRunState,
+    /// Whether its DAG is paused.
+    pub is_paused: bool,
+    /// It does not start before.
+    pub run_after: Timestamp,
+    /// How many runs of its DAG are running.
+    pub running_runs: u32,
+    /// How many of its task instances hold a slot.
+    pub active_tasks: u32,
+    /// How many task instances of the deployment hold a slot.
+    pub slots_taken: u32,
+    /// The deployment's limits.
+    pub limits: Limits,
+}
+
+/// What a task instance that does not run waits for.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskFacts {
+    /// Which task.
+    pub task: TaskIndex,
+    /// Its state.
+    pub state: TaskInstanceState,
+    /// In `up_for_retry`: when the next attempt is made.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// What a queued run waits for; none when it is not queued.
+pub fn why_run(run: &RunFacts<'_>, now: Timestamp) -> Option<RunWaiting> {
+    if run.state != DagRunState::Queued {
+        return None;
+    }
+    let limit = run.dag.max_active_runs.unwrap_or(run.limits.max_active_runs_per_dag);
+    Some(if run.is_paused {
+        RunWaiting::Paused
+    } else if run.run_after > now {
+        RunWaiting::RunAfter { at: run.run_after }
+    } else if run.running_runs >= limit {
+        RunWaiting::MaxActiveRuns { limit }
+    } else {
+        RunWaiting::Scheduler
+    })
+}
+
+/// What an unfinished task instance that is not running waits for; none when it runs, has ended, or its run has.
+/// `state_of` gives the state of any task of the run.
+pub fn why_task_instance(
+    run: &RunFacts<'_>,
+    ti: &TaskFacts,
+    state_of: impl Fn(TaskIndex) -> TaskInstanceState,
+    now: Timestamp,
+) -> Option<Waiting> {
+    if ti.state.is_finished() || run.state.is_finished() {
+        return None;
+    }
+    if let Some(reason) = why_run(run, now) {
+        return Some(Waiting::DagRun { reason });
+    }
+    match ti.state {
+        TaskInstanceState::None => {
+            let task = run.dag.task(ti.task);
+            let open = task.upstream.iter().filter(|index| !state_of(**index).is_finished());
+            let tasks: Vec<_> = open
+                .map(|index| UpstreamTask { task_id: run.dag.task(*index).task_id.clone(), state: state_of(*index) })
+                .collect();
+            Some(if tasks.is_empty() {
+                Waiting::Scheduler
+            } else {
+                Waiting::Upstream { rule: task.trigger_rule, tasks }
+            })
+        }
+        TaskInstanceState::Scheduled => {
+            let limit = run.dag.max_active_tasks.unwrap_or(run.limits.max_active_tasks_per_dag);
+            Some(if run.is_paused {
+                Waiting::Paused
+            } else if run.active_tasks >= limit {
+                Waiting::MaxActiveTasks { limit }
+            } else if run.slots_taken >= run.limits.parallelism {
+                Waiting::Parallelism { limit: run.limits.parallelism }
+            } else {
+                Waiting::Scheduler
+            })
+        }
+        TaskInstanceState::UpForRetry => ti.retry_at.map(|at| Waiting::RetryAt { at }),
+        TaskInstanceState::Queued => Some(Waiting::Executor),
+        TaskInstanceState::Restarting => Some(Waiting::Restarting),
+        TaskInstanceState::Running
+        | TaskInstanceState::Success
+        | TaskInstanceState::Failed
+        | TaskInstanceState::Skipped
+        | TaskInstanceState::UpstreamFailed
+        | TaskInstanceState::UpForReschedule
+        | TaskInstanceState::Deferred
+        | TaskInstanceState::AwaitingInput
+        | TaskInstanceState::Removed => None,
+    }
 }
 
 impl std::fmt::Display for RunWaiting {

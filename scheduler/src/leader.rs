@@ -14,10 +14,11 @@ use std::collections::{BTreeSet, HashMap};
 use model::attempt::{Attempt, AttemptEvent, Report};
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
 use model::journal::{Batch, CommitError, InboxReport};
+use model::limits::Limits;
 use model::operator::{Branch, Operator};
 use model::template::{Fetched, RenderError, Scope, render};
 
-use crate::plan::{Decisions, Fate, Limits, Planner};
+use crate::plan::{Decisions, Fate, Planner};
 use crate::ports::{Clock, Dispatch, Journal, ReadError};
 
 /// Why the leader cannot go on for now.

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use model::attempt::{Attempt, AttemptEvent, Outcome, Report};
 use model::dag_file::Defaults;
 use model::ids::{AttemptToken, DagRunKey};
+use model::limits::Limits;
 use model::template::PreviousSuccess;
 use store::Store;
 use store::journal::LeaderJournal;
@@ -26,7 +27,6 @@ use uuid::Uuid;
 use worker::{Values, ValuesError, WorkerConfig};
 
 use crate::leader::{Leader, LeaderError};
-use crate::plan::Limits;
 use crate::ports::{Clock, Dispatch};
 use crate::processor::{Processor, ProcessorConfig};
 

@@ -30,21 +30,11 @@ use model::attempt::Attempt;
 use model::dag_run::DataInterval;
 use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskIndex, TaskInstanceKey};
 use model::journal::{Batch, DagRow, DagVersion, EndedAttempt, NextRun, ScheduledRun, XComRow};
+use model::limits::Limits;
 use model::timetable::{DueRun, Timetable};
 
 pub use fold::Fate;
 use run::Run;
-
-/// What the deployment allows; a DAG may set its own for the second and third.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Task instances that hold a slot at once, over all DAGs.
-    pub parallelism: u32,
-    /// Running runs of one DAG.
-    pub max_active_runs_per_dag: u32,
-    /// Task instances of one run that hold a slot at once.
-    pub max_active_tasks_per_dag: u32,
-}
 
 /// How many row changes make a pass stop and commit: beyond that a batch gets slower faster than it gets bigger
 /// (reference/ceilings.md: 200 to 500).

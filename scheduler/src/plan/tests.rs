@@ -11,13 +11,14 @@ use model::dag_run::DagRunFacts;
 use model::duration::Duration;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskIndex, TaskInstanceKey};
 use model::journal::{DagRow, DagRunRow, DagVersion};
+use model::limits::Limits;
 use model::operator::{Bash, Branch, Operator};
 use model::state::{DagRunState, DagRunType, TaskInstanceState as S, TriggeredBy};
 use model::trigger_rule::TriggerRule;
 use model::why::Waiting;
 use proptest::prelude::*;
 
-use super::{Decisions, Fate, Limits, Planner};
+use super::{Decisions, Fate, Planner};
 
 const RUN: DagRunKey = DagRunKey(1);
 

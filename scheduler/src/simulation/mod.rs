@@ -13,6 +13,7 @@ use model::dag_run::NewDagRun;
 use model::duration::Duration;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskIndex};
 use model::journal::{Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun};
+use model::limits::Limits;
 use model::operator::{Bash, Operator};
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
 use model::template::{Fetched, Need};
@@ -21,7 +22,6 @@ use model::xcom::XComValue;
 
 use crate::leader::{Leader, LeaderError};
 use crate::memory::MemoryJournal;
-use crate::plan::Limits;
 use crate::ports::{Clock, Dispatch, Journal, ReadError};
 
 /// A small deterministic generator (splitmix64), so that a seed means the same on every machine and version.

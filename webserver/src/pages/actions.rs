@@ -6,7 +6,8 @@ use axum::response::Redirect;
 use serde::Deserialize;
 
 use super::format::{dag_href, run_href};
-use super::{Clear, LoggedIn, PageError, Pages};
+use super::{PageError, Pages};
+use crate::doors::{Clear, LoggedIn};
 
 /// The pause switch.
 #[derive(Deserialize)]
@@ -21,7 +22,7 @@ pub(super) async fn pause(
     Path(dag_id): Path<String>,
     Form(form): Form<Pause>,
 ) -> Result<Redirect, PageError> {
-    pages.doors.set_paused(who, dag_id.clone(), form.is_paused).await?;
+    pages.doors.set_paused(&who, &dag_id, form.is_paused).await?;
     pages.hub.hint();
     Ok(Redirect::to(&dag_href(&dag_id)))
 }
@@ -42,7 +43,7 @@ pub(super) async fn clear(
     Form(form): Form<ClearForm>,
 ) -> Result<Redirect, PageError> {
     let clear = Clear { task_id: form.task_id, only_failed: form.only_failed };
-    pages.doors.clear(who, dag_id.clone(), run_id.clone(), clear).await?;
+    pages.doors.clear(&who, &dag_id, &run_id, clear).await?;
     pages.hub.hint();
     Ok(Redirect::to(&run_href(&dag_id, &run_id)))
 }
@@ -53,7 +54,7 @@ pub(super) async fn cancel(
     Extension(who): Extension<LoggedIn>,
     Path((dag_id, run_id)): Path<(String, String)>,
 ) -> Result<Redirect, PageError> {
-    pages.doors.cancel(who, dag_id.clone(), run_id.clone()).await?;
+    pages.doors.cancel(&who, &dag_id, &run_id).await?;
     pages.hub.hint();
     Ok(Redirect::to(&run_href(&dag_id, &run_id)))
 }

@@ -17,7 +17,8 @@ use super::format::{
     task_href,
 };
 use super::graph::{self, About};
-use super::{LoggedIn, PageError, PageResult, Pages, Shell, page};
+use super::{PageError, PageResult, Pages, Shell, page};
+use crate::doors::LoggedIn;
 use crate::layout::Layout;
 
 /// Runs on one page of the list.

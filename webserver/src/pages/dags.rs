@@ -9,7 +9,8 @@ use serde::Deserialize;
 use store::read::pages::{DagFilter, DagRow, RecentRun};
 
 use super::format::{Moment, absolute, dag_href, run_href, segment, span};
-use super::{LoggedIn, PageResult, Pages, Shell, page};
+use super::{PageResult, Pages, Shell, page};
+use crate::doors::LoggedIn;
 
 /// DAGs on one page.
 const PAGE_SIZE: i64 = 50;

@@ -5,7 +5,8 @@ use axum::Extension;
 use axum::extract::State;
 
 use super::format::{Moment, dag_href};
-use super::{LoggedIn, PageResult, Pages, Shell, page};
+use super::{PageResult, Pages, Shell, page};
+use crate::doors::LoggedIn;
 
 struct Row {
     filename: String,

@@ -8,7 +8,6 @@ mod ansi;
 mod assets;
 mod dag;
 mod dags;
-mod doors;
 mod events;
 mod format;
 mod graph;
@@ -29,12 +28,13 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
+use model::limits::Limits;
 use store::Store;
 
-pub use doors::{ActionError, Clear, Doors, LoggedIn, Trigger};
 pub use events::Hub;
 pub use session::COOKIE;
 
+use crate::doors::{ActionError, Doors, LoggedIn};
 use crate::layout::Layouts;
 
 /// What all pages share.
@@ -43,15 +43,15 @@ pub struct Pages {
     /// Read models.
     pub store: Store,
     /// What people may change, and who they are.
-    pub doors: Arc<dyn Doors>,
+    pub doors: Doors,
     /// Where logs are: `{home}/logs`.
     pub home: PathBuf,
     /// Shown to newcomers.
     pub dags_folder: String,
     /// Of the program.
     pub version: String,
-    /// `max_active_runs_per_dag` of DAGs that do not say.
-    pub max_active_runs_per_dag: u32,
+    /// The deployment's limits.
+    pub limits: Limits,
     /// The application's clock.
     pub clock: fn() -> Timestamp,
     /// Hints that something changed.

@@ -10,7 +10,9 @@ use store::read::pages::{RunDetails, TaskInstanceRow};
 
 use super::format::{Fact, Moment, State, absolute, dag_href, duration, escape, fact, run_href, span, task_href};
 use super::graph::{self, About};
-use super::{LoggedIn, PageError, PageResult, Pages, Shell, dag, page, why};
+use super::why::Why;
+use super::{PageError, PageResult, Pages, Shell, dag, page, why};
+use crate::doors::LoggedIn;
 
 struct Sum {
     count: usize,
@@ -62,8 +64,8 @@ pub(super) async fn show(
     let dag: Dag = serde_json::from_value(run.spec.clone())?;
     let rows = pages.store.pages_task_instances(run.id).await?;
     let now = (pages.clock)();
-    let waiting = why::run(&run, dag.max_active_runs.unwrap_or(pages.max_active_runs_per_dag), now);
     let states = states_by_task(&dag, &rows);
+    let why = Why::new(&dag, &run, &states, pages.limits, now);
     let layout = dag::lay_out(&pages, run.version_id, &dag).await;
     let by_task = first_rows(&dag, &rows);
     let picture = graph::svg(&dag, &layout, |position| {
@@ -93,7 +95,7 @@ pub(super) async fn show(
             },
             started: row.started_at.map(Moment),
             duration: duration(row.started_at, ended(row, now), now),
-            why: why::task(&dag, (&run, waiting.as_ref()), &states, row),
+            why: why.task(row),
         })
     });
     page(&RunView {
@@ -105,7 +107,7 @@ pub(super) async fn show(
         duration: duration(run.started_at, run.ended_at, now),
         is_finished: run.ended_at.is_some(),
         has_failed: states.iter().any(|state| state.is_failed()),
-        waiting: waiting.map(|waiting| waiting.to_string()).unwrap_or_default(),
+        waiting: why.run().map(|waiting| waiting.to_string()).unwrap_or_default(),
         reason: run.reason.unwrap_or_default(),
         conf: serde_json::to_string_pretty(&run.conf)?,
         dag_href: dag_href(&dag_id),

@@ -17,7 +17,7 @@ pub const COOKIE: &str = "flowctl_session";
 /// Puts who is logged in into the request, or sends them to the login.
 pub(super) async fn require(State(pages): State<Pages>, jar: CookieJar, mut request: Request, next: Next) -> Response {
     let who = match jar.get(COOKIE) {
-        Some(cookie) => pages.doors.session(cookie.value().to_owned()).await,
+        Some(cookie) => pages.doors.session(cookie.value()).await,
         None => Ok(None),
     };
     match who {
@@ -78,7 +78,7 @@ pub(super) async fn log_in(
     jar: CookieJar,
     Form(given): Form<Credentials>,
 ) -> Response {
-    match pages.doors.log_in(given.username.clone(), given.password).await {
+    match pages.doors.log_in(&given.username, given.password).await {
         Ok(Some(token)) => {
             let is_https = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
             let cookie =
@@ -102,7 +102,7 @@ fn local(next: &str) -> &str {
 /// Ends the session.
 pub(super) async fn log_out(State(pages): State<Pages>, jar: CookieJar) -> Response {
     if let Some(cookie) = jar.get(COOKIE)
-        && let Err(problem) = pages.doors.log_out(cookie.value().to_owned()).await
+        && let Err(problem) = pages.doors.log_out(cookie.value()).await
     {
         return PageError::from(problem).into_response();
     }

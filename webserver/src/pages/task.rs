@@ -12,7 +12,9 @@ use store::read::pages::{AttemptRow, TaskInstanceRow};
 use super::format::{
     Fact, Moment, State, dag_href, duration, escape, fact, markdown, run_href, segment, span, task_href,
 };
-use super::{LoggedIn, PageError, PageResult, Pages, Shell, log, page, run, why};
+use super::why::Why;
+use super::{PageError, PageResult, Pages, Shell, log, page, run, why};
+use crate::doors::LoggedIn;
 
 /// The page's state.
 #[derive(Deserialize)]
@@ -95,8 +97,8 @@ pub(super) async fn show(
         }),
         None => log::Chunk::default(),
     };
-    let waiting = why::run(&found, dag.max_active_runs.unwrap_or(pages.max_active_runs_per_dag), now);
     let states = run::states_by_task(&dag, &rows);
+    let why = Why::new(&dag, &found, &states, pages.limits, now);
     let href = task_href(&dag_id, &run_id, &task_id, row.map_index);
     let run_href = run_href(&dag_id, &run_id);
     page(&TaskPage {
@@ -106,7 +108,7 @@ pub(super) async fn show(
         duration: duration(row.started_at, run::ended(row, now), now),
         is_running: why::parse(&row.state).holds_slot(),
         is_failed: why::parse(&row.state).is_failed(),
-        why: why::task(&dag, (&found, waiting.as_ref()), &states, row),
+        why: why.task(row),
         tries: tries(row, &attempts, shown, &href),
         log_href: format!("{run_href}/tasks/{}/log?try={shown}&map_index={}", segment(&task_id), row.map_index),
         log_html: chunk.html,

@@ -8,10 +8,12 @@ use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use model::dag::{Dag, Param};
+use model::state::TriggeredBy;
 use serde_json::{Map, Value};
 
 use super::format::{dag_href, run_href};
-use super::{LoggedIn, PageError, PageResult, Pages, Shell, Trigger, page};
+use super::{PageError, PageResult, Pages, Shell, page};
+use crate::doors::{LoggedIn, Trigger};
 
 type Fields = HashMap<String, String>;
 
@@ -58,8 +60,8 @@ pub(super) async fn submit(
     Form(fields): Form<Fields>,
 ) -> Result<Response, PageError> {
     let (dag, _) = load(&pages, &dag_id).await?;
-    let problem = match read(&dag, &fields) {
-        Ok(trigger) => match pages.doors.trigger(who.clone(), trigger).await {
+    let problem = match read(&dag, &fields, (pages.clock)()) {
+        Ok(trigger) => match pages.doors.trigger(&who, trigger).await {
             Ok(run_id) => {
                 pages.hub.hint();
                 return Ok(Redirect::to(&run_href(&dag_id, &run_id)).into_response());
@@ -131,7 +133,7 @@ fn shown(value: &Value) -> String {
 
 /// What the form asks for; the message says which field is wrong. Fields left at their default are not part of the
 /// conf, so that a later default applies when the run is read again.
-fn read(dag: &Dag, fields: &Fields) -> Result<Trigger, String> {
+fn read(dag: &Dag, fields: &Fields, now: Timestamp) -> Result<Trigger, String> {
     let text = |name: &str| fields.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
     let mut conf = Map::new();
     for (name, param) in &dag.params {
@@ -152,9 +154,10 @@ fn read(dag: &Dag, fields: &Fields) -> Result<Trigger, String> {
     Ok(Trigger {
         dag_id: dag.dag_id.clone(),
         run_id: text("run_id").map(str::to_owned),
-        logical_date,
+        logical_date: Some(logical_date.unwrap_or(now)),
         conf,
         note: text("note").map(str::to_owned),
+        triggered_by: TriggeredBy::Ui,
     })
 }
 
@@ -194,14 +197,18 @@ mod tests {
     #[test]
     fn fields_keep_their_types_defaults_are_left_out_and_raw_conf_goes_over_them() {
         let given = fields(&[("param.day", "1"), ("param.n", "1"), ("param.size", "1"), ("conf", "{\"day\":\"tue\"}")]);
-        let trigger = read(&dag(), &given).expect("readable");
+        let trigger = read(&dag(), &given, Timestamp::UNIX_EPOCH).expect("readable");
         assert_eq!(Value::Object(trigger.conf), json!({"day": "tue", "size": 1}));
     }
 
     #[test]
     fn wrong_input_is_refused_with_the_name_of_the_field() {
-        assert!(read(&dag(), &fields(&[("conf", "[1]")])).unwrap_err().contains("object"));
-        assert!(read(&dag(), &fields(&[("param.n", "many")])).unwrap_err().contains("`n`"));
-        assert!(read(&dag(), &fields(&[("logical_date", "soon")])).unwrap_err().contains("logical date"));
+        assert!(read(&dag(), &fields(&[("conf", "[1]")]), Timestamp::UNIX_EPOCH).unwrap_err().contains("object"));
+        assert!(read(&dag(), &fields(&[("param.n", "many")]), Timestamp::UNIX_EPOCH).unwrap_err().contains("`n`"));
+        assert!(
+            read(&dag(), &fields(&[("logical_date", "soon")]), Timestamp::UNIX_EPOCH)
+                .unwrap_err()
+                .contains("logical date")
+        );
     }
 }

@@ -41,6 +41,8 @@ pub struct RunDetails {
     pub is_paused: bool,
     /// How many runs of its DAG are running.
     pub running_runs: i64,
+    /// How many task instances of the deployment hold a slot.
+    pub slots_taken: i64,
     /// Row of its version.
     pub version_id: i64,
     /// Number of its version.
@@ -86,7 +88,10 @@ impl Store {
                    r.triggering_user, r.reason, coalesce(d.is_paused, false) AS "is_paused!", v.id AS version_id,
                    v.version_number, v.spec,
                    (SELECT count(*) FROM dag_run o WHERE o.dag_id = r.dag_id AND o.state IN ('queued', 'running')
-                                                     AND o.state = 'running') AS "running_runs!"
+                                                     AND o.state = 'running') AS "running_runs!",
+                   (SELECT count(*) FROM task_instance t JOIN dag_run o ON o.id = t.dag_run_id
+                     WHERE o.state IN ('queued', 'running') AND t.state IN ('queued', 'running', 'restarting')
+                   ) AS "slots_taken!"
               FROM dag_run r
               JOIN dag_version v ON v.id = r.dag_version_id
               LEFT JOIN dag d ON d.dag_id = r.dag_id
@@ -113,6 +118,7 @@ impl Store {
             reason: row.reason,
             is_paused: row.is_paused,
             running_runs: row.running_runs,
+            slots_taken: row.slots_taken,
             version_id: row.version_id,
             version_number: row.version_number,
             spec: row.spec,

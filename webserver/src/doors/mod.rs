@@ -1,0 +1,93 @@
+//! What people and their programs may change, and who they are: one set of functions behind pages and REST API. Each
+//! checks the role of who asks, and goes through a transaction of the store.
+
+mod account;
+mod dag;
+mod dag_run;
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use store::Store;
+
+pub use account::{first_account, hash_password};
+pub use dag_run::{Clear, Trigger};
+
+/// The doors of a deployment.
+#[derive(Debug, Clone)]
+pub struct Doors {
+    store: Store,
+    clock: fn() -> Timestamp,
+}
+
+impl Doors {
+    /// Over a database.
+    pub const fn new(store: Store, clock: fn() -> Timestamp) -> Self {
+        Self { store, clock }
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The name they logged in with.
+    pub username: String,
+    /// viewer, user, op or admin.
+    pub role: String,
+}
+
+impl LoggedIn {
+    /// Airflow's roles: viewers read, everybody else may change DAGs and runs.
+    fn may_change(&self) -> Result<(), ActionError> {
+        if self.role == "viewer" {
+            return Err(ActionError::Forbidden(format!("{} is a viewer and may not change anything", self.username)));
+        }
+        Ok(())
+    }
+}
+
+/// Why something was not done; the message is for the person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActionError {
+    /// Their role does not allow it.
+    #[error("{0}")]
+    Forbidden(String),
+    /// It does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// It contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// What they gave is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// The database did not answer.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl ActionError {
+    /// Its HTTP status.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+fn unavailable(error: impl std::error::Error) -> ActionError {
+    tracing::error!(%error, "a change could not be made");
+    ActionError::Unavailable("the database did not answer; try again".to_owned())
+}
+
+impl From<store::Error> for ActionError {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::NotFound { what } => Self::NotFound(format!("no {what}")),
+            error => unavailable(error),
+        }
+    }
+}
