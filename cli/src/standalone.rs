@@ -78,7 +78,7 @@ async fn database(home: &Path) -> anyhow::Result<(Option<EmbeddedPostgres>, Stri
         return Ok((None, url));
     }
     let named = std::env::var_os("FLOWCTL_POSTGRES_BIN").map(PathBuf::from);
-    let binaries = Binaries::find(named.as_deref(), std::env::var_os("PATH").as_deref())?;
+    let binaries = Binaries::find(named.as_deref(), std::env::var_os("PATH").as_deref(), home)?;
     let embedded = EmbeddedPostgres::start(home, binaries).await?;
     let url = embedded.url();
     Ok((Some(embedded), url))

@@ -39,6 +39,7 @@ impl TestDatabase {
         let binaries = Binaries::find(
             std::env::var_os("FLOWCTL_POSTGRES_BIN").map(PathBuf::from).as_deref(),
             std::env::var_os("PATH").as_deref(),
+            &base,
         )
         .expect("PostgreSQL for the tests");
         let directory = base.join("cluster");

@@ -1,5 +1,6 @@
 //! Where PostgreSQL's programs are.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,15 +17,29 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Looks in `FLOWCTL_POSTGRES_BIN` (`named`), then for the newest of the system's packages, then in `path`.
-    pub fn find(named: Option<&Path>, path: Option<&std::ffi::OsStr>) -> Result<Self, ClusterError> {
+    /// Looks in `FLOWCTL_POSTGRES_BIN` (`named`), then for the newest of the system's packages, then in `path`. When
+    /// there is none, and this build has the feature `embedded-postgres`, its own is unpacked for `home`.
+    pub fn find(named: Option<&Path>, path: Option<&OsStr>, home: &Path) -> Result<Self, ClusterError> {
         if let Some(directory) = named {
             return Self::at(directory).ok_or_else(|| ClusterError::BadBinaries(directory.to_owned()));
         }
         let packages = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
         let newest = packages.filter_map(|entry| Self::at(&entry.path().join("bin"))).max_by_key(|found| found.major);
         let on_path = || std::env::split_paths(path?).find_map(|directory| Self::at(&directory));
-        newest.or_else(on_path).ok_or(ClusterError::NoBinaries)
+        newest.or_else(on_path).map_or_else(|| Self::baked(home), Ok)
+    }
+
+    /// Those of the binary, beside the cluster that they are for: where the user that runs it can reach them.
+    #[cfg(feature = "embedded-postgres")]
+    pub(super) fn baked(home: &Path) -> Result<Self, ClusterError> {
+        let base = super::Cluster::base_for(home)?;
+        let directory = super::archive::unpack(base.parent().unwrap_or(home))?;
+        Self::at(&directory).ok_or_else(|| ClusterError::CannotRun { reason: refusal(&directory), directory })
+    }
+
+    #[cfg(not(feature = "embedded-postgres"))]
+    pub(super) const fn baked(_home: &Path) -> Result<Self, ClusterError> {
+        Err(ClusterError::NoBinaries)
     }
 
     fn at(directory: &Path) -> Option<Self> {
@@ -34,6 +49,15 @@ impl Binaries {
         let output = Command::new(directory.join("postgres")).arg("--version").output().ok()?;
         let major = major_version(&String::from_utf8_lossy(&output.stdout))?;
         (major >= OLDEST).then(|| Self { directory: directory.to_owned(), major })
+    }
+}
+
+/// Why a `postgres` does not run here: the dynamic linker names the library that is missing.
+#[cfg(feature = "embedded-postgres")]
+fn refusal(directory: &Path) -> String {
+    match Command::new(directory.join("postgres")).arg("--version").output() {
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
     }
 }
 
@@ -57,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_named_directory_without_postgres_is_refused_by_name() {
-        let error = Binaries::find(Some(Path::new("/does/not/exist")), None).unwrap_err();
+        let error = Binaries::find(Some(Path::new("/does/not/exist")), None, Path::new("/nowhere")).unwrap_err();
         assert!(error.to_string().contains("/does/not/exist"), "{error}");
     }
 }

@@ -18,6 +18,25 @@ pub enum ClusterError {
     /// None where they were said to be.
     #[error("FLOWCTL_POSTGRES_BIN is {}, where there is no PostgreSQL 14 or newer", .0.display())]
     BadBinaries(PathBuf),
+    /// The home has no room, or does not take files.
+    #[error("the PostgreSQL of this flowctl cannot be unpacked to {}: {source}", .directory.display())]
+    Unpack {
+        /// Where to.
+        directory: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A library is missing, or the home is mounted without the right to run programs.
+    #[error(
+        "the PostgreSQL of this flowctl does not run from {} ({reason}): put that right, install PostgreSQL, or use \
+         a server of yours with FLOWCTL_DATABASE_URL", .directory.display()
+    )]
+    CannotRun {
+        /// The directory of its programs.
+        directory: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
     /// Root, and nobody to hand the database to.
     #[error("PostgreSQL does not run as root, and there is neither a user `postgres` nor a user `nobody`")]
     NoUser,

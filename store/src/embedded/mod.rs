@@ -1,6 +1,8 @@
 //! A private PostgreSQL beside flowctl, for `flowctl standalone` and for the tests: a real one, from the binaries of
-//! the system, on a Unix socket in a directory that nobody else may enter.
+//! the system or of this one, on a Unix socket in a directory that nobody else may enter.
 
+#[cfg(feature = "embedded-postgres")]
+mod archive;
 mod binaries;
 mod cluster;
 mod owner;

@@ -95,7 +95,7 @@ mod tests {
     }
 
     fn binaries() -> Binaries {
-        Binaries::find(None, std::env::var_os("PATH").as_deref()).unwrap()
+        Binaries::find(None, std::env::var_os("PATH").as_deref(), Path::new("/nowhere")).unwrap()
     }
 
     #[tokio::test]
