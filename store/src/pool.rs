@@ -43,7 +43,7 @@ impl Store {
 
     /// Brings the schema up to date. Safe to call from several processes at once: they take turns.
     pub async fn migrate(&self) -> Result<()> {
-        sqlx::migrate!("../migrations").run(&self.pool).await?;
+        crate::schema::MIGRATIONS.run(&self.pool).await?;
         Ok(())
     }
 
