@@ -20,6 +20,8 @@ use webserver::layout::Layouts;
 use webserver::pages::{Hub, Pages};
 use worker::WorkerConfig;
 
+use crate::globals::Globals;
+
 /// The example DAGs, as they stand in `dags/`.
 const EXAMPLES: [(&str, &str); 2] = [
     ("simple_tutorial.yaml", include_str!("../../dags/simple_tutorial.yaml")),
@@ -32,9 +34,6 @@ pub(crate) struct Standalone {
     /// Folder of the DAG files [default: `dags` below the home].
     #[arg(long, env = "FLOWCTL_DAGS_FOLDER")]
     dags: Option<PathBuf>,
-    /// Where the database, logs and scratch files are [default: ~/.flowctl].
-    #[arg(long, env = "FLOWCTL_HOME")]
-    home: Option<PathBuf>,
     /// Port of the web server, on 127.0.0.1.
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -44,17 +43,14 @@ pub(crate) struct Standalone {
 }
 
 /// Runs until Ctrl-C.
-pub(crate) async fn run(arguments: Standalone) -> anyhow::Result<()> {
+pub(crate) async fn run(globals: &Globals, arguments: Standalone) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("FLOWCTL_LOG").unwrap_or_else(|_| "warn,scheduler=info".into()),
         )
         .with_writer(std::io::stderr)
         .init();
-    let home = match arguments.home {
-        Some(home) => home,
-        None => std::env::home_dir().context("there is no home directory: name one with --home")?.join(".flowctl"),
-    };
+    let home = globals.home()?;
     std::fs::create_dir_all(&home).with_context(|| format!("the home {} cannot be made", home.display()))?;
     let home = home.canonicalize().with_context(|| format!("the home {} cannot be used", home.display()))?;
     let dags_folder = prepare_dags(&arguments.dags.unwrap_or_else(|| home.join("dags")), arguments.no_examples)?;
