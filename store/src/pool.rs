@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection, PgPool};
 use sqlx::postgres::PgPoolOptions;
 
 use crate::Result;
@@ -29,6 +29,17 @@ impl Store {
             .connect(url)
             .await?;
         Ok(Self { pool })
+    }
+
+    /// Sees whether the database answers, on a connection that is closed again. Says what is wrong, which a pool,
+    /// which tries again and again, does not.
+    pub async fn probe(url: &str) -> Result<()> {
+        let connecting = PgConnection::connect(url);
+        let connection = tokio::time::timeout(ACQUIRE_TIMEOUT, connecting)
+            .await
+            .map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))??;
+        connection.close().await?;
+        Ok(())
     }
 
     /// Over an existing pool.

@@ -1,4 +1,5 @@
-//! The configuration: what may be set ([`key`]), where each value comes from ([`read`]), and what follows ([`Settings`]).
+//! The configuration: what may be set ([`key`]), where each value comes from ([`read`]), and what follows
+//! from it ([`Settings`]).
 //!
 //! 1. The home is found first (`--home`, `FLOWCTL_HOME`, `~/.flowctl`), because the file is looked for there.
 //! 2. Each key of the table is looked for in flag, environment and file, and falls back to its default.
@@ -17,51 +18,38 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use crate::failure::Failure;
+use crate::globals::Globals;
 
-pub(crate) use key::{Key, find};
-pub(crate) use read::{Origin, Resolved, Source};
-pub(crate) use settings::{LogFormat, Settings};
+pub(crate) use key::{find, refuse};
+pub(crate) use read::{Resolved, Setting};
+pub(crate) use settings::Settings;
 
-/// Where the settings are looked for.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct ConfigArguments {
-    /// The home: database, logs, scratch files, and the configuration file [default: ~/.flowctl].
-    #[arg(long, value_name = "DIR")]
-    pub home: Option<PathBuf>,
-    /// The configuration file [default: flowctl.toml in the home].
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+/// A key that the command line sets: its name, its flag, its value.
+pub(crate) type Flag = (&'static str, &'static str, String);
+
+/// Reads the settings of this process; an error that lists everything that is wrong with them.
+pub(crate) fn load(globals: &Globals, flags: &[Flag]) -> anyhow::Result<Settings> {
+    let resolved = resolve(globals, flags)?;
+    if resolved.problems.is_empty() {
+        return Ok(resolved.settings);
+    }
+    let problems: Vec<String> = resolved.problems.iter().map(|problem| format!("  {problem}")).collect();
+    let failure = Failure::usage(format!("the configuration cannot be used\n{}", problems.join("\n")));
+    Err(failure.hint("`flowctl config list` shows every key; docs/configuration.md says what each does").into())
 }
 
-impl ConfigArguments {
-    /// Reads the settings of this process.
-    pub(crate) fn load(&self) -> anyhow::Result<Settings> {
-        self.load_with(&[])
-    }
-
-    /// Reads the settings; `flags` are keys that the command line sets, each with its flag and its value.
-    pub(crate) fn load_with(&self, flags: &[(&'static str, &'static str, String)]) -> anyhow::Result<Settings> {
-        let resolved = self.resolve(flags)?;
-        if resolved.problems.is_empty() {
-            return Ok(resolved.settings);
-        }
-        let problems: Vec<String> = resolved.problems.iter().map(ToString::to_string).collect();
-        anyhow::bail!("the configuration cannot be used\n{}", problems.join("\n"))
-    }
-
-    /// Reads the settings and everything that is wrong with them.
-    pub(crate) fn resolve(&self, flags: &[(&'static str, &'static str, String)]) -> anyhow::Result<Resolved> {
-        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        read::resolve(Source {
-            home: self.home.as_deref(),
-            config: self.config.as_deref(),
-            flags,
-            environment: std::env::vars_os().collect(),
-            user_home: std::env::home_dir(),
-            here: &here,
-        })
-    }
+/// Reads the settings and everything that is wrong with them.
+pub(crate) fn resolve(globals: &Globals, flags: &[Flag]) -> anyhow::Result<Resolved> {
+    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    read::resolve(read::Source {
+        home: globals.home.as_deref(),
+        config: globals.config.as_deref(),
+        flags,
+        environment: std::env::vars_os().collect(),
+        user_home: std::env::home_dir(),
+        here: &here,
+    })
 }
 
 /// Something wrong with the configuration, and where.
@@ -77,9 +65,4 @@ impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.place, self.message)
     }
-}
-
-/// `path` as it stands, or below `base`.
-fn absolute(base: &Path, path: &str) -> PathBuf {
-    base.join(path)
 }

@@ -27,7 +27,7 @@ pub(super) fn path(text: &str, home: &Path, base: &Path) -> Read<PathBuf> {
     if let Some(below) = text.strip_prefix("~/") {
         return std::env::home_dir().map(|user| user.join(below)).ok_or_else(|| Wrong::new("below a home directory that is not known"));
     }
-    Ok(super::absolute(base, text))
+    Ok(base.join(text))
 }
 
 pub(super) fn zone(text: &str) -> Read<String> {
