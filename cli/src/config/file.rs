@@ -33,6 +33,10 @@ pub(super) fn read(text: &str, shown: &str) -> (Vec<Entry>, Vec<Problem>) {
         })
         .collect();
     let mut entries = Vec::new();
+    if !problems.is_empty() {
+        // What follows from a half-read file is noise.
+        return (entries, problems);
+    }
     for (section, value) in table.get_ref() {
         let name = section.get_ref();
         let DeValue::Table(keys) = value.get_ref() else {

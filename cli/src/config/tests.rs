@@ -66,7 +66,15 @@ fn a_flag_is_before_the_environment_before_the_file_before_the_default() {
 #[test]
 fn what_is_wrong_is_told_with_its_place_and_the_nearest_key() {
     let file = "[core]\nparalelism = 4\nxcom_max_size = \"big\"\nmax_map_length = 3\n\n[executor]\nname = \"x\"\n\n[worker]\ndags_folder = \"/x\"\nqqqqqqqqqqq = [1]\n[webserver]\nbind = []\n";
-    insta::assert_snapshot!(problems(&[], file).join("\n"), @"");
+    insta::assert_snapshot!(problems(&[], file).join("\n"), @r#"
+    FILE:13:1: `webserver.bind` takes one value, not a list
+    FILE:4:1: `core.max_map_length` is not supported yet
+    FILE:2:1: unknown key `core.paralelism`; did you mean `core.parallelism`?
+    FILE:7:1: `executor.name` is not supported yet
+    FILE:10:1: unknown key `worker.dags_folder`; did you mean `core.dags_folder`?
+    FILE:11:1: unknown key `worker.qqqqqqqqqqq`; `flowctl config list` shows all
+    FILE:3:1: `core.xcom_max_size` takes a size: `big` is not a size; write for example `48KiB`, `256MiB`, `1GB`, or a number of bytes
+    "#);
 }
 
 #[test]
@@ -82,13 +90,17 @@ fn a_variable_that_looks_like_a_setting_and_is_none_is_refused() {
             ""
         )
         .join("\n"),
-        @""
+        @r#"
+    FLOWCTL_CORE__PARALELISM: unknown key `core.paralelism`; did you mean `core.parallelism`?
+    FLOWCTL_CORE__PARALLELISM: `core.parallelism` takes a number from 1: `0` is not a number from 1 to 1000000
+    FLOWCTL_DATABASE_URL: `database.url` takes a `postgres://` URL: the value is not a `postgres://user:password@host/database` URL
+    "#
     );
 }
 
 #[test]
 fn a_file_that_is_not_toml_is_told_with_line_and_column() {
-    insta::assert_snapshot!(problems(&[], "parallelism = 3\n[core]\nparallelism = \n").join("\n"), @"");
+    insta::assert_snapshot!(problems(&[], "parallelism = 3\n[core]\nparallelism = \n").join("\n"), @"FILE:3:15: string values must be quoted, expected literal string");
 }
 
 #[test]
