@@ -1,0 +1,92 @@
+//! The command line: its nouns, and which function each verb ends in.
+
+mod dags;
+mod manual;
+mod monitor;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::globals::Globals;
+use crate::{services, standalone, validate};
+
+/// DAG workflows from YAML files: scheduled, run and shown by one binary with one PostgreSQL database.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 the server cannot be reached or refuses the credentials.
+#[derive(Debug, Parser)]
+#[command(name = "flowctl", version, arg_required_else_help = true, subcommand_required = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything in one process with a database of its own; Ctrl-C stops it.
+    Standalone(standalone::Standalone),
+    /// The scheduler of a deployment, with the local executor and the DAG processor; Ctrl-C stops it.
+    Scheduler(services::Scheduler),
+    /// The web server of a deployment: UI and API; Ctrl-C stops it.
+    Webserver {
+        /// Its port; 0 takes a free one [default: that of webserver.bind, 8080].
+        #[arg(long)]
+        port: Option<u16>,
+    },
+    /// The DAG processor of a deployment, beside `scheduler --no-dag-processor`; Ctrl-C stops it.
+    DagProcessor,
+    /// Checks DAG files: every problem with its place. Exit code 1 if there is any.
+    Validate {
+        /// Files, or folders with DAG files.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// The JSON Schema of DAG files, for editors.
+    Schema,
+
+    /// The versions of this program and of the server.
+    Version,
+    /// Whether the server's parts are healthy. Exit code 1 if one is not.
+    Health,
+    /// DAGs: what is there, and starting runs of it.
+    #[command(subcommand)]
+    Dags(dags::Dags),
+
+    /// A completion script for a shell, on stdout.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: clap_complete::Shell,
+    },
+    /// The manual as man pages: of all commands into a folder, or of `flowctl` itself on stdout.
+    Man(manual::Man),
+}
+
+/// Runs one command.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { globals, command } = arguments;
+    match command {
+        Command::Standalone(arguments) => standalone::run(&globals, arguments).await.map(done),
+        Command::Scheduler(arguments) => services::run_scheduler(&globals, &arguments).await.map(done),
+        Command::Webserver { port } => services::run_webserver(&globals, port).await.map(done),
+        Command::DagProcessor => services::run_dag_processor(&globals).await.map(done),
+        Command::Validate { paths } => validate::run(&paths),
+        Command::Schema => schema(),
+        Command::Version => monitor::version(&globals).await,
+        Command::Health => monitor::health(&globals).await,
+        Command::Dags(verb) => dags::run(&globals, verb).await,
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man(arguments) => manual::man(&arguments),
+    }
+}
+
+fn schema() -> anyhow::Result<ExitCode> {
+    anstream::println!("{}", serde_json::to_string_pretty(&model::dag_file::json_schema())?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
