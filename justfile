@@ -1,0 +1,44 @@
+# `just` lists these. ./start and ./test do without just.
+
+[private]
+default:
+    @just --list
+
+# Builds and runs everything in one process: `just run --port 9000`
+run *ARGUMENTS:
+    ./start {{ARGUMENTS}}
+
+# The whole gate, as CI runs it
+check:
+    ./test
+
+# Tests only, such as `just test -p store lease`
+test *ARGUMENTS:
+    SQLX_OFFLINE=true cargo nextest run {{ARGUMENTS}}
+
+# Formats all Rust code
+fmt:
+    cargo fmt --all
+
+# Writes .sqlx anew after a statement or a migration changed
+sqlx:
+    .ci/sqlx-prepare
+
+# Licences, sources and bans of all dependencies, and dependencies that nothing uses
+deny:
+    .ci/install deny machete
+    cargo deny --offline check bans licenses sources
+    cargo machete
+
+# The table of bench/, from a release build
+bench *ARGUMENTS:
+    SQLX_OFFLINE=true cargo run --release --package bench -- {{ARGUMENTS}}
+
+# Kills a busy flowctl at random moments and starts it again, over and over
+chaos KILLS="50":
+    FLOWCTL_CHAOS_KILLS={{KILLS}} SQLX_OFFLINE=true cargo nextest run --package cli --test it chaos --no-capture
+
+# A release binary with PostgreSQL in it: target/release/flowctl
+embedded:
+    .ci/embedded-postgres
+    SQLX_OFFLINE=true cargo build --release --package cli --features embedded-postgres
