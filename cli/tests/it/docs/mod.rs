@@ -1,0 +1,65 @@
+//! What the documentation shows is true: README.md and every page of docs/ are read for their blocks.
+//!
+//! * A ```yaml block with `tasks:` at its left edge is a whole DAG file: it validates.
+//! * A ```yaml or ```python block whose first line is a comment with a file name (`# hello.yaml`) is saved under it.
+//! * A ```console block is a session: its lines with `$ ` are run, in order, beside the saved files, with `flowctl`
+//!   on the PATH, a home of its own and a `flowctl standalone` that runs; what stands under a command is what it must
+//!   print. `[..]` stands for anything within a line, a line `...` for any number of lines, and `? 1` right under a
+//!   command is its exit code when that is not 0.
+//! * Other blocks (```sh, ```text) are for reading.
+
+mod console;
+mod expected;
+mod markdown;
+
+use std::path::{Path, PathBuf};
+
+use crate::system::System;
+use console::Session;
+use markdown::{Block, Page};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn pages() -> Vec<Page> {
+    let docs = std::fs::read_dir(root().join("docs")).expect("docs/").filter_map(Result::ok).map(|entry| entry.path());
+    let mut paths: Vec<_> = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect();
+    paths.sort();
+    paths.insert(0, root().join("README.md"));
+    paths.iter().map(|path| Page::read(path)).collect()
+}
+
+#[tokio::test]
+async fn every_dag_file_in_the_documentation_validates() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut count = 0;
+    for page in pages() {
+        for block in page.blocks.iter().filter(|block| block.is_dag_file()) {
+            let name = format!("{}-line-{}.yaml", page.stem(), block.line);
+            std::fs::write(folder.path().join(name), &block.text).expect("a DAG file");
+            count += 1;
+        }
+    }
+    assert!(count >= 5, "only {count} DAG files were found: has their mark changed?");
+    let checked = System::at("").command(&["validate"]).arg(folder.path()).output().expect("flowctl validate");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert_eq!(said.trim(), format!("{count} of {count} files are good"));
+}
+
+#[tokio::test]
+async fn the_tutorial_does_what_it_says() {
+    let page = Page::read(&root().join("docs/tutorial.md"));
+    let commands = Session::start().await.follow(&page).await;
+    assert!(commands >= 10, "only {commands} commands were found: has their mark changed?");
+}
+
+#[tokio::test]
+async fn the_other_pages_do_what_they_say() {
+    for page in pages().iter().filter(|page| page.stem() != "tutorial") {
+        if page.blocks.iter().any(Block::is_console) {
+            Session::start().await.follow(page).await;
+        }
+    }
+}
