@@ -1,10 +1,11 @@
 //! The command line: its nouns, and which function each verb ends in.
 
+mod conf;
 mod dags;
 mod manual;
 mod monitor;
+pub(crate) mod when;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -39,11 +40,7 @@ enum Command {
     /// The DAG processor of a deployment, beside `scheduler --no-dag-processor`; Ctrl-C stops it.
     DagProcessor,
     /// Checks DAG files: every problem with its place. Exit code 1 if there is any.
-    Validate {
-        /// Files, or folders with DAG files.
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-    },
+    Validate(validate::Validate),
     /// The JSON Schema of DAG files, for editors.
     Schema,
 
@@ -72,7 +69,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Scheduler(arguments) => services::run_scheduler(&globals, &arguments).await.map(done),
         Command::Webserver { port } => services::run_webserver(&globals, port).await.map(done),
         Command::DagProcessor => services::run_dag_processor(&globals).await.map(done),
-        Command::Validate { paths } => validate::run(&paths),
+        Command::Validate(arguments) => validate::run(&globals, &arguments),
         Command::Schema => schema(),
         Command::Version => monitor::version(&globals).await,
         Command::Health => monitor::health(&globals).await,
