@@ -1,9 +1,13 @@
 //! The command line: its nouns, and which function each verb ends in.
 
 mod conf;
+mod config;
 mod dags;
+mod db;
+mod doctor;
 mod manual;
 mod monitor;
+mod users;
 pub(crate) mod when;
 
 use std::process::ExitCode;
@@ -43,6 +47,17 @@ enum Command {
     Validate(validate::Validate),
     /// The JSON Schema of DAG files, for editors.
     Schema,
+    /// The metadata database.
+    #[command(subcommand)]
+    Db(db::Db),
+    /// Local accounts, straight in the database.
+    #[command(subcommand)]
+    Users(users::Users),
+    /// What is wrong with this deployment, and what to do. Exit code 1 if anything is.
+    Doctor(doctor::Doctor),
+    /// The settings in force, and where each comes from.
+    #[command(subcommand)]
+    Config(config::Config),
 
     /// The versions of this program and of the server.
     Version,
@@ -71,6 +86,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::DagProcessor => services::run_dag_processor(&globals).await.map(done),
         Command::Validate(arguments) => validate::run(&globals, &arguments),
         Command::Schema => schema(),
+        Command::Db(verb) => db::run(&globals, verb).await,
+        Command::Users(verb) => users::run(&globals, verb).await,
+        Command::Doctor(arguments) => doctor::run(&globals, &arguments).await,
+        Command::Config(verb) => config::run(&globals, &verb),
         Command::Version => monitor::version(&globals).await,
         Command::Health => monitor::health(&globals).await,
         Command::Dags(verb) => dags::run(&globals, verb).await,
