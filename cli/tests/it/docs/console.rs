@@ -14,7 +14,16 @@ use crate::wait::until_some;
 
 /// A command that only looks is run again until it shows what it must: what it shows is on its way.
 const LOOKS: [&str; 10] = [
-    " list", " show ", " state ", " states-for-run ", " logs ", " why ", " get ", " details ", " versions ", " health",
+    " list",
+    " show ",
+    " state ",
+    " states-for-run ",
+    " logs ",
+    " why ",
+    " get ",
+    " details ",
+    " versions ",
+    " health",
 ];
 
 /// A user with a home, a folder to work in, and a flowctl that runs.
@@ -63,7 +72,8 @@ impl Session {
     }
 
     async fn run(&self, page: &Page, step: &Step) {
-        let only_looks = step.command.starts_with("flowctl ") && LOOKS.iter().any(|verb| format!("{} ", step.command).contains(verb));
+        let only_looks = step.command.starts_with("flowctl ")
+            && LOOKS.iter().any(|verb| format!("{} ", step.command).contains(verb));
         let place = format!("{}:{}: `{}`", page.path.display(), step.line, step.command);
         let said = std::sync::Mutex::new(String::new());
         let context = || {
@@ -106,10 +116,14 @@ impl Session {
         let entries = std::fs::read_dir(self.system.dags()).expect("the DAG folder").filter_map(Result::ok);
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
         let files: Vec<String> = names.filter(|name| name.ends_with(".yaml")).collect();
-        until_some("the DAG folder was read", || self.system.stderr(), async || {
-            let known = self.store.dag_files().await.expect("the DAGs");
-            files.iter().all(|file| known.iter().any(|(_, name)| name == file)).then_some(())
-        })
+        until_some(
+            "the DAG folder was read",
+            || self.system.stderr(),
+            async || {
+                let known = self.store.dag_files().await.expect("the DAGs");
+                files.iter().all(|file| known.iter().any(|(_, name)| name == file)).then_some(())
+            },
+        )
         .await;
     }
 }
@@ -133,7 +147,7 @@ fn steps(block: &Block) -> Vec<Step> {
 #[test]
 fn a_session_is_commands_with_what_they_print() {
     let text = "$ true\n$ false\n? 1\none\n? 2\n".to_owned();
-    let found = steps(&Block { language: "console".to_owned(), text, line: 10 });
+    let found = steps(&Block { info: "console".to_owned(), text, line: 10 });
     let nothing = Step { command: "true".to_owned(), line: 10, ..Step::default() };
     let output = vec!["one".to_owned(), "? 2".to_owned()];
     assert_eq!(found, [nothing, Step { command: "false".to_owned(), code: 1, output, line: 11 }]);

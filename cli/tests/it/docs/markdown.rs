@@ -13,7 +13,7 @@ pub(super) struct Page {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Block {
     /// What stands after the opening fence.
-    pub(super) language: String,
+    pub(super) info: String,
     pub(super) text: String,
     /// Line of the file in which its text begins, from 1.
     pub(super) line: usize,
@@ -33,11 +33,17 @@ impl Page {
 impl Block {
     /// Whether it is a DAG file, and not a part of one.
     pub(super) fn is_dag_file(&self) -> bool {
-        self.language == "yaml" && self.text.lines().any(|line| line.starts_with("tasks:"))
+        matches!(self.info.as_str(), "yaml" | "yaml mistake")
+            && self.text.lines().any(|line| line.starts_with("tasks:"))
+    }
+
+    /// Whether it shows a mistake.
+    pub(super) fn is_mistake(&self) -> bool {
+        self.info == "yaml mistake"
     }
 
     pub(super) fn is_console(&self) -> bool {
-        self.language == "console"
+        self.info == "console"
     }
 
     /// The name that it is to be saved under.
@@ -53,8 +59,8 @@ fn blocks(text: &str) -> Vec<Block> {
     let mut open: Option<Block> = None;
     for (index, line) in text.lines().enumerate() {
         match (&mut open, line.strip_prefix("```")) {
-            (None, Some(language)) => {
-                open = Some(Block { language: language.trim().to_owned(), text: String::new(), line: index + 2 });
+            (None, Some(info)) => {
+                open = Some(Block { info: info.trim().to_owned(), text: String::new(), line: index + 2 });
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (Some(block), None) => {
@@ -69,10 +75,10 @@ fn blocks(text: &str) -> Vec<Block> {
 }
 
 #[test]
-fn blocks_are_found_with_their_language_and_line() {
+fn blocks_are_found_with_their_info_and_line() {
     let found = blocks("one\n```yaml\n# a.yaml\ntasks: []\n```\n```\nplain\n```\n");
-    let yaml = Block { language: "yaml".to_owned(), text: "# a.yaml\ntasks: []\n".to_owned(), line: 3 };
+    let yaml = Block { info: "yaml".to_owned(), text: "# a.yaml\ntasks: []\n".to_owned(), line: 3 };
     assert!(yaml.is_dag_file());
     assert_eq!(yaml.file_name(), Some("a.yaml"));
-    assert_eq!(found, [yaml, Block { language: String::new(), text: "plain\n".to_owned(), line: 7 }]);
+    assert_eq!(found, [yaml, Block { info: String::new(), text: "plain\n".to_owned(), line: 7 }]);
 }
