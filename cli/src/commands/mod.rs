@@ -1,8 +1,16 @@
 //! The command line: its nouns, and which function each verb ends in.
 
+mod conf;
 mod dags;
+mod import_errors;
+mod login;
 mod manual;
 mod monitor;
+mod place;
+mod runs;
+mod tasks;
+mod when;
+mod xcom;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +45,10 @@ enum Command {
     /// The JSON Schema of DAG files, for editors.
     Schema,
 
+    /// Gets a token for a password, and leaves it in the home for the commands that follow.
+    Login(login::Login),
+    /// Removes what `login` left, and revokes the token.
+    Logout,
     /// The versions of this program and of the server.
     Version,
     /// Whether the server's parts are healthy. Exit code 1 if one is not.
@@ -44,6 +56,18 @@ enum Command {
     /// DAGs: what is there, and starting runs of it.
     #[command(subcommand)]
     Dags(dags::Dags),
+    /// Runs of DAGs.
+    #[command(subcommand)]
+    Runs(runs::Runs),
+    /// Tasks of DAGs, and their instances in runs.
+    #[command(subcommand)]
+    Tasks(tasks::Tasks),
+    /// What tasks leave for others.
+    #[command(subcommand)]
+    Xcom(xcom::Xcoms),
+    /// DAG files that were refused.
+    #[command(subcommand)]
+    ImportErrors(import_errors::ImportErrors),
 
     /// A completion script for a shell, on stdout.
     Completions {
@@ -61,9 +85,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Standalone(arguments) => standalone::run(&globals, arguments).await.map(|()| ExitCode::SUCCESS),
         Command::Validate { paths } => validate::run(&paths),
         Command::Schema => schema(),
+        Command::Login(arguments) => login::login(&globals, arguments).await,
+        Command::Logout => login::logout(&globals).await,
         Command::Version => monitor::version(&globals).await,
         Command::Health => monitor::health(&globals).await,
         Command::Dags(verb) => dags::run(&globals, verb).await,
+        Command::Runs(verb) => runs::run(&globals, verb).await,
+        Command::Tasks(verb) => tasks::run(&globals, verb).await,
+        Command::Xcom(verb) => xcom::run(&globals, verb).await,
+        Command::ImportErrors(verb) => import_errors::run(&globals, verb).await,
         Command::Completions { shell } => manual::completions(shell),
         Command::Man(arguments) => manual::man(&arguments),
     }

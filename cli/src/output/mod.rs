@@ -1,12 +1,19 @@
 //! Data on stdout: a table for people, tab-separated lines for programs, or the API's own entries as JSON or YAML.
 
+mod cell;
+mod table;
+mod words;
+
 use std::io::{IsTerminal, Write};
 
-use anstyle::AnsiColor;
 use clap::{Args, ValueEnum};
-use comfy_table::{ContentArrangement, Table};
-use jiff::Timestamp;
 use serde::Serialize;
+
+pub(crate) use cell::{Cell, glyph, paint};
+pub(crate) use table::{Target, table};
+pub(crate) use words::{moment, span};
+
+use crate::client::{Client, Collection, Query};
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,49 +32,22 @@ pub(crate) enum Format {
 #[derive(Debug, Args)]
 pub(crate) struct Page {
     /// How many entries to print.
-    #[arg(long, default_value_t = api::DEFAULT_LIMIT)]
-    pub(crate) limit: u32,
+    #[arg(long, value_name = "N", default_value_t = u64::from(api::DEFAULT_LIMIT), value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: u64,
     /// How many entries to pass over first.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) offset: u32,
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) offset: u64,
 }
 
 impl Page {
-    /// As the API takes it.
-    pub(crate) fn query(&self) -> Vec<(&'static str, String)> {
-        vec![("limit", self.limit.to_string()), ("offset", self.offset.to_string())]
-    }
-}
-
-/// A value with a colour.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cell {
-    text: String,
-    color: Option<AnsiColor>,
-}
-
-impl<T: Into<String>> From<T> for Cell {
-    fn from(text: T) -> Self {
-        Self { text: text.into(), color: None }
-    }
-}
-
-impl Cell {
-    /// A text in the colour of a state.
-    pub(crate) fn state(state: &str, text: impl Into<String>) -> Self {
-        Self { text: text.into(), color: color(state) }
-    }
-}
-
-/// The colour of a state, a run's, a task instance's or a part's of the deployment.
-pub(crate) fn color(state: &str) -> Option<AnsiColor> {
-    match state {
-        "success" | "healthy" => Some(AnsiColor::Green),
-        "failed" | "upstream_failed" | "unhealthy" | "lost" | "cancelled" => Some(AnsiColor::Red),
-        "running" | "restarting" => Some(AnsiColor::Cyan),
-        "up_for_retry" | "up_for_reschedule" | "paused" => Some(AnsiColor::Yellow),
-        "skipped" => Some(AnsiColor::Magenta),
-        _ => None,
+    /// Gets that part of a list, and how many entries there are in all.
+    pub(crate) async fn of<C: Collection>(
+        &self,
+        client: &Client,
+        path: &[&str],
+        query: &Query<'_>,
+    ) -> anyhow::Result<(Vec<C::Entry>, u64)> {
+        Ok(client.list::<C>(path, query, self.limit, self.offset).await?)
     }
 }
 
@@ -102,7 +82,10 @@ impl Output {
         let rows = || entries.iter().map(|entry| columns.iter().map(|column| (column.cell)(entry)).collect());
         match self.format {
             Format::Table if entries.is_empty() => {}
-            Format::Table => print_table(&columns.iter().map(|column| column.title).collect::<Vec<_>>(), rows())?,
+            Format::Table => {
+                let titles: Vec<_> = columns.iter().map(|column| column.title).collect();
+                print(&table(&titles, rows(), Target::Stdout))?;
+            }
             Format::Plain => print_plain(rows())?,
             Format::Json | Format::Yaml => self.data(entries)?,
         }
@@ -114,7 +97,7 @@ impl Output {
     pub(crate) fn entry(self, entry: &impl Serialize, fields: &[(&str, Cell)]) -> anyhow::Result<()> {
         let rows = || fields.iter().map(|(name, value)| vec![Cell::from(*name), value.clone()]);
         match self.format {
-            Format::Table => print_table(&[], rows()),
+            Format::Table => print(&table(&[], rows(), Target::Stdout)),
             Format::Plain => print_plain(rows()),
             Format::Json | Format::Yaml => self.data(entry),
         }
@@ -134,12 +117,8 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     Ok(writeln!(anstream::stdout().lock(), "{text}")?)
 }
 
-/// `2026-01-31 07:00:00Z`; a dash for none.
-pub(crate) fn moment(at: Option<Timestamp>) -> String {
-    at.map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
-}
-
-fn print_plain(rows: impl Iterator<Item = Vec<Cell>>) -> anyhow::Result<()> {
+/// Prints rows as tab-separated lines.
+pub(crate) fn print_plain(rows: impl IntoIterator<Item = Vec<Cell>>) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     for row in rows {
         // One entry is one line, whatever is in it.
@@ -147,28 +126,4 @@ fn print_plain(rows: impl Iterator<Item = Vec<Cell>>) -> anyhow::Result<()> {
         writeln!(out, "{}", values.join("\t"))?;
     }
     Ok(())
-}
-
-fn print_table(titles: &[&str], rows: impl Iterator<Item = Vec<Cell>>) -> anyhow::Result<()> {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if !titles.is_empty() {
-        table.set_header(titles.iter().map(|title| title.to_uppercase()));
-    }
-    let is_colored = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
-    table.add_rows(rows.map(|row| row.into_iter().map(|cell| table_cell(cell, is_colored)).collect::<Vec<_>>()));
-    print(&table.trim_fmt())
-}
-
-fn table_cell(cell: Cell, is_colored: bool) -> comfy_table::Cell {
-    use comfy_table::Color;
-    let shown = comfy_table::Cell::new(cell.text);
-    let Some(color) = cell.color.filter(|_| is_colored) else { return shown };
-    shown.fg(match color {
-        AnsiColor::Green => Color::Green,
-        AnsiColor::Red => Color::Red,
-        AnsiColor::Cyan => Color::Cyan,
-        AnsiColor::Yellow => Color::Yellow,
-        _ => Color::Magenta,
-    })
 }
