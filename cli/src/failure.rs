@@ -69,12 +69,18 @@ impl Failure {
 
     /// Says it on stderr.
     pub(crate) fn tell(&self) {
-        let (red, bold) = (Style::new().bold().fg_color(Some(AnsiColor::Red.into())), Style::new().dimmed());
+        let (red, dim) = (Style::new().bold().fg_color(Some(AnsiColor::Red.into())), Style::new().dimmed());
         anstream::eprintln!("{red}error:{red:#} {}", self.message);
         if let Some(hint) = &self.hint {
-            anstream::eprintln!("{bold}hint:{bold:#} {hint}");
+            anstream::eprintln!("{dim}hint:{dim:#} {hint}");
         }
     }
+}
+
+/// Whether nobody reads what is printed any more.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.into_iter().any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 impl std::fmt::Display for Failure {

@@ -15,16 +15,14 @@ pub(crate) use words::{moment, span};
 
 use crate::client::{Client, Collection, Query};
 
-/// How data is printed.
+/// How data is printed: columns with a header, the API's entries as JSON or YAML, or one entry a line with tabs between
+/// its values and no header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Columns with a header.
+    // Documented variants would be spelt out in the help of every command.
     Table,
-    /// The API's entries.
     Json,
-    /// The API's entries.
     Yaml,
-    /// One entry a line, values separated by tabs, no header.
     Plain,
 }
 

@@ -67,7 +67,7 @@ pub(super) async fn follow(
 /// Lets pass that a server does not answer for a while.
 fn bear(error: anyhow::Error, unanswered_since: &mut Option<Instant>) -> anyhow::Result<()> {
     match error.downcast_ref() {
-        Some(Error::Unreachable { .. } | Error::Broken { .. } | Error::Refused { status: 500.., .. }) => {}
+        Some(Error::Unreachable { .. } | Error::Broken { .. } | Error::Refused { status: 502..=504, .. }) => {}
         _ => return Err(error),
     }
     if unanswered_since.is_none() {
