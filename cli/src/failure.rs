@@ -101,9 +101,7 @@ impl From<&client::Error> for Failure {
                 failure(Code::Unreachable).hint("name the address of a flowctl server with --server")
             }
             client::Error::LoginRequired { .. } => failure(Code::Unreachable).hint("`flowctl login` gets a token"),
-            client::Error::Forbidden { .. } => {
-                failure(Code::Unreachable).hint("an account with another role may do this")
-            }
+            client::Error::Forbidden => failure(Code::Unreachable).hint("an account with another role may do this"),
             client::Error::NotFound { .. } => failure(Code::NotFound),
             client::Error::Refused { status: 400 | 422, .. } => failure(Code::Usage),
             client::Error::Refused { .. } | client::Error::Broken { .. } => failure(Code::Failed),
