@@ -6,10 +6,13 @@
 
 mod client;
 mod commands;
+mod config;
 mod credentials;
+mod examples;
 mod failure;
 mod globals;
 mod output;
+mod services;
 mod standalone;
 mod validate;
 

@@ -1,42 +1,27 @@
 //! `flowctl standalone`: database, scheduler and web server in one process.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
-use jiff::Timestamp;
-use model::limits::Limits;
-use scheduler::ports::Clock;
-use scheduler::service::{SchedulerConfig, SystemClock};
 use store::Store;
-use store::embedded::{Binaries, EmbeddedPostgres};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 use webserver::doors::{Doors, first_account};
-use webserver::layout::Layouts;
-use webserver::pages::{Hub, Pages};
-use worker::WorkerConfig;
 
+use crate::config::Settings;
 use crate::globals::Globals;
-
-/// The example DAGs, as they stand in `dags/`.
-const EXAMPLES: [(&str, &str); 2] = [
-    ("simple_tutorial.yaml", include_str!("../../dags/simple_tutorial.yaml")),
-    ("simple_tutorial.py", include_str!("../../dags/simple_tutorial.py")),
-];
+use crate::services::{self, Services};
+use crate::{credentials, examples};
 
 /// Everything in one process with a database of its own.
 #[derive(Debug, Args)]
 pub(crate) struct Standalone {
-    /// Folder of the DAG files [default: `dags` below the home].
-    #[arg(long, env = "FLOWCTL_DAGS_FOLDER")]
+    /// Folder of the DAG files [default: `dags` below the home, which is made if it is not there].
+    #[arg(long, value_name = "DIR")]
     dags: Option<PathBuf>,
-    /// Port of the web server, on 127.0.0.1.
-    #[arg(long, default_value_t = 8080)]
-    port: u16,
+    /// Port of the web server; 0 takes a free one [default: that of webserver.bind, 8080].
+    #[arg(long)]
+    port: Option<u16>,
     /// Does not put example DAGs into a new DAG folder.
     #[arg(long)]
     no_examples: bool,
@@ -44,110 +29,73 @@ pub(crate) struct Standalone {
 
 /// Runs until Ctrl-C.
 pub(crate) async fn run(globals: &Globals, arguments: Standalone) -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("FLOWCTL_LOG").unwrap_or_else(|_| "warn,scheduler=info".into()),
-        )
-        .with_writer(std::io::stderr)
-        .init();
-    let home = globals.home()?;
-    std::fs::create_dir_all(&home).with_context(|| format!("the home {} cannot be made", home.display()))?;
-    let home = home.canonicalize().with_context(|| format!("the home {} cannot be used", home.display()))?;
-    let dags_folder = prepare_dags(&arguments.dags.unwrap_or_else(|| home.join("dags")), arguments.no_examples)?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
-    let listener = match TcpListener::bind(address).await {
-        Ok(listener) => listener,
-        Err(error) => {
-            bail!("port {} cannot be used ({error}): stop what uses it, or choose another with --port", arguments.port)
-        }
+    let flag = arguments.dags.map(|folder| ("core.dags_folder", "--dags", folder.display().to_string()));
+    let mut settings = services::with_port(globals, arguments.port, flag.as_slice())?;
+    settings.start_log();
+    services::prepare_home(&settings.home)?;
+    settings.home = settings.home.canonicalize().context("the home cannot be used")?;
+    prepare_dags(&mut settings, arguments.no_examples)?;
+    let listener = services::bind(settings.bind).await?;
+    let embedded = match settings.database_url {
+        Some(_) => None,
+        None => Some(services::embedded(&settings.home).await?),
     };
-    let (embedded, url) = database(&home).await?;
-    let result = serve(&home, dags_folder, &url, listener).await;
+    let url = embedded.as_ref().map(store::embedded::EmbeddedPostgres::url).or_else(|| settings.database_url.clone());
+    let result = serve(&settings, &url.unwrap_or_default(), listener).await;
     if let Some(embedded) = embedded {
         embedded.stop().await?;
     }
     result
 }
 
-async fn database(home: &Path) -> anyhow::Result<(Option<EmbeddedPostgres>, String)> {
-    if let Ok(url) = std::env::var("FLOWCTL_DATABASE_URL") {
-        return Ok((None, url));
-    }
-    let named = std::env::var_os("FLOWCTL_POSTGRES_BIN").map(PathBuf::from);
-    let binaries = Binaries::find(named.as_deref(), std::env::var_os("PATH").as_deref())?;
-    let embedded = EmbeddedPostgres::start(home, binaries).await?;
-    let url = embedded.url();
-    Ok((Some(embedded), url))
-}
-
-fn prepare_dags(folder: &Path, no_examples: bool) -> anyhow::Result<PathBuf> {
-    let is_new = !folder.exists();
-    std::fs::create_dir_all(folder).with_context(|| format!("the DAG folder {} cannot be made", folder.display()))?;
-    if is_new && !no_examples {
-        for (name, text) in EXAMPLES {
-            std::fs::write(folder.join(name), text)
-                .with_context(|| format!("the example {name} cannot be written to {}", folder.display()))?;
+/// The folder below the home is made with the examples in it; any other must be there.
+fn prepare_dags(settings: &mut Settings, no_examples: bool) -> anyhow::Result<()> {
+    let folder = &settings.dags_folder;
+    if !folder.exists() && *folder == settings.home.join("dags") {
+        std::fs::create_dir_all(folder).with_context(|| format!("the DAG folder {} cannot be made", folder.display()))?;
+        if !no_examples {
+            examples::write_to(folder)?;
         }
     }
-    folder.canonicalize().with_context(|| format!("the DAG folder {} cannot be used", folder.display()))
-}
-
-async fn serve(home: &Path, dags_folder: PathBuf, url: &str, listener: TcpListener) -> anyhow::Result<()> {
-    let store = Store::connect(url).await.context("the database cannot be reached")?;
-    store.migrate().await.context("the database cannot be brought up to date")?;
-    let password = first_account(&store, std::env::var("FLOWCTL_ADMIN_PASSWORD").ok()).await?;
-    let address = listener.local_addr()?;
-    anstream::println!("flowctl is at http://{address}");
-    anstream::println!("DAG files go into {}", dags_folder.display());
-    if let Some(password) = password {
-        anstream::println!("first login: admin / {password}   (shown this once)");
-    }
-    let stop = CancellationToken::new();
-    let clock: fn() -> Timestamp = || SystemClock.now();
-    let pages = Pages {
-        store: store.clone(),
-        doors: Doors::new(store.clone(), clock),
-        home: home.to_owned(),
-        dags_folder: dags_folder.display().to_string(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        limits: Limits::default(),
-        clock,
-        hub: Hub::default(),
-        layouts: Arc::new(Layouts::default()),
-    };
-    #[expect(clippy::disallowed_methods, reason = "the process names itself")]
-    let id = Uuid::new_v4();
-    let config = SchedulerConfig {
-        id,
-        hostname: nix::unistd::gethostname()
-            .map_or_else(|_| "localhost".to_owned(), |name| name.to_string_lossy().into_owned()),
-        home: home.to_owned(),
-        dags_folder,
-        default_timezone: "UTC".to_owned(),
-        dags_are_paused_at_creation: false,
-        limits: Limits::default(),
-        worker: WorkerConfig::new(home),
-    };
-    let scheduling = tokio::spawn(scheduler::service::run(store.clone(), config, stop.clone()));
-    let serving = tokio::spawn(webserver::serve(pages, listener, stop.clone()));
-    signalled().await?;
-    anstream::eprintln!("stopping; once more to stop at once");
-    stop.cancel();
-    tokio::select! {
-        result = async { (scheduling.await, serving.await) } => {
-            result.0??;
-            result.1??;
-        }
-        result = signalled() => result?,
-    }
-    store.close().await;
+    services::require_folder(folder)?;
+    settings.dags_folder = folder.canonicalize().with_context(|| format!("the DAG folder {} cannot be used", folder.display()))?;
     Ok(())
 }
 
-async fn signalled() -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => Ok(result?),
-        _ = terminate.recv() => Ok(()),
+async fn serve(settings: &Settings, url: &str, listener: TcpListener) -> anyhow::Result<()> {
+    let store = services::connect(url, settings.database_connect_timeout).await?;
+    store.migrate().await.context("the database cannot be brought up to date")?;
+    let password = first_account(&store, std::env::var("FLOWCTL_ADMIN_PASSWORD").ok()).await?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let token = leave_credentials(&store, &settings.home, &address).await?;
+
+    let mut services = Services::new();
+    let (pages, stop) = (services::pages(settings, &store), services.stop());
+    services.spawn("web server", async move { Ok(webserver::serve(pages, listener, stop).await?) });
+    let config = services::scheduler(settings, services::process(), true);
+    let (scheduled, stop) = (store.clone(), services.stop());
+    services.spawn("scheduler", async move { Ok(scheduler::service::run(scheduled, config, stop).await?) });
+
+    anstream::println!("flowctl is at {address}");
+    anstream::println!("DAG files go into {}", settings.dags_folder.display());
+    if let Some(password) = password {
+        anstream::println!("first login: admin / {password}   (shown this once)");
     }
+    let result = services.run().await;
+    if let Some(token) = token {
+        // It is of no use to anybody any more; when the database is gone, it expires.
+        let _ = Doors::new(store.clone(), services::clock).log_out(&token).await;
+    }
+    store.close().await;
+    result
+}
+
+/// A token for the commands of this home, in the name of the first administrator; none when there is none.
+async fn leave_credentials(store: &Store, home: &Path, address: &str) -> anyhow::Result<Option<String>> {
+    let accounts = store.accounts().await.context("the accounts cannot be read")?;
+    let Some(account) = accounts.iter().find(|account| account.role == "admin") else { return Ok(None) };
+    let doors = Doors::new(store.clone(), services::clock);
+    let token = doors.token_for(&account.username).await.context("no token for the local command line")?;
+    credentials::leave(home, address, &token)?;
+    Ok(Some(token))
 }

@@ -60,6 +60,30 @@ pub struct SchedulerConfig {
     pub limits: Limits,
     /// How attempts are run.
     pub worker: WorkerConfig,
+    /// Whether this process also reads the DAG folder; false when [`process_dags`] runs elsewhere.
+    pub with_dag_processor: bool,
+}
+
+/// What a process that only reads the DAG folder needs to know.
+#[derive(Debug, Clone)]
+pub struct DagProcessorConfig {
+    /// This process, new at each start.
+    pub id: Uuid,
+    /// Host name, for people.
+    pub hostname: String,
+    /// The folder, and what its files leave open.
+    pub processor: ProcessorConfig,
+}
+
+/// Why a service ended although nobody stopped it.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The database failed where the service does not try again.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A bug.
+    #[error("the DAG processor panicked: {0}")]
+    Panicked(String),
 }
 
 /// The time of this machine.
@@ -109,8 +133,10 @@ impl Dispatch for LocalDispatch {
 type ServiceLeader = Leader<LeaderJournal, LocalDispatch, SystemClock>;
 
 /// Runs the scheduler until `stop`.
-pub async fn run(store: Store, config: SchedulerConfig, stop: CancellationToken) -> Result<(), store::Error> {
-    let pid = std::process::id().cast_signed();
+pub async fn run(store: Store, config: SchedulerConfig, stop: CancellationToken) -> Result<(), ServiceError> {
+    if !config.with_dag_processor {
+        return schedule(&store, &config, &stop).await;
+    }
     let processor = Processor::new(
         store.clone(),
         ProcessorConfig {
@@ -120,7 +146,47 @@ pub async fn run(store: Store, config: SchedulerConfig, stop: CancellationToken)
         },
         SystemClock,
     );
-    let processing = tokio::spawn(processor.run(stop.clone()));
+    let mut processing = tokio::spawn(processor.run(stop.clone()));
+    let scheduled = tokio::select! {
+        result = schedule(&store, &config, &stop) => result,
+        // It ends well only when it is stopped, and then the scheduler still has to write what ended.
+        Err(panic) = &mut processing => return Err(ServiceError::Panicked(panic.to_string())),
+    };
+    if !processing.is_finished() {
+        let _ = processing.await;
+    }
+    scheduled
+}
+
+/// Reads the DAG folder until `stop`, in a process of its own.
+pub async fn process_dags(
+    store: Store,
+    config: DagProcessorConfig,
+    stop: CancellationToken,
+) -> Result<(), ServiceError> {
+    let pid = std::process::id().cast_signed();
+    store.register_service(config.id, "dag_processor", &config.hostname, pid).await?;
+    let processor = Processor::new(store.clone(), config.processor, SystemClock);
+    let mut processing = tokio::spawn(processor.run(stop.clone()));
+    let mut beat = tokio::time::interval(BEAT * HEARTBEAT_BEATS);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            ended = &mut processing => {
+                ended.map_err(|panic| ServiceError::Panicked(panic.to_string()))?;
+                return Ok(store.stop_service(config.id).await?);
+            }
+            _ = beat.tick() => {
+                if let Err(error) = store.service_heartbeat(config.id).await {
+                    tracing::warn!(%error, "the heartbeat was not written");
+                }
+            }
+        }
+    }
+}
+
+async fn schedule(store: &Store, config: &SchedulerConfig, stop: &CancellationToken) -> Result<(), ServiceError> {
+    let pid = std::process::id().cast_signed();
     store.register_service(config.id, "scheduler", &config.hostname, pid).await?;
     let owner_name = format!("{}:{pid}", config.hostname);
     let journal = LeaderJournal::new(store.pool().clone(), config.id, owner_name);
@@ -141,7 +207,7 @@ pub async fn run(store: Store, config: SchedulerConfig, stop: CancellationToken)
                     tracing::warn!(orphans, "ended processes that a scheduler left behind when it was killed");
                 }
                 tracing::info!(epoch = leader.epoch().0, runs = leader.planner().run_count(), "this scheduler leads");
-                lead(&mut leader, &store, &mut reported, &config, &stop).await;
+                lead(&mut leader, store, &mut reported, config, stop).await;
                 executor.stop().await;
                 if let Err(error) = resign(&mut leader, &mut reported).await {
                     tracing::warn!(%error, "the lease was not given back; it expires by itself");
@@ -149,17 +215,16 @@ pub async fn run(store: Store, config: SchedulerConfig, stop: CancellationToken)
             }
             Ok(Err(_)) => {
                 idle = Some((executor, reported));
-                pause(STANDBY_LOOK, &stop).await;
+                pause(STANDBY_LOOK, stop).await;
             }
             Err(error) => {
                 tracing::error!(%error, "the database cannot be reached; trying again");
                 idle = Some((executor, reported));
-                pause(BACK_OFF, &stop).await;
+                pause(BACK_OFF, stop).await;
             }
         }
     }
-    let _ = processing.await;
-    store.stop_service(config.id).await
+    Ok(store.stop_service(config.id).await?)
 }
 
 /// What the stopped attempts reported is written before the lease is given back, so that the next leader does not

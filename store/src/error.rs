@@ -24,3 +24,18 @@ pub enum Error {
         reason: String,
     },
 }
+
+impl Error {
+    /// Whether the same may succeed a little later: the database is not there, or is starting or stopping. False for
+    /// what somebody has to put right, such as a wrong password or a database that does not exist.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                // Classes 08 (connection), 53 (resources) and 57 (operator intervention: shutting down, starting up).
+                error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
+            }
+            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_)) => true,
+            _ => false,
+        }
+    }
+}

@@ -5,6 +5,8 @@
 //! Decisions are not made here: each write repeats what its caller believes and says when that was not so.
 
 pub mod account;
+pub mod check;
+pub mod clean;
 pub mod dag;
 pub mod dag_run;
 pub mod embedded;
@@ -14,6 +16,7 @@ pub mod journal;
 pub mod listen;
 mod pool;
 pub mod read;
+pub mod schema;
 pub mod service;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

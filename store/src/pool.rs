@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection, PgPool};
 use sqlx::postgres::PgPoolOptions;
 
 use crate::Result;
@@ -31,6 +31,17 @@ impl Store {
         Ok(Self { pool })
     }
 
+    /// Sees whether the database answers, on a connection that is closed again. Says what is wrong, which a pool,
+    /// which tries again and again, does not.
+    pub async fn probe(url: &str) -> Result<()> {
+        let connecting = PgConnection::connect(url);
+        let connection = tokio::time::timeout(ACQUIRE_TIMEOUT, connecting)
+            .await
+            .map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))??;
+        connection.close().await?;
+        Ok(())
+    }
+
     /// Over an existing pool.
     pub const fn new(pool: PgPool) -> Self {
         Self { pool }
@@ -43,7 +54,7 @@ impl Store {
 
     /// Brings the schema up to date. Safe to call from several processes at once: they take turns.
     pub async fn migrate(&self) -> Result<()> {
-        sqlx::migrate!("../migrations").run(&self.pool).await?;
+        crate::schema::MIGRATIONS.run(&self.pool).await?;
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::globals::Globals;
-use crate::{standalone, validate};
+use crate::{services, standalone, validate};
 
 /// DAG workflows from YAML files: scheduled, run and shown by one binary with one PostgreSQL database.
 ///
@@ -36,6 +36,16 @@ pub(crate) struct Arguments {
 enum Command {
     /// Everything in one process with a database of its own; Ctrl-C stops it.
     Standalone(standalone::Standalone),
+    /// The scheduler of a deployment, with the local executor and the DAG processor; Ctrl-C stops it.
+    Scheduler(services::Scheduler),
+    /// The web server of a deployment: UI and API; Ctrl-C stops it.
+    Webserver {
+        /// Its port; 0 takes a free one [default: that of webserver.bind, 8080].
+        #[arg(long)]
+        port: Option<u16>,
+    },
+    /// The DAG processor of a deployment, beside `scheduler --no-dag-processor`; Ctrl-C stops it.
+    DagProcessor,
     /// Checks DAG files: every problem with its place. Exit code 1 if there is any.
     Validate {
         /// Files, or folders with DAG files.
@@ -82,7 +92,10 @@ enum Command {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { globals, command } = arguments;
     match command {
-        Command::Standalone(arguments) => standalone::run(&globals, arguments).await.map(|()| ExitCode::SUCCESS),
+        Command::Standalone(arguments) => standalone::run(&globals, arguments).await.map(done),
+        Command::Scheduler(arguments) => services::run_scheduler(&globals, &arguments).await.map(done),
+        Command::Webserver { port } => services::run_webserver(&globals, port).await.map(done),
+        Command::DagProcessor => services::run_dag_processor(&globals).await.map(done),
         Command::Validate { paths } => validate::run(&paths),
         Command::Schema => schema(),
         Command::Login(arguments) => login::login(&globals, arguments).await,
@@ -102,4 +115,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 fn schema() -> anyhow::Result<ExitCode> {
     anstream::println!("{}", serde_json::to_string_pretty(&model::dag_file::json_schema())?);
     Ok(ExitCode::SUCCESS)
+}
+
+fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
 }

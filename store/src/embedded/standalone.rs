@@ -35,6 +35,16 @@ impl EmbeddedPostgres {
         Ok(embedded)
     }
 
+    /// Whether a home has a database, running or not.
+    pub fn exists(home: &Path) -> Result<bool, ClusterError> {
+        Ok(Cluster::base_for(home)?.join("data").join("PG_VERSION").exists())
+    }
+
+    /// The address that the database of a home has while another process runs it.
+    pub fn url_of(home: &Path, binaries: Binaries) -> Result<String, ClusterError> {
+        Ok(Cluster::new(binaries, Cluster::base_for(home)?, &[])?.url(DATABASE))
+    }
+
     /// Its address.
     pub fn url(&self) -> String {
         self.cluster.url(DATABASE)

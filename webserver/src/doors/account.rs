@@ -54,7 +54,7 @@ fn matches(password: &str, hash: &str) -> bool {
 }
 
 /// What the database keeps of a token.
-fn digest(token: &str) -> [u8; 32] {
+pub(super) fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 

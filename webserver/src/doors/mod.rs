@@ -4,6 +4,7 @@
 mod account;
 mod dag;
 mod dag_run;
+mod token;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;

@@ -1,0 +1,103 @@
+//! The settings in force, typed.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::bail;
+use model::dag_file::Defaults;
+use model::limits::Limits;
+use worker::WorkerConfig;
+
+/// How flowctl's own log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// The settings in force. The fields are those of the table of keys.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub home: PathBuf,
+    pub dags_folder: PathBuf,
+    pub default_timezone: String,
+    pub limits: Limits,
+    pub dags_are_paused_at_creation: bool,
+    pub killed_task_cleanup_time: Duration,
+    pub xcom_max_size: u64,
+    pub max_log_bytes: u64,
+    pub database_url: Option<String>,
+    pub database_connect_timeout: Duration,
+    pub bind: SocketAddr,
+    pub log_filter: String,
+    pub log_format: LogFormat,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the database's URL, which has a password in it.
+        f.debug_struct("Settings").field("home", &self.home).field("bind", &self.bind).finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// Nothing set yet: each key of the table is set next, its default at least.
+    pub(super) fn blank(home: &Path) -> Self {
+        Self {
+            home: home.to_owned(),
+            dags_folder: PathBuf::new(),
+            default_timezone: String::new(),
+            limits: Limits::default(),
+            dags_are_paused_at_creation: false,
+            killed_task_cleanup_time: Duration::ZERO,
+            xcom_max_size: 0,
+            max_log_bytes: 0,
+            database_url: None,
+            database_connect_timeout: Duration::ZERO,
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            log_filter: String::new(),
+            log_format: LogFormat::Text,
+        }
+    }
+
+    /// What DAG files that do not say mean.
+    pub(crate) fn dag_defaults(&self) -> Defaults {
+        Defaults { timezone: self.default_timezone.clone() }
+    }
+
+    /// How attempts are run under this home.
+    pub(crate) fn worker(&self) -> WorkerConfig {
+        WorkerConfig {
+            killed_task_cleanup_time: self.killed_task_cleanup_time,
+            xcom_max_size: usize::try_from(self.xcom_max_size).unwrap_or(usize::MAX),
+            max_log_bytes: self.max_log_bytes,
+            ..WorkerConfig::new(&self.home)
+        }
+    }
+
+    /// The database of a deployment; an error that says how to name one.
+    pub(crate) fn required_database(&self) -> anyhow::Result<&str> {
+        let Some(url) = &self.database_url else {
+            bail!(
+                "no database is named: set FLOWCTL_DATABASE_URL or database.url to a `postgres://` URL \
+                 (`flowctl standalone` needs none, it has its own)"
+            )
+        };
+        Ok(url)
+    }
+
+    /// Starts flowctl's own log, on standard error.
+    pub(crate) fn start_log(&self) {
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::new(&self.log_filter))
+            .with_writer(std::io::stderr);
+        // The first one wins when a process starts it twice, which only tests do.
+        let _ = match self.log_format {
+            LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+            LogFormat::Json => builder.json().try_init(),
+        };
+    }
+}

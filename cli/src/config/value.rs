@@ -1,0 +1,98 @@
+//! Texts into values: one function per kind. Durations are written as in DAG files.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why a text is not a value of its kind, to follow "is".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrong(pub String);
+
+impl Wrong {
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
+type Read<T> = Result<T, Wrong>;
+
+/// `$FLOWCTL_HOME` at the beginning is the home, `~` the user's.
+pub(super) fn path(text: &str, home: &Path, base: &Path) -> Read<PathBuf> {
+    if text.is_empty() {
+        return Err(Wrong::new("empty"));
+    }
+    if let Some(below) = text.strip_prefix("$FLOWCTL_HOME") {
+        return Ok(home.join(below.trim_start_matches('/')));
+    }
+    if let Some(below) = text.strip_prefix("~/") {
+        return std::env::home_dir().map(|user| user.join(below)).ok_or_else(|| Wrong::new("below a home directory that is not known"));
+    }
+    Ok(base.join(text))
+}
+
+pub(super) fn zone(text: &str) -> Read<String> {
+    match jiff::tz::TimeZone::get(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(Wrong::new("not a time zone; write for example `UTC` or `Asia/Seoul`")),
+    }
+}
+
+pub(super) fn count(text: &str) -> Read<u32> {
+    match text.parse() {
+        Ok(count @ 1..=1_000_000) => Ok(count),
+        _ => Err(Wrong::new("not a number from 1 to 1000000")),
+    }
+}
+
+pub(super) fn flag(text: &str) -> Read<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(Wrong::new("neither `true` nor `false`")),
+    }
+}
+
+pub(super) fn duration(text: &str) -> Read<Duration> {
+    let length: model::duration::Duration = text.parse().map_err(|_| {
+        Wrong::new("not a duration; write for example `90s`, `5m`, `1h30m`, `2d`, `PT5M`, or a number of seconds")
+    })?;
+    Duration::try_from(length.absolute()).map_err(|error| Wrong::new(error.to_string()))
+}
+
+/// Bytes, with `KiB`, `MiB`, `GiB` for powers of 1024 and `kB`, `MB`, `GB` for powers of 1000.
+pub(super) fn size(text: &str) -> Read<u64> {
+    let wrong = || Wrong::new("not a size; write for example `48KiB`, `256MiB`, `1GB`, or a number of bytes");
+    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..end].parse().map_err(|_| wrong())?;
+    let unit: u64 = match text[end..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "kib" => 1 << 10,
+        "mb" => 1_000_000,
+        "mib" => 1 << 20,
+        "gb" => 1_000_000_000,
+        "gib" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(unit).filter(|size| *size > 0).ok_or_else(wrong)
+}
+
+pub(super) fn address(text: &str) -> Read<SocketAddr> {
+    text.parse().map_err(|_| Wrong::new("not an IP address with a port; write for example `127.0.0.1:8080` or `0.0.0.0:80`"))
+}
+
+/// The text is a secret: it is not repeated.
+pub(super) fn database_url(text: &str) -> Read<String> {
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new("not a `postgres://user:password@host/database` URL"))
+}
+
+pub(super) fn filter(text: &str) -> Read<String> {
+    match tracing_subscriber::EnvFilter::builder().parse(text) {
+        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
+        Ok(_) => Err(Wrong::new("empty")),
+        Err(error) => Err(Wrong::new(format!("not a level or a list of directives: {error}"))),
+    }
+}

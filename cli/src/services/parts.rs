@@ -1,0 +1,93 @@
+//! Each service from the settings.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use scheduler::ports::Clock;
+use scheduler::processor::ProcessorConfig;
+use scheduler::service::{DagProcessorConfig, SchedulerConfig, SystemClock};
+use store::Store;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+use webserver::doors::Doors;
+use webserver::layout::Layouts;
+use webserver::pages::{Hub, Pages};
+
+use crate::config::Settings;
+use crate::failure::Failure;
+
+/// This process, as the database knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Process {
+    id: Uuid,
+    hostname: String,
+}
+
+/// Names this process.
+#[expect(clippy::disallowed_methods, reason = "the process names itself")]
+pub(crate) fn process() -> Process {
+    let hostname = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
+    Process { id: Uuid::new_v4(), hostname: hostname.unwrap_or_else(|_| "localhost".to_owned()) }
+}
+
+/// The application's clock.
+pub(crate) fn clock() -> Timestamp {
+    SystemClock.now()
+}
+
+/// A scheduler.
+pub(crate) fn scheduler(settings: &Settings, process: Process, with_dag_processor: bool) -> SchedulerConfig {
+    SchedulerConfig {
+        id: process.id,
+        hostname: process.hostname,
+        home: settings.home.clone(),
+        dags_folder: settings.dags_folder.clone(),
+        default_timezone: settings.default_timezone.clone(),
+        dags_are_paused_at_creation: settings.dags_are_paused_at_creation,
+        limits: settings.limits,
+        worker: settings.worker(),
+        with_dag_processor,
+    }
+}
+
+/// A DAG processor in a process of its own.
+pub(crate) fn dag_processor(settings: &Settings, process: Process) -> DagProcessorConfig {
+    DagProcessorConfig {
+        id: process.id,
+        hostname: process.hostname,
+        processor: ProcessorConfig {
+            folder: settings.dags_folder.clone(),
+            defaults: settings.dag_defaults(),
+            are_paused_at_creation: settings.dags_are_paused_at_creation,
+        },
+    }
+}
+
+/// What the web server shows.
+pub(crate) fn pages(settings: &Settings, store: &Store) -> Pages {
+    Pages {
+        store: store.clone(),
+        doors: Doors::new(store.clone(), clock),
+        home: settings.home.clone(),
+        dags_folder: settings.dags_folder.display().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        limits: settings.limits,
+        clock,
+        hub: Hub::default(),
+        layouts: Arc::new(Layouts::default()),
+    }
+}
+
+/// The web server's socket.
+pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "something else listens there".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::failed(format!("port {} of {} cannot be used: {why}", address.port(), address.ip()))
+            .hint("stop what uses it, or choose another with --port or webserver.bind")
+            .into()
+    })
+}
