@@ -39,6 +39,9 @@ pub(crate) fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>, 
     for row in rows {
         table.add_row(row.into_iter().map(|cell| table_cell(cell, is_colored)));
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table.trim_fmt()
 }
 

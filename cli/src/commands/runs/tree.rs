@@ -59,7 +59,7 @@ pub(super) fn draw(shown: &Shown, target: Target) -> String {
     }
     let mut rows = Vec::new();
     root.draw("", shown, &mut rows);
-    format!("{}\n{}", heading(shown, target), table(&["task", "state", "try", "duration", "why"], rows, target))
+    format!("{}\n\n{}", heading(shown, target), table(&["task", "state", "try", "duration", "why"], rows, target))
 }
 
 fn heading(shown: &Shown, target: Target) -> String {
@@ -117,4 +117,76 @@ fn why<'a>(shown: &'a Shown, instance: &TaskInstance) -> &'a str {
         waiting.task_id == instance.task_id && waiting.map_index == instance.map_index
     };
     shown.waiting.task_instances.iter().find(is_it).map_or("", |waiting| waiting.reason.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{DagRun, DagRunWaiting, TaskInstance, TaskInstanceWaiting};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn instance(task_id: &str, map_index: i32, state: &str, tries: (u32, u32), duration: Option<f64>) -> TaskInstance {
+        let mut instance: Value = json!({
+            "id": "", "dag_id": "etl", "dag_run_id": "a", "run_after": "2026-01-01T00:00:00Z", "task_display_name": task_id,
+            "dag_display_name": "etl", "pool": "default_pool", "pool_slots": 1, "executor_config": "{}",
+            "rendered_fields": {},
+        });
+        instance["task_id"] = task_id.into();
+        instance["map_index"] = map_index.into();
+        instance["state"] = if state == "none" { Value::Null } else { state.into() };
+        instance["try_number"] = tries.0.into();
+        instance["max_tries"] = tries.1.into();
+        instance["duration"] = duration.into();
+        serde_json::from_value(instance).expect("a task instance")
+    }
+
+    fn shown() -> Shown {
+        let run = json!({
+            "dag_run_id": "a", "dag_id": "etl", "logical_date": "2026-01-01T00:00:00Z", "duration": 83.0,
+            "run_after": "2026-01-01T00:00:00Z", "run_type": "manual", "state": "running", "dag_versions": [],
+            "dag_display_name": "etl", "note": "첫 실행",
+        });
+        let reason = "it waits for `extract.orders`".to_owned();
+        let waiting = TaskInstanceWaiting { task_id: "load".to_owned(), map_index: -1, waiting: None, reason };
+        Shown {
+            dag_run: serde_json::from_value::<DagRun>(run).expect("a run"),
+            task_instances: vec![
+                instance("start", -1, "success", (1, 0), Some(0.12)),
+                instance("extract.orders", -1, "running", (2, 3), None),
+                instance("extract.cities.one", 0, "success", (1, 0), Some(61.0)),
+                instance("extract.cities.one", 1, "failed", (1, 0), Some(2.5)),
+                instance("load", -1, "none", (0, 0), None),
+            ],
+            waiting: DagRunWaiting { dag_run: None, reason: None, task_instances: vec![waiting] },
+        }
+    }
+
+    #[test]
+    fn groups_are_branches_and_task_instances_are_leaves() {
+        let lines: Vec<_> = draw(&shown(), Target::Stdout).lines().map(|line| line.trim_end().to_owned()).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        run           a of etl
+        state         ▸ running
+        logical_date  2026-01-01 00:00:00Z
+        duration      1m 23s
+        note          첫 실행
+
+        TASK             STATE      TRY     DURATION  WHY
+        ├─ start         ✓ success  1 of 1  120ms
+        ├─ extract
+        │  ├─ orders     ▸ running  2 of 4  –
+        │  └─ cities
+        │     ├─ one[0]  ✓ success  1 of 1  1m 01s
+        │     └─ one[1]  ✕ failed   1 of 1  2.5s
+        └─ load          · none     –       –         it waits for `extract.orders`
+        ");
+    }
+
+    #[test]
+    fn programs_get_what_columns_of_people_leave_out() {
+        let shown = shown();
+        let line = line(&shown, &shown.task_instances[2]);
+        assert_eq!(line, ["extract.cities.one", "0", "success", "1", "61", ""].map(Cell::from));
+    }
 }
