@@ -120,3 +120,43 @@ fn schema() -> anyhow::Result<ExitCode> {
 fn done((): ()) -> ExitCode {
     ExitCode::SUCCESS
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Arguments;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Arguments::command().debug_assert();
+    }
+
+    /// Words as a shell gives them, without redirections and comments.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+        for c in line.chars() {
+            match (quote, c) {
+                (Some(open), c) if c == open => quote = None,
+                (None, '\'' | '"') => quote = Some(c),
+                (None, '#' | '<' | '>') if word.is_empty() => break,
+                (None, ' ') => words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty())),
+                (_, c) => word.push(c),
+            }
+        }
+        words.extend(Some(word).filter(|word| !word.is_empty()));
+        words
+    }
+
+    #[test]
+    fn every_command_of_the_documentation_is_understood() {
+        let text = include_str!("../../../docs/cli.md");
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with("flowctl ")).collect();
+        assert!(lines.len() > 40, "the documentation has examples");
+        for line in lines {
+            if let Err(error) = Arguments::try_parse_from(words(line)) {
+                panic!("{line}\n{error}");
+            }
+        }
+    }
+}

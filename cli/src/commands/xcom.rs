@@ -7,6 +7,8 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::place::{Place, RunArguments};
+use crate::client::Error;
+use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::output::{Column, Format, Page, moment, print};
 
@@ -80,7 +82,14 @@ async fn get(globals: &Globals, arguments: Get) -> anyhow::Result<ExitCode> {
     let path = ["dags", dag_id, "dagRuns", &run_id, "taskInstances", task_id, "xcomEntries", &arguments.key];
     let query = [("map_index", arguments.map_index.to_string())];
     let place = Place::task(dag_id, &run_id, task_id);
-    let xcom: XCom = place.within(&client, async { Ok(client.get(&path, &query).await?) }).await?;
+    let found = place.within(&client, async { Ok(client.get::<XCom>(&path, &query).await?) }).await;
+    let xcom = found.map_err(|error| match error.downcast_ref() {
+        Some(Error::NotFound { .. }) => {
+            let all = format!("`flowctl xcom list {dag_id} {run_id} {task_id}` shows what it left");
+            Failure::not_found(format!("`{task_id}` left no `{}`", arguments.key)).hint(all).into()
+        }
+        _ => error,
+    })?;
     match (globals.output().format(), &xcom.value) {
         (Format::Table | Format::Plain, Value::String(text)) => print(text)?,
         _ => globals.output().data(&xcom.value)?,
