@@ -17,6 +17,8 @@ pub(crate) enum Code {
     NotFound = 3,
     /// The server cannot be reached, or refuses the credentials.
     Unreachable = 4,
+    /// Ctrl-C, as shells tell it.
+    Interrupted = 130,
 }
 
 /// Why a command failed. It travels in an [`anyhow::Error`]; `main` finds it there with [`Failure::of`].
@@ -25,6 +27,12 @@ pub(crate) struct Failure {
     code: Code,
     message: String,
     hint: Option<String>,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
 }
 
 impl Failure {
@@ -64,7 +72,7 @@ impl Failure {
 
     /// What the process ends with.
     pub(crate) fn code(&self) -> ExitCode {
-        ExitCode::from(self.code as u8)
+        self.code.into()
     }
 
     /// Says it on stderr.

@@ -25,7 +25,7 @@ pub(crate) struct Login {
 pub(super) async fn login(globals: &Globals, arguments: Login) -> anyhow::Result<ExitCode> {
     let home = globals.home()?;
     let client = globals.client()?;
-    let password = ask_password(&format!("password of {} at {}: ", arguments.username, client.server()))?;
+    let password = ask_password(&format!("password of {} at {}: ", arguments.username, client.server())).await?;
     let body = LoginBody { username: arguments.username.clone(), password };
     let token = match client.log_in(&body).await {
         Ok(token) => token,
@@ -63,19 +63,26 @@ pub(super) async fn logout(globals: &Globals) -> anyhow::Result<ExitCode> {
 }
 
 /// Asks in a terminal, without echo; otherwise takes the first line of stdin.
-fn ask_password(prompt: &str) -> anyhow::Result<String> {
+async fn ask_password(prompt: &str) -> anyhow::Result<String> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         return read_line();
     }
-    anstream::eprint!("{prompt}");
-    std::io::stderr().flush()?;
     let before = tcgetattr(&stdin).context("the terminal cannot be asked")?;
     let mut silent = before.clone();
     silent.local_flags.remove(LocalFlags::ECHO);
     silent.local_flags.insert(LocalFlags::ECHONL);
     tcsetattr(&stdin, SetArg::TCSAFLUSH, &silent).context("the terminal cannot be silenced")?;
-    let password = read_line();
+    // Only now: what is typed once the prompt is there is neither shown nor thrown away.
+    anstream::eprint!("{prompt}");
+    std::io::stderr().flush()?;
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    // A thread of its own: after Ctrl-C nobody waits for it, and the terminal gets its echo back.
+    std::thread::spawn(move || answer.send(read_line()));
+    let password = tokio::select! {
+        password = answered => password.context("the password cannot be read")?,
+        _ = tokio::signal::ctrl_c() => Err(Failure::new(Code::Interrupted, "not logged in").into()),
+    };
     tcsetattr(&stdin, SetArg::TCSANOW, &before).context("the terminal cannot be restored")?;
     password
 }

@@ -14,6 +14,7 @@ use api::DagRun;
 
 use crate::client::{Client, Error};
 use crate::commands::place::Place;
+use crate::failure::Code;
 
 /// So that a run of some milliseconds is over at once for who waits.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -21,8 +22,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A server that is restarted is back by then.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What a shell gives for a process that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 /// Looks at a run until it has ended; the exit code is the run's.
 pub(super) async fn follow(
@@ -59,7 +58,7 @@ pub(super) async fn follow(
             interrupted?;
             anstream::eprintln!("\nno longer waiting; the run goes on: `flowctl runs watch {dag_id} {run_id}` resumes, \
                 `flowctl runs cancel {dag_id} {run_id}` stops it");
-            Ok(ExitCode::from(INTERRUPTED))
+            Ok(Code::Interrupted.into())
         }
     }
 }

@@ -7,6 +7,7 @@ mod manual;
 mod newcomer;
 mod runs;
 mod tasks;
+mod terminal;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
