@@ -11,9 +11,11 @@ mod credentials;
 mod examples;
 mod failure;
 mod globals;
+mod local_dags;
 mod output;
 mod services;
 mod standalone;
+mod test_run;
 mod validate;
 
 use std::process::ExitCode;

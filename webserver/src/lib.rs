@@ -5,5 +5,6 @@ pub mod doors;
 pub mod layout;
 pub mod pages;
 mod serve;
+pub mod svg;
 
 pub use serve::serve;

@@ -1,7 +1,10 @@
 //! The command line: its nouns, and which function each verb ends in.
 
 mod conf;
+mod config;
 mod dags;
+mod db;
+mod doctor;
 mod import_errors;
 mod login;
 mod manual;
@@ -9,10 +12,10 @@ mod monitor;
 mod place;
 mod runs;
 mod tasks;
-mod when;
+mod users;
+pub(crate) mod when;
 mod xcom;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -47,13 +50,20 @@ enum Command {
     /// The DAG processor of a deployment, beside `scheduler --no-dag-processor`; Ctrl-C stops it.
     DagProcessor,
     /// Checks DAG files: every problem with its place. Exit code 1 if there is any.
-    Validate {
-        /// Files, or folders with DAG files.
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-    },
+    Validate(validate::Validate),
     /// The JSON Schema of DAG files, for editors.
     Schema,
+    /// The metadata database.
+    #[command(subcommand)]
+    Db(db::Db),
+    /// Local accounts, straight in the database.
+    #[command(subcommand)]
+    Users(users::Users),
+    /// What is wrong with this deployment, and what to do. Exit code 1 if anything is.
+    Doctor(doctor::Doctor),
+    /// The settings in force, and where each comes from.
+    #[command(subcommand)]
+    Config(config::Config),
 
     /// Gets a token for a password, and leaves it in the home for the commands that follow.
     Login(login::Login),
@@ -96,8 +106,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Scheduler(arguments) => services::run_scheduler(&globals, &arguments).await.map(done),
         Command::Webserver { port } => services::run_webserver(&globals, port).await.map(done),
         Command::DagProcessor => services::run_dag_processor(&globals).await.map(done),
-        Command::Validate { paths } => validate::run(&paths),
+        Command::Validate(arguments) => validate::run(&globals, &arguments),
         Command::Schema => schema(),
+        Command::Db(verb) => db::run(&globals, verb).await,
+        Command::Users(verb) => users::run(&globals, verb).await,
+        Command::Doctor(arguments) => doctor::run(&globals, &arguments).await,
+        Command::Config(verb) => config::run(&globals, &verb),
         Command::Login(arguments) => login::login(&globals, arguments).await,
         Command::Logout => login::logout(&globals).await,
         Command::Version => monitor::version(&globals).await,

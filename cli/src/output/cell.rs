@@ -25,7 +25,7 @@ impl Cell {
 }
 
 /// The colour of a state, a run's, a task instance's or a part's of the deployment.
-fn color(state: &str) -> Option<AnsiColor> {
+pub(crate) fn color(state: &str) -> Option<AnsiColor> {
     match state {
         "success" | "healthy" => Some(AnsiColor::Green),
         "failed" | "upstream_failed" | "unhealthy" | "lost" | "cancelled" => Some(AnsiColor::Red),

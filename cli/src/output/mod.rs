@@ -9,7 +9,7 @@ use std::io::{IsTerminal, Write};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-pub(crate) use cell::{Cell, glyph, paint};
+pub(crate) use cell::{Cell, color, glyph, paint};
 pub(crate) use table::{Target, table};
 pub(crate) use words::{moment, span};
 

@@ -103,6 +103,11 @@ pub(crate) struct Access {
 }
 
 impl Access {
+    /// Whether somebody else runs the database, and so perhaps flowctl's services.
+    pub(crate) const fn is_running_elsewhere(&self) -> bool {
+        self.started.is_none()
+    }
+
     /// Stops what was started.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         self.store.close().await;

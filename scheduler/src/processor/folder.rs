@@ -23,7 +23,7 @@ pub(super) type Listing = BTreeMap<String, Stamp>;
 /// The folder itself cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the DAG folder {} cannot be read: {source}", .folder.display())]
-pub(super) struct FolderError {
+pub struct FolderError {
     folder: PathBuf,
     source: std::io::Error,
 }

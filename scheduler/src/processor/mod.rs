@@ -24,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ports::Clock;
 use folder::Listing;
-use read::ReadFile;
+
+pub use folder::FolderError;
+pub use read::ReadFile;
 
 /// How often the folder is listed although nothing seems to have happened.
 const RESCAN: Duration = Duration::from_secs(5);
@@ -151,11 +153,7 @@ impl<C: Clock> Processor<C> {
             Ok(parsed) => {
                 self.dag_ids.insert(file.relative.clone(), parsed.dag.dag_id.clone());
                 if let Some(first) = self.first_with(&parsed.dag.dag_id, &file.relative) {
-                    let message = format!(
-                        "the DAG `{}` is already described by {first}; the first file by path wins: rename one of the two",
-                        parsed.dag.dag_id
-                    );
-                    return self.refuse(&file.relative, &[read::whole_file(message)]).await;
+                    return self.refuse(&file.relative, &[duplicate(&parsed.dag.dag_id, &first)]).await;
                 }
                 let fileloc = self.config.folder.join(&file.relative);
                 let saved = SavedDag {
@@ -202,6 +200,25 @@ impl<C: Clock> Processor<C> {
         };
         self.store.record_import_error(&error, self.clock.now()).await
     }
+}
+
+/// Reads all DAG files of a folder once, as the processor does, in the order of their paths.
+pub fn read_folder(folder: &Path, defaults: &Defaults) -> Result<Vec<ReadFile>, FolderError> {
+    let files: Vec<String> = folder::list(folder)?.into_keys().collect();
+    Ok(read_all(folder, &files, defaults))
+}
+
+/// Reads one DAG file, as the processor does.
+pub fn read_file(path: &Path, defaults: &Defaults) -> ReadFile {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    read::read(path.parent().unwrap_or(Path::new("")), &name, defaults)
+}
+
+/// What is wrong with a file that describes a DAG which an earlier one describes already.
+pub fn duplicate(dag_id: &str, first: &str) -> Problem {
+    read::whole_file(format!(
+        "the DAG `{dag_id}` is already described by {first}; the first file by path wins: rename one of the two"
+    ))
 }
 
 fn describe(path: &Path, problem: &Problem) -> String {

@@ -9,7 +9,7 @@ const MAX_BYTES: u64 = 10 * 1024 * 1024;
 
 /// A DAG file after a look at it.
 #[derive(Debug)]
-pub(super) struct ReadFile {
+pub struct ReadFile {
     /// Its path below the folder.
     pub relative: String,
     /// Its text, when it could be read.

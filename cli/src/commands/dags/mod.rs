@@ -2,8 +2,11 @@
 
 mod details;
 mod list;
+mod next;
 mod pause;
+mod show;
 pub(super) mod source;
+mod test;
 mod trigger;
 mod versions;
 
@@ -31,6 +34,12 @@ pub(crate) enum Dags {
     Versions(versions::Versions),
     /// The text of a DAG's file.
     Source(source::Source),
+    /// One run in the foreground, without database or server; the exit code is the run's. A retry follows at once.
+    Test(test::Test),
+    /// The graph of a DAG file, as a list by level or as a picture.
+    Show(show::Show),
+    /// When a DAG file runs next, and for which data intervals.
+    Next(next::Next),
 }
 
 /// Runs one verb.
@@ -43,5 +52,8 @@ pub(super) async fn run(globals: &Globals, verb: Dags) -> anyhow::Result<ExitCod
         Dags::Trigger(arguments) => trigger::run(globals, arguments).await,
         Dags::Versions(arguments) => versions::run(globals, &arguments).await,
         Dags::Source(arguments) => source::run(globals, &arguments).await,
+        Dags::Test(arguments) => test::run(globals, &arguments).await,
+        Dags::Show(arguments) => show::run(globals, &arguments),
+        Dags::Next(arguments) => next::run(globals, &arguments),
     }
 }

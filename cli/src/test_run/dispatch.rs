@@ -1,0 +1,66 @@
+//! The leader's way to the executor, and the tasks' way to each other's values.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use executor::LocalExecutor;
+use model::attempt::Attempt;
+use model::ids::{AttemptToken, DagRunKey};
+use model::template::PreviousSuccess;
+use scheduler::memory::MemoryJournal;
+use scheduler::ports::Dispatch;
+use worker::{Values, ValuesError};
+
+/// The attempts that were handed out since somebody looked.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Dispatched(Arc<Mutex<Vec<Attempt>>>);
+
+impl Dispatched {
+    pub(super) fn take(&self) -> Vec<Attempt> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Hands attempts to the executor and notes them.
+#[derive(Debug)]
+pub(super) struct TestDispatch {
+    executor: Arc<LocalExecutor>,
+    dispatched: Dispatched,
+}
+
+impl TestDispatch {
+    pub(super) const fn new(executor: Arc<LocalExecutor>, dispatched: Dispatched) -> Self {
+        Self { executor, dispatched }
+    }
+}
+
+impl Dispatch for TestDispatch {
+    fn submit(&mut self, attempts: Vec<Attempt>) {
+        self.dispatched.0.lock().unwrap_or_else(PoisonError::into_inner).extend(attempts.iter().cloned());
+        for attempt in attempts {
+            self.executor.submit(attempt);
+        }
+    }
+
+    fn cancel(&mut self, token: AttemptToken) {
+        self.executor.cancel(token);
+    }
+}
+
+/// XComs of the journal in memory.
+#[derive(Debug, Clone)]
+pub(super) struct MemoryValues(pub(super) MemoryJournal);
+
+impl Values for MemoryValues {
+    async fn xcom(
+        &self,
+        dag_run: DagRunKey,
+        task_id: &str,
+        key: &str,
+    ) -> Result<Option<serde_json::Value>, ValuesError> {
+        Ok(self.0.world().xcoms.get(&(dag_run, task_id.to_owned(), key.to_owned())).cloned())
+    }
+
+    async fn previous_success(&self, _dag_run: DagRunKey) -> Result<Option<PreviousSuccess>, ValuesError> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,85 @@
+//! What becomes of the task instances, in a line each, and a summary.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+use model::dag::Dag;
+use model::ids::{DagRunKey, TaskIndex};
+use model::journal::TaskInstanceRow;
+use model::state::{DagRunState, TaskInstanceState};
+use scheduler::memory::{MemoryJournal, World};
+
+use crate::output::color;
+
+/// Tells on stderr what changed.
+#[derive(Debug)]
+pub(super) struct Narrator {
+    run: DagRunKey,
+    told: HashMap<TaskIndex, (TaskInstanceState, u32)>,
+}
+
+impl Narrator {
+    pub(super) fn new(run: DagRunKey) -> Self {
+        Self { run, told: HashMap::new() }
+    }
+
+    /// Tells what changed since the last time; the run's state once it has ended.
+    pub(super) fn tell(&mut self, journal: &MemoryJournal) -> Option<DagRunState> {
+        let world = journal.world();
+        let run = world.runs.get(&self.run)?;
+        let dag = &world.versions.get(&run.dag_version)?.dag;
+        for row in &run.task_instances {
+            let now = (row.state, row.try_number);
+            if self.told.insert(row.key.task, now) != Some(now) {
+                say(&world, dag, row);
+            }
+        }
+        run.state.is_finished().then_some(run.state)
+    }
+
+    /// How each task instance ended, and the run.
+    pub(super) fn summary(&self, journal: &MemoryJournal) -> anyhow::Result<()> {
+        let world = journal.world();
+        let Some(run) = world.runs.get(&self.run) else { return Ok(()) };
+        let Some(version) = world.versions.get(&run.dag_version) else { return Ok(()) };
+        anstream::eprintln!();
+        for row in &run.task_instances {
+            let task = version.dag.task(row.key.task);
+            let tries = if row.try_number > 1 { format!(", {} tries", row.try_number) } else { String::new() };
+            let took = length(row.started_at, row.ended_at).map(|took| format!(", {took}")).unwrap_or_default();
+            anstream::eprintln!("  {:<32} {}{took}{tries}", task.task_id, colored(row.state.as_str()));
+        }
+        let reason = world.reasons.get(&self.run).map(|reason| format!(": {reason}")).unwrap_or_default();
+        anstream::eprintln!("{} {} {}{reason}", run.facts.dag_id, run.facts.run_id, colored(run.state.as_str()));
+        Ok(())
+    }
+}
+
+fn say(world: &World, dag: &Dag, row: &TaskInstanceRow) {
+    let task = dag.task(row.key.task);
+    let ended = world.attempts.iter().rfind(|attempt| attempt.key == row.key && attempt.try_number == row.try_number);
+    let reason = ended.map(|ended| format!(": {}", ended.reason)).unwrap_or_default();
+    let id = &task.task_id;
+    match row.state {
+        TaskInstanceState::Queued if row.try_number > 1 => {
+            anstream::eprintln!("{id}: starts, try {} of {}", row.try_number, row.max_tries);
+        }
+        TaskInstanceState::Queued => anstream::eprintln!("{id}: starts"),
+        TaskInstanceState::UpForRetry => {
+            anstream::eprintln!("{id}: {}{reason}; is tried again at once", colored("failed"));
+        }
+        state if state.is_finished() => anstream::eprintln!("{id}: {}{reason}", colored(state.as_str())),
+        // Nothing a person would want a line for.
+        _ => {}
+    }
+}
+
+fn colored(state: &str) -> String {
+    let style = anstyle::Style::new().fg_color(color(state).map(Into::into));
+    format!("{style}{state}{style:#}")
+}
+
+fn length(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<String> {
+    let took: SignedDuration = end?.duration_since(start?);
+    Some(format!("{:.2} s", took.as_secs_f64()))
+}
