@@ -10,6 +10,9 @@ use super::progress::Progress;
 use crate::client::Client;
 use crate::output::{Target, glyph, paint, print, span};
 
+/// How many tasks of a failed run are told of; more would push the first off the screen.
+const TOLD: usize = 10;
+
 /// Waits until a run has ended; the exit code is the run's.
 pub(crate) async fn run(client: &Client, dag_id: &str, run_id: &str, logs: bool) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new();
@@ -42,7 +45,7 @@ async fn tell(client: &Client, run: &DagRun) -> anyhow::Result<()> {
         return Ok(());
     }
     let waiting: DagRunWaiting = client.get(&["dags", dag_id, "dagRuns", run_id, "waiting"], &[]).await?;
-    for ended in &waiting.task_instances {
+    for ended in waiting.task_instances.iter().take(TOLD) {
         anstream::eprintln!("  {}: {}", ended.task_id, ended.reason);
     }
     anstream::eprintln!("`flowctl runs show {dag_id} {run_id}` shows its tasks");
