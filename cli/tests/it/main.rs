@@ -3,6 +3,7 @@
 
 mod compose;
 mod docs;
+mod commands;
 mod output;
 mod processes;
 mod standalone;
