@@ -11,7 +11,8 @@ const EXAMPLES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/examples
 pub(crate) fn write_to(folder: &Path) -> anyhow::Result<()> {
     for (name, content) in EXAMPLES {
         let path = folder.join(name);
-        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, content));
+        let written =
+            path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, content));
         written.with_context(|| format!("the example {} cannot be written", path.display()))?;
     }
     Ok(())

@@ -17,6 +17,8 @@ pub(crate) enum Code {
     NotFound = 3,
     /// The server cannot be reached, or refuses the credentials.
     Unreachable = 4,
+    /// Ctrl-C, as shells tell it.
+    Interrupted = 130,
 }
 
 /// Why a command failed. It travels in an [`anyhow::Error`]; `main` finds it there with [`Failure::of`].
@@ -25,6 +27,12 @@ pub(crate) struct Failure {
     code: Code,
     message: String,
     hint: Option<String>,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
 }
 
 impl Failure {
@@ -64,17 +72,23 @@ impl Failure {
 
     /// What the process ends with.
     pub(crate) fn code(&self) -> ExitCode {
-        ExitCode::from(self.code as u8)
+        self.code.into()
     }
 
     /// Says it on stderr.
     pub(crate) fn tell(&self) {
-        let (red, bold) = (Style::new().bold().fg_color(Some(AnsiColor::Red.into())), Style::new().dimmed());
+        let (red, dim) = (Style::new().bold().fg_color(Some(AnsiColor::Red.into())), Style::new().dimmed());
         anstream::eprintln!("{red}error:{red:#} {}", self.message);
         if let Some(hint) = &self.hint {
-            anstream::eprintln!("{bold}hint:{bold:#} {hint}");
+            anstream::eprintln!("{dim}hint:{dim:#} {hint}");
         }
     }
+}
+
+/// Whether nobody reads what is printed any more.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.into_iter().any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 impl std::fmt::Display for Failure {
@@ -95,9 +109,7 @@ impl From<&client::Error> for Failure {
                 failure(Code::Unreachable).hint("name the address of a flowctl server with --server")
             }
             client::Error::LoginRequired { .. } => failure(Code::Unreachable).hint("`flowctl login` gets a token"),
-            client::Error::Forbidden { .. } => {
-                failure(Code::Unreachable).hint("an account with another role may do this")
-            }
+            client::Error::Forbidden => failure(Code::Unreachable).hint("an account with another role may do this"),
             client::Error::NotFound { .. } => failure(Code::NotFound),
             client::Error::Refused { status: 400 | 422, .. } => failure(Code::Usage),
             client::Error::Refused { .. } | client::Error::Broken { .. } => failure(Code::Failed),

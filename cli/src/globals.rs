@@ -13,10 +13,10 @@ use crate::output::{Format, Output};
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Globals {
-    /// Address of the server [default: what `flowctl login` or a local standalone left, else <http://127.0.0.1:8080>].
+    /// Address of the server [default: what `login` or a local standalone left, else `http://127.0.0.1:8080`].
     #[arg(long, global = true, env = "FLOWCTL_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// Token for the server [default: what `flowctl login` or a local standalone left].
+    /// Token for the server [default: what `login` or a local standalone left].
     #[arg(long, global = true, env = "FLOWCTL_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// How data is printed [default: table in a terminal, plain otherwise].

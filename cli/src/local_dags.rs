@@ -25,7 +25,8 @@ pub(crate) struct LocalDag {
 /// The DAG that `name` means: the path of a file, or a `dag_id` in the DAG folder.
 pub(crate) fn find(settings: &Settings, name: &str) -> anyhow::Result<LocalDag> {
     let path = Path::new(name);
-    let is_path = name.contains('/') || path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let is_path =
+        name.contains('/') || path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
     if is_path {
         if !path.exists() {
             return Err(Failure::not_found(format!("there is no file {name}")).into());

@@ -29,6 +29,8 @@ async fn main() -> ExitCode {
     let arguments = commands::Arguments::parse();
     match commands::run(arguments).await {
         Ok(code) => code,
+        // Whoever read stdout (`| head`) has what it wanted.
+        Err(error) if failure::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let failure = Failure::of(&error);
             failure.tell();

@@ -52,13 +52,15 @@ pub(crate) async fn run(globals: &Globals, arguments: Standalone) -> anyhow::Res
 fn prepare_dags(settings: &mut Settings, no_examples: bool) -> anyhow::Result<()> {
     let folder = &settings.dags_folder;
     if !folder.exists() && *folder == settings.home.join("dags") {
-        std::fs::create_dir_all(folder).with_context(|| format!("the DAG folder {} cannot be made", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("the DAG folder {} cannot be made", folder.display()))?;
         if !no_examples {
             examples::write_to(folder)?;
         }
     }
     services::require_folder(folder)?;
-    settings.dags_folder = folder.canonicalize().with_context(|| format!("the DAG folder {} cannot be used", folder.display()))?;
+    settings.dags_folder =
+        folder.canonicalize().with_context(|| format!("the DAG folder {} cannot be used", folder.display()))?;
     Ok(())
 }
 

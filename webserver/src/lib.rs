@@ -1,10 +1,13 @@
-//! The web server: pages for people. It reads through the store's read models and changes through the store's
+//! The web server: pages for people, and the REST API for programs. It reads through the store's read models and changes through the store's
 //! transactions; it never decides.
 
+mod api;
 pub mod doors;
 pub mod layout;
+mod log;
 pub mod pages;
 mod serve;
 pub mod svg;
+mod why;
 
-pub use serve::serve;
+pub use serve::{app, serve};

@@ -1,5 +1,7 @@
 //! The web server as a service.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
 use tokio::net::TcpListener;
@@ -8,18 +10,20 @@ use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::api::Api;
 use crate::pages::{Pages, router};
 
 /// Scripts, styles and pictures come from this server only, and nobody frames it.
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
-/// Serves the pages on a bound socket until `stop`.
+/// Serves pages and API on a bound socket until `stop`.
 pub async fn serve(pages: Pages, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
     let (hub, store) = (pages.hub.clone(), pages.store.clone());
     let hub_stop = stop.clone();
     let following = tokio::spawn(async move { hub.follow(&store, hub_stop).await });
-    let served = axum::serve(listener, app(pages)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let app = app(pages).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
     // Open event streams would keep a graceful shutdown waiting for ever: they end with the process.
     let result = tokio::select! {
         result = served => result,
@@ -29,11 +33,14 @@ pub async fn serve(pages: Pages, listener: TcpListener, stop: CancellationToken)
     result
 }
 
-fn app(pages: Pages) -> Router {
+/// Pages and API behind one address.
+pub fn app(pages: Pages) -> Router {
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
+    let api = crate::api::router(Api::beside(&pages));
     router(pages)
+        .merge(api)
         .layer(CsrfLayer::new())
         .layer(CompressionLayer::new())
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))

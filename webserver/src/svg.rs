@@ -29,7 +29,13 @@ pub fn svg(dag: &Dag) -> String {
         let _ = writeln!(
             svg,
             "<rect class=\"group\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"10\"/><text class=\"gname\" x=\"{}\" y=\"{}\">{}</text>",
-            group.x, group.y, group.width, group.height, group.x + 8.0, group.y + 13.0, escape(&group.group_id)
+            group.x,
+            group.y,
+            group.width,
+            group.height,
+            group.x + 8.0,
+            group.y + 13.0,
+            escape(&group.group_id)
         );
     }
     for edge in &layout.edges {
@@ -40,8 +46,16 @@ pub fn svg(dag: &Dag) -> String {
             svg,
             "<g><title>{}</title><rect class=\"box\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{NODE_HEIGHT}\" rx=\"9\"/>\
              <text x=\"{}\" y=\"{}\">{}</text><text class=\"detail\" x=\"{}\" y=\"{}\">{}</text></g>",
-            escape(&task.task_id), node.x, node.y, node.width, node.x + 14.0, node.y + 19.0, escape(label(task)),
-            node.x + 14.0, node.y + 34.0, task.operator.name()
+            escape(&task.task_id),
+            node.x,
+            node.y,
+            node.width,
+            node.x + 14.0,
+            node.y + 19.0,
+            escape(label(task)),
+            node.x + 14.0,
+            node.y + 34.0,
+            task.operator.name()
         );
     }
     svg.push_str("</svg>\n");

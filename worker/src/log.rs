@@ -7,17 +7,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use model::attempt::Attempt;
+pub use model::log_path::log_path;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::config::{WorkerConfig, fnv};
+use crate::config::WorkerConfig;
 
 /// What is buffered reaches the file after this long at the latest.
 const FLUSH_AFTER: Duration = Duration::from_millis(50);
 /// What is buffered reaches the file at this size at the latest.
 const FLUSH_AT: usize = 64 * 1024;
-/// Greatest length of a file name on Linux's file systems.
-const MAX_NAME: usize = 255;
 
 /// Where a line comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -36,30 +35,6 @@ struct Entry<'a> {
     ts: Timestamp,
     stream: Stream,
     line: &'a str,
-}
-
-/// The file of an attempt's log:
-/// `{home}/logs/dag_id=D/run_id=R/task_id=T/[map_index=M/]attempt=N.log`. A slash in a name is written `%2F`; a name
-/// too long for the file system is cut and ends in a hash of the whole.
-pub fn log_path(home: &Path, dag_id: &str, run_id: &str, task_id: &str, map_index: i32, try_number: u32) -> PathBuf {
-    let mut path = home.join("logs");
-    for name in [format!("dag_id={dag_id}"), format!("run_id={run_id}"), format!("task_id={task_id}")] {
-        path.push(file_name(&name));
-    }
-    if map_index >= 0 {
-        path.push(format!("map_index={map_index}"));
-    }
-    path.push(format!("attempt={try_number}.log"));
-    path
-}
-
-fn file_name(name: &str) -> String {
-    let name = name.replace('/', "%2F").replace('\0', "%00");
-    if name.len() <= MAX_NAME {
-        return name;
-    }
-    let cut = (0..=MAX_NAME - 17).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}~{:016x}", &name[..cut], fnv(name.as_bytes()))
 }
 
 /// The log of one attempt. The file is created with its first line: a silent task leaves none.
@@ -173,15 +148,6 @@ fn open(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_cannot_leave_the_logs_folder() {
-        let path = log_path(Path::new("/h"), "d", "../../etc/x", "t", -1, 1);
-        assert_eq!(path, Path::new("/h/logs/dag_id=d/run_id=..%2F..%2Fetc%2Fx/task_id=t/attempt=1.log"));
-        let path = log_path(Path::new("/h"), &"d".repeat(250), "r", "t", 3, 2);
-        assert!(path.iter().all(|name| name.len() <= MAX_NAME));
-        assert!(path.ends_with("map_index=3/attempt=2.log"));
-    }
 
     #[test]
     fn a_loud_task_is_told_once_that_its_output_is_dropped() {

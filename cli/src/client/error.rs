@@ -37,10 +37,7 @@ pub(crate) enum Error {
         detail: String,
     },
     /// 403: the account may not do this.
-    Forbidden {
-        /// What the server says.
-        detail: String,
-    },
+    Forbidden,
     /// 404.
     NotFound {
         /// What the server says.
@@ -86,7 +83,7 @@ impl Error {
         let detail = detail.to_string();
         match status {
             StatusCode::UNAUTHORIZED => Self::LoginRequired { server: server.to_owned(), had_token, detail },
-            StatusCode::FORBIDDEN => Self::Forbidden { detail },
+            StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::NOT_FOUND => Self::NotFound { detail },
             _ => Self::Refused { status: status.as_u16(), detail },
         }
@@ -112,7 +109,8 @@ impl std::fmt::Display for Error {
             Self::LoginRequired { server, detail, .. } => {
                 write!(f, "{server} does not accept the token, which may have expired: {detail}")
             }
-            Self::Forbidden { detail } => write!(f, "not permitted: {detail}"),
+            // The server says "Forbidden".
+            Self::Forbidden => write!(f, "not permitted: the role of your account does not allow it"),
             Self::NotFound { detail } | Self::Refused { detail, .. } => f.write_str(detail),
         }
     }

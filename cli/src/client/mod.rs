@@ -1,5 +1,6 @@
 //! A client of the REST API: one method per HTTP verb, answers as the types of the crate `api`, refusals as [`Error`].
 
+mod collection;
 mod error;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use collection::Collection;
 pub(crate) use error::Error;
 
 use crate::failure::Failure;
@@ -59,6 +61,16 @@ impl Client {
     /// Posts a body.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Error> {
         self.json(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Gets a token for an account.
+    pub(crate) async fn log_in(&self, login: &api::LoginBody) -> Result<api::AccessToken, Error> {
+        self.json(self.at(Method::POST, ["auth", "token"]).json(login)).await
+    }
+
+    /// Revokes the token.
+    pub(crate) async fn log_out(&self) -> Result<(), Error> {
+        self.send(self.at(Method::POST, ["auth", "logout"])).await.map(drop)
     }
 
     /// Changes an entry.

@@ -134,13 +134,21 @@ async fn database(settings: &Settings, quick: bool) -> anyhow::Result<Vec<Findin
 
 async fn look(access: &Access, quick: bool) -> anyhow::Result<Vec<Finding>> {
     if let Err(error) = services::require_migrated(&access.store).await {
-        return Ok(vec![found("schema", error.to_string(), "`flowctl db migrate`, with the flowctl that the services run")]);
+        return Ok(vec![found(
+            "schema",
+            error.to_string(),
+            "`flowctl db migrate`, with the flowctl that the services run",
+        )]);
     }
     let mut findings = Vec::new();
     if !quick {
         for violation in access.store.violations().await? {
             let problem = format!("{} ({}, for instance {})", violation.rule, violation.count, violation.example);
-            findings.push(found("invariant", problem, "this is a bug: please report it; clearing the run puts it right"));
+            findings.push(found(
+                "invariant",
+                problem,
+                "this is a bug: please report it; clearing the run puts it right",
+            ));
         }
     }
     if access.is_running_elsewhere() {
@@ -156,7 +164,11 @@ async fn services_alive(store: &Store) -> anyhow::Result<Vec<Finding>> {
     let services = store.services().await?;
     let newest = services.iter().find(|service| service.kind == "scheduler");
     match newest {
-        None => findings.push(found("scheduler", "no scheduler runs", "start `flowctl scheduler` (or `flowctl standalone`)")),
+        None => findings.push(found(
+            "scheduler",
+            "no scheduler runs",
+            "start `flowctl scheduler` (or `flowctl standalone`)",
+        )),
         Some(newest) if newest.silent_for > FRESH => {
             let problem = format!(
                 "the newest scheduler ({}, process {}) was last alive at {}",
@@ -180,7 +192,8 @@ async fn lease(store: &Store) -> anyhow::Result<Option<Finding>> {
             Some(found("lease", problem, advice))
         }
         Some(left) if left < -FRESH => {
-            let problem = format!("the lease of {owner} expired {} s ago, and no scheduler has taken it", -left.as_secs());
+            let problem =
+                format!("the lease of {owner} expired {} s ago, and no scheduler has taken it", -left.as_secs());
             Some(found("lease", problem, "restart the schedulers, and look at their logs"))
         }
         _ => None,

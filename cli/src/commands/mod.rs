@@ -5,10 +5,16 @@ mod config;
 mod dags;
 mod db;
 mod doctor;
+mod import_errors;
+mod login;
 mod manual;
 mod monitor;
+mod place;
+mod runs;
+mod tasks;
 mod users;
 pub(crate) mod when;
+mod xcom;
 
 use std::process::ExitCode;
 
@@ -59,6 +65,10 @@ enum Command {
     #[command(subcommand)]
     Config(config::Config),
 
+    /// Gets a token for a password, and leaves it in the home for the commands that follow.
+    Login(login::Login),
+    /// Removes what `login` left, and revokes the token.
+    Logout,
     /// The versions of this program and of the server.
     Version,
     /// Whether the server's parts are healthy. Exit code 1 if one is not.
@@ -66,6 +76,18 @@ enum Command {
     /// DAGs: what is there, and starting runs of it.
     #[command(subcommand)]
     Dags(dags::Dags),
+    /// Runs of DAGs.
+    #[command(subcommand)]
+    Runs(runs::Runs),
+    /// Tasks of DAGs, and their instances in runs.
+    #[command(subcommand)]
+    Tasks(tasks::Tasks),
+    /// What tasks leave for others.
+    #[command(subcommand)]
+    Xcom(xcom::Xcoms),
+    /// DAG files that were refused.
+    #[command(subcommand)]
+    ImportErrors(import_errors::ImportErrors),
 
     /// A completion script for a shell, on stdout.
     Completions {
@@ -90,9 +112,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Users(verb) => users::run(&globals, verb).await,
         Command::Doctor(arguments) => doctor::run(&globals, &arguments).await,
         Command::Config(verb) => config::run(&globals, &verb),
+        Command::Login(arguments) => login::login(&globals, arguments).await,
+        Command::Logout => login::logout(&globals).await,
         Command::Version => monitor::version(&globals).await,
         Command::Health => monitor::health(&globals).await,
         Command::Dags(verb) => dags::run(&globals, verb).await,
+        Command::Runs(verb) => runs::run(&globals, verb).await,
+        Command::Tasks(verb) => tasks::run(&globals, verb).await,
+        Command::Xcom(verb) => xcom::run(&globals, verb).await,
+        Command::ImportErrors(verb) => import_errors::run(&globals, verb).await,
         Command::Completions { shell } => manual::completions(shell),
         Command::Man(arguments) => manual::man(&arguments),
     }
@@ -105,4 +133,44 @@ fn schema() -> anyhow::Result<ExitCode> {
 
 fn done((): ()) -> ExitCode {
     ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Arguments;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Arguments::command().debug_assert();
+    }
+
+    /// Words as a shell gives them, without redirections and comments.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+        for c in line.chars() {
+            match (quote, c) {
+                (Some(open), c) if c == open => quote = None,
+                (None, '\'' | '"') => quote = Some(c),
+                (None, '#' | '<' | '>') if word.is_empty() => break,
+                (None, ' ') => words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty())),
+                (_, c) => word.push(c),
+            }
+        }
+        words.extend(Some(word).filter(|word| !word.is_empty()));
+        words
+    }
+
+    #[test]
+    fn every_command_of_the_documentation_is_understood() {
+        let text = include_str!("../../../docs/cli.md");
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with("flowctl ")).collect();
+        assert!(lines.len() > 40, "the documentation has examples");
+        for line in lines {
+            if let Err(error) = Arguments::try_parse_from(words(line)) {
+                panic!("{line}\n{error}");
+            }
+        }
+    }
 }

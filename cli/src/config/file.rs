@@ -52,7 +52,9 @@ pub(super) fn read(text: &str, shown: &str) -> (Vec<Entry>, Vec<Problem>) {
             match scalar(value) {
                 Ok(text) => entries.push(Entry { name: full, text, place }),
                 // An unknown key with a table in it is refused as unknown by whoever reads the entries.
-                Err(_) if super::find(&full).is_none() => entries.push(Entry { name: full, text: String::new(), place }),
+                Err(_) if super::find(&full).is_none() => {
+                    entries.push(Entry { name: full, text: String::new(), place })
+                }
                 Err(kind) => problems.push(Problem { place, message: format!("`{full}` takes one value, not {kind}") }),
             }
         }

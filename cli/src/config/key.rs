@@ -55,7 +55,9 @@ pub(crate) const KEYS: &[Key] = &[
             "core.dags_folder",
             "a path",
             Some("$FLOWCTL_HOME/dags"),
-            |settings, text, base| value::path(text, &settings.home.clone(), base).map(|path| settings.dags_folder = path),
+            |settings, text, base| {
+                value::path(text, &settings.home.clone(), base).map(|path| settings.dags_folder = path)
+            },
             "Where DAG files are looked for, at any depth. Python modules and scripts are found beside the file that names them.",
         )
     },

@@ -15,7 +15,8 @@ pub(super) fn keys_as_markdown() -> String {
             section = this;
         }
         let default = key.default.map_or_else(|| "none".to_owned(), |default| format!("`{default}`"));
-        let short = key.short_variable.map(|variable| format!(" In the environment also `{variable}`.")).unwrap_or_default();
+        let short =
+            key.short_variable.map(|variable| format!(" In the environment also `{variable}`.")).unwrap_or_default();
         let secret = if key.is_secret { " A secret: never shown." } else { "" };
         let _ = writeln!(text, "| `{}` | {} | {default} | {}{short}{secret} |", key.name, key.takes, key.doc);
     }

@@ -93,10 +93,12 @@ pub(crate) fn resolve(source: Source<'_>) -> anyhow::Result<Resolved> {
         (Some(path), Some(text)) => file::read(text, &path.display().to_string()),
         _ => Default::default(),
     };
-    problems.extend(entries.iter().filter(|entry| key::find(&entry.name).is_none()).map(|entry| Problem {
-        place: entry.place.clone(),
-        message: key::refuse(&entry.name),
-    }));
+    problems.extend(
+        entries
+            .iter()
+            .filter(|entry| key::find(&entry.name).is_none())
+            .map(|entry| Problem { place: entry.place.clone(), message: key::refuse(&entry.name) }),
+    );
     problems.extend(unknown_variables(&variables));
 
     let mut settings = Settings::blank(&home);
@@ -109,11 +111,16 @@ pub(crate) fn resolve(source: Source<'_>) -> anyhow::Result<Resolved> {
             if let Err(wrong) = (key.set)(&mut settings, value, base) {
                 let place = origin.to_string();
                 let shown = if key.is_secret { "the value".to_owned() } else { format!("`{value}`") };
-                problems.push(Problem { place, message: format!("`{}` takes {}: {shown} is {}", key.name, key.takes, wrong.0) });
+                problems.push(Problem {
+                    place,
+                    message: format!("`{}` takes {}: {shown} is {}", key.name, key.takes, wrong.0),
+                });
                 (text, origin) = (None, Origin::Default);
             }
         }
-        if text.is_none() && let Some(default) = key.default {
+        if text.is_none()
+            && let Some(default) = key.default
+        {
             // A test reads every default.
             let _ = (key.set)(&mut settings, default, &home);
             text = Some(default.to_owned());
@@ -143,9 +150,7 @@ fn config_file(
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok((Some(path), Some(text))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok((None, None)),
-        Err(error) => {
-            Err(error).with_context(|| format!("the configuration file {} cannot be read", path.display()))
-        }
+        Err(error) => Err(error).with_context(|| format!("the configuration file {} cannot be read", path.display())),
     }
 }
 
@@ -185,7 +190,8 @@ fn unknown_variables(variables: &BTreeMap<String, String>) -> impl Iterator<Item
     let names = variables.keys().filter(|name| name.contains("__"));
     names.filter_map(|variable| {
         let name = variable.strip_prefix(PREFIX)?.replacen("__", ".", 1).to_ascii_lowercase();
-        let is_known = key::find(&name).is_some() || name.strip_suffix("_file").is_some_and(|name| key::find(name).is_some());
+        let is_known =
+            key::find(&name).is_some() || name.strip_suffix("_file").is_some_and(|name| key::find(name).is_some());
         (!is_known).then(|| Problem { place: variable.clone(), message: key::refuse(&name) })
     })
 }

@@ -137,7 +137,8 @@ fn sizes_and_durations_are_read_in_every_notation() {
 fn the_documentation_lists_the_keys_as_they_are() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
     let text = std::fs::read_to_string(&path).unwrap();
-    let (start, end) = ("<!-- keys: written by `UPDATE_DOCS=1 cargo nextest run -p cli documentation` -->\n", "<!-- end of keys -->");
+    let (start, end) =
+        ("<!-- keys: written by `UPDATE_DOCS=1 cargo nextest run -p cli documentation` -->\n", "<!-- end of keys -->");
     let (before, rest) = text.split_once(start).expect("the start mark");
     let (written, after) = rest.split_once(end).expect("the end mark");
     let expected = page::keys_as_markdown();

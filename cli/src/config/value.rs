@@ -25,7 +25,9 @@ pub(super) fn path(text: &str, home: &Path, base: &Path) -> Read<PathBuf> {
         return Ok(home.join(below.trim_start_matches('/')));
     }
     if let Some(below) = text.strip_prefix("~/") {
-        return std::env::home_dir().map(|user| user.join(below)).ok_or_else(|| Wrong::new("below a home directory that is not known"));
+        return std::env::home_dir()
+            .map(|user| user.join(below))
+            .ok_or_else(|| Wrong::new("below a home directory that is not known"));
     }
     Ok(base.join(text))
 }
@@ -78,7 +80,8 @@ pub(super) fn size(text: &str) -> Read<u64> {
 }
 
 pub(super) fn address(text: &str) -> Read<SocketAddr> {
-    text.parse().map_err(|_| Wrong::new("not an IP address with a port; write for example `127.0.0.1:8080` or `0.0.0.0:80`"))
+    text.parse()
+        .map_err(|_| Wrong::new("not an IP address with a port; write for example `127.0.0.1:8080` or `0.0.0.0:80`"))
 }
 
 /// The text is a secret: it is not repeated.

@@ -28,7 +28,9 @@ pub(crate) async fn connect(url: &str, patience: Duration) -> anyhow::Result<Sto
         let reason = chain(&error);
         if !error.may_pass() || started.elapsed() >= patience {
             let failure = Failure::failed(format!("the database cannot be used: {reason}"));
-            return Err(failure.hint("is PostgreSQL running, and is FLOWCTL_DATABASE_URL (database.url) right?").into());
+            return Err(failure
+                .hint("is PostgreSQL running, and is FLOWCTL_DATABASE_URL (database.url) right?")
+                .into());
         }
         if told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
             let left = patience.saturating_sub(started.elapsed()).as_secs();
@@ -47,7 +49,9 @@ pub(crate) async fn connect(url: &str, patience: Duration) -> anyhow::Result<Sto
 
 /// An error with its causes.
 fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source()).last().map_or_else(|| error.to_string(), ToString::to_string)
+    std::iter::successors(error.source(), |cause| cause.source())
+        .last()
+        .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// An error that says what to do when the schema is not this program's.
@@ -59,12 +63,15 @@ pub(crate) async fn require_migrated(store: &Store) -> anyhow::Result<()> {
             Failure::failed(format!("the database's schema lacks {count} migration(s), the first is {}", missing[0]))
                 .hint("`flowctl db migrate` brings it up to date; services do not do that by themselves")
         }
-        SchemaState::Ahead(versions) => Failure::failed(format!("the database was migrated by a newer flowctl ({})", list(&versions)))
-            .hint("run the flowctl that migrated it, or a newer one"),
-        SchemaState::Changed(versions) => {
-            Failure::failed(format!("the database was migrated by another build of flowctl: {} differ", list(&versions)))
-                .hint("run the flowctl that migrated it, or start with an empty database")
+        SchemaState::Ahead(versions) => {
+            Failure::failed(format!("the database was migrated by a newer flowctl ({})", list(&versions)))
+                .hint("run the flowctl that migrated it, or a newer one")
         }
+        SchemaState::Changed(versions) => Failure::failed(format!(
+            "the database was migrated by another build of flowctl: {} differ",
+            list(&versions)
+        ))
+        .hint("run the flowctl that migrated it, or start with an empty database"),
     };
     Err(failure.into())
 }
@@ -119,7 +126,8 @@ pub(crate) async fn access(settings: &Settings) -> anyhow::Result<Access> {
     }
     let home = &settings.home;
     if !EmbeddedPostgres::exists(home)? {
-        let failure = Failure::failed(format!("there is no database: none is named, and none is below {}", home.display()));
+        let failure =
+            Failure::failed(format!("there is no database: none is named, and none is below {}", home.display()));
         return Err(failure.hint("set FLOWCTL_DATABASE_URL, or start `flowctl standalone` once").into());
     }
     let (url, started) = match EmbeddedPostgres::start(home, binaries()?).await {

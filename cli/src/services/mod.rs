@@ -74,7 +74,8 @@ pub(crate) async fn run_dag_processor(globals: &Globals) -> anyhow::Result<()> {
     let store = deployment(&settings).await?;
     let mut services = Services::new();
     let (config, processed, stop) = (dag_processor(&settings, process()), store.clone(), services.stop());
-    services.spawn("DAG processor", async move { Ok(::scheduler::service::process_dags(processed, config, stop).await?) });
+    services
+        .spawn("DAG processor", async move { Ok(::scheduler::service::process_dags(processed, config, stop).await?) });
     tell("DAG processor");
     let result = services.run().await;
     store.close().await;
@@ -110,7 +111,8 @@ pub(crate) fn prepare_home(home: &std::path::Path) -> anyhow::Result<()> {
     let written = std::fs::create_dir_all(home).and_then(|()| std::fs::write(&probe, ""));
     let _ = std::fs::remove_file(&probe);
     written.map_err(|error| {
-        let failure = crate::failure::Failure::failed(format!("the home {} cannot be written to: {error}", home.display()));
+        let failure =
+            crate::failure::Failure::failed(format!("the home {} cannot be written to: {error}", home.display()));
         failure.hint("choose another with --home or FLOWCTL_HOME, or make it writable for this user").into()
     })
 }

@@ -87,7 +87,13 @@ impl Tail {
             let Ok(entry) = serde_json::from_slice::<Entry>(line) else { continue };
             let prefix = &self.prefix;
             if entry.stream == "flowctl" {
-                writeln!(out, "{style}{prefix}{style:#} | {}{}{:#}", Style::new().dimmed(), entry.line, Style::new().dimmed())?;
+                writeln!(
+                    out,
+                    "{style}{prefix}{style:#} | {}{}{:#}",
+                    Style::new().dimmed(),
+                    entry.line,
+                    Style::new().dimmed()
+                )?;
             } else {
                 writeln!(out, "{style}{prefix}{style:#} | {}", entry.line)?;
             }

@@ -73,17 +73,21 @@ pub(crate) fn run(globals: &Globals, arguments: &Validate) -> anyhow::Result<Exi
             }
         }
         ReportFormat::Json => {
-            let entries = files.iter().flat_map(|file| file.problems.iter().map(|problem| Entry { file: &file.path, problem }));
+            let entries =
+                files.iter().flat_map(|file| file.problems.iter().map(|problem| Entry { file: &file.path, problem }));
             print(&serde_json::to_string_pretty(&entries.collect::<Vec<_>>())?)?;
         }
         ReportFormat::Github => {
-            for (file, problem) in files.iter().flat_map(|file| file.problems.iter().map(move |problem| (file, problem))) {
+            for (file, problem) in
+                files.iter().flat_map(|file| file.problems.iter().map(move |problem| (file, problem)))
+            {
                 print(&annotation(&file.path, problem))?;
             }
         }
         ReportFormat::Sarif => print(&serde_json::to_string_pretty(&sarif::report(&files))?)?,
     }
-    let refused = files.iter().filter(|file| file.problems.iter().any(|problem| problem.severity == Severity::Error)).count();
+    let refused =
+        files.iter().filter(|file| file.problems.iter().any(|problem| problem.severity == Severity::Error)).count();
     anstream::eprintln!("{} of {} files are good", files.len() - refused, files.len());
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -4,7 +4,7 @@ use crate::dag::Schedule;
 use crate::duration::Duration;
 
 /// What a person reads in a list or on a page.
-pub(super) fn describe(schedule: &Schedule) -> String {
+pub fn describe(schedule: &Schedule) -> String {
     match schedule {
         Schedule::None => "Only by trigger".to_owned(),
         Schedule::Cron { expression, .. } => describe_cron(expression),

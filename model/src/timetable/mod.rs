@@ -21,6 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::dag::{Dag, Schedule};
 use crate::dag_run::DataInterval;
 use cron::Cron;
+pub use describe::describe;
 use every::Every;
 
 /// A schedule that cannot be used; the message says why and names the value.
@@ -115,7 +116,7 @@ impl Timetable {
             end_date: dag.end_date,
             catchup: dag.catchup,
             known_since: None,
-            description: describe::describe(&dag.schedule),
+            description: describe(&dag.schedule),
         })
     }
 

@@ -1,3 +1,4 @@
 //! Read models.
 
+pub mod api;
 pub mod pages;

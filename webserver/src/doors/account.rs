@@ -1,5 +1,8 @@
 //! Passwords, sessions and tokens.
 
+use std::net::IpAddr;
+use std::sync::OnceLock;
+
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, PasswordHash};
 use base64::Engine;
@@ -11,24 +14,73 @@ use store::account::Account;
 
 use super::{ActionError, Doors, LoggedIn, unavailable};
 
-/// How long a login lasts (Airflow's `jwt_expiration_time`).
-const SESSION: SignedDuration = SignedDuration::from_hours(24);
+/// What a token is for, and with that how long it is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A browser's cookie.
+    Session,
+    /// A program's header.
+    Api,
+    /// A command line's header.
+    Cli,
+}
+
+impl Purpose {
+    /// Airflow's `jwt_expiration_time` and `jwt_cli_expiration_time`.
+    const fn lifetime(self) -> SignedDuration {
+        match self {
+            Self::Session | Self::Api => SignedDuration::from_hours(24),
+            Self::Cli => SignedDuration::from_hours(1),
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Api | Self::Cli => "api",
+        }
+    }
+}
 
 impl Doors {
-    /// Checks a password; a new token for a browser's cookie or a program's header, or none when name or password is
-    /// wrong.
+    /// Checks a password; a new token for a browser's cookie, or none when name or password is wrong.
     pub async fn log_in(&self, username: &str, password: String) -> Result<Option<String>, ActionError> {
-        let Some(account) = self.store.account(username).await? else { return Ok(None) };
-        // argon2 takes tens of milliseconds of a core on purpose.
-        let is_right = tokio::task::spawn_blocking(move || matches(&password, &account.password_hash))
-            .await
-            .map_err(unavailable)?;
+        self.issue_token(username, password, Purpose::Session, None).await
+    }
+
+    /// Checks a password that came from an address; a new token, or none when name or password is wrong.
+    pub async fn issue_token(
+        &self,
+        username: &str,
+        password: String,
+        purpose: Purpose,
+        from: Option<IpAddr>,
+    ) -> Result<Option<String>, ActionError> {
+        let now = (self.clock)();
+        if !self.attempts.begin(username, from, now) {
+            return Err(ActionError::TooMany("too many failed logins: try again in a minute".to_owned()));
+        }
+        let is_name = !username.contains('\0');
+        let account = if is_name { self.store.account(username).await? } else { None };
+        // argon2 takes tens of milliseconds of a core on purpose. A name that nobody has takes them too, or the time
+        // would tell which names there are.
+        let is_right = tokio::task::spawn_blocking(move || match account {
+            Some(account) => matches(&password, &account.password_hash),
+            None => {
+                matches(&password, nobodys_hash());
+                false
+            }
+        })
+        .await
+        .map_err(unavailable)?;
         if !is_right {
             return Ok(None);
         }
+        self.attempts.succeed(username, from);
         let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-        let now = (self.clock)();
-        self.store.insert_access_token(&digest(&token), username, "session", now, now + SESSION).await?;
+        self.store
+            .insert_access_token(&digest(&token), username, purpose.as_str(), now, now + purpose.lifetime())
+            .await?;
         Ok(Some(token))
     }
 
@@ -51,6 +103,12 @@ pub fn hash_password(password: &str) -> Result<String, argon2::password_hash::Er
 
 fn matches(password: &str, hash: &str) -> bool {
     PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+/// A hash that no password of an account has.
+fn nobodys_hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| hash_password("").unwrap_or_default())
 }
 
 /// What the database keeps of a token.

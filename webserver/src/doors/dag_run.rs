@@ -1,13 +1,13 @@
-//! Triggering, clearing and cancelling runs.
+//! Triggering, clearing, marking and cancelling runs.
 
 use jiff::Timestamp;
-use model::dag_run::{NewDagRun, isoformat, run_id};
+use model::dag_run::{DataInterval, NewDagRun, isoformat, run_id, to_microsecond};
 use model::state::{DagRunType, TriggeredBy};
-use store::dag_run::{ClearSelection, TriggerError};
+use store::dag_run::{ClearError, ClearSelection, Cleared, DagRunEnd, TriggerError};
 
 use super::{ActionError, Doors, LoggedIn, unavailable};
 
-/// Which task instances of a run start over.
+/// Which task instances of a run start over, as the buttons of a page say it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Clear {
     /// This one, and what follows it; none: all.
@@ -25,6 +25,10 @@ pub struct Trigger {
     pub run_id: Option<String>,
     /// The date it is about.
     pub logical_date: Option<Timestamp>,
+    /// What its data covers; none: what the timetable gives its date.
+    pub data_interval: Option<DataInterval>,
+    /// It does not start before; none: now.
+    pub run_after: Option<Timestamp>,
     /// What it is triggered with.
     pub conf: serde_json::Map<String, serde_json::Value>,
     /// A remark.
@@ -38,6 +42,7 @@ impl Doors {
     pub async fn trigger(&self, who: &LoggedIn, trigger: Trigger) -> Result<String, ActionError> {
         who.may_change()?;
         let now = (self.clock)();
+        check_texts(&trigger)?;
         let Some(dag) = self.store.current_dag(&trigger.dag_id).await? else {
             return Err(ActionError::NotFound(format!("no DAG `{}`", trigger.dag_id)));
         };
@@ -46,14 +51,16 @@ impl Doors {
             ActionError::Invalid(lines.join("; "))
         })?;
         let timetable = model::timetable::Timetable::new(&dag).map_err(unavailable)?;
-        let about = trigger.logical_date.unwrap_or(now);
+        let run_after = to_microsecond(trigger.run_after.unwrap_or(now));
+        let logical_date = trigger.logical_date.map(to_microsecond);
+        let about = logical_date.unwrap_or(run_after);
         let run = NewDagRun {
             run_id: trigger.run_id.unwrap_or_else(|| run_id(DagRunType::Manual, about)),
             dag_id: trigger.dag_id,
             run_type: DagRunType::Manual,
-            logical_date: trigger.logical_date,
-            data_interval: Some(timetable.manual_interval(about)),
-            run_after: now,
+            logical_date,
+            data_interval: Some(trigger.data_interval.unwrap_or_else(|| timetable.manual_interval(about))),
+            run_after,
             conf: trigger.conf,
             triggered_by: trigger.triggered_by,
             triggering_user: Some(who.username.clone()),
@@ -63,9 +70,9 @@ impl Doors {
             Ok(_) => Ok(run.run_id),
             Err(TriggerError::Store(error)) => Err(error.into()),
             Err(TriggerError::DagNotFound(dag_id)) => Err(ActionError::NotFound(format!("no DAG `{dag_id}`"))),
-            Err(error @ TriggerError::RunIdExists { .. }) => Err(ActionError::Conflict(error.to_string())),
+            Err(error @ TriggerError::RunIdExists { .. }) => Err(ActionError::Exists(error.to_string())),
             Err(TriggerError::LogicalDateExists { dag_id, logical_date }) => {
-                Err(ActionError::Conflict(format!("DAG `{dag_id}` already has a run for {}", isoformat(logical_date))))
+                Err(ActionError::Exists(format!("DAG `{dag_id}` already has a run for {}", isoformat(logical_date))))
             }
         }
     }
@@ -78,13 +85,58 @@ impl Doors {
         run_id: &str,
         clear: Clear,
     ) -> Result<Vec<String>, ActionError> {
-        who.may_change()?;
-        let selection = ClearSelection { task_id: clear.task_id, only_failed: clear.only_failed };
-        let cleared = self.store.clear_task_instances(dag_id, run_id, &selection, (self.clock)()).await?;
-        if cleared.is_empty() {
+        let selection = ClearSelection {
+            tasks: clear.task_id.map(|task_id| vec![(task_id, None)]),
+            with_downstream: true,
+            only_failed: clear.only_failed,
+            ..ClearSelection::default()
+        };
+        let cleared = self.clear_task_instances(who, dag_id, run_id, &selection).await?;
+        if cleared.task_ids.is_empty() {
             return Err(ActionError::Conflict("nothing to clear: no task instance is as asked for".to_owned()));
         }
-        Ok(cleared)
+        Ok(cleared.task_ids)
+    }
+
+    /// Lets task instances start over, or says which would; there may be none.
+    pub async fn clear_task_instances(
+        &self,
+        who: &LoggedIn,
+        dag_id: &str,
+        run_id: &str,
+        selection: &ClearSelection,
+    ) -> Result<Cleared, ActionError> {
+        who.may_change()?;
+        if let Some(note) = &selection.note {
+            check_text("note", note)?;
+        }
+        match self.store.clear_task_instances(dag_id, run_id, selection, (self.clock)()).await {
+            Ok(cleared) => Ok(cleared),
+            Err(error @ ClearError::Running(_)) => Err(ActionError::Conflict(format!("{error}; nothing was cleared"))),
+            Err(ClearError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Gives a run the end that somebody says it has.
+    pub async fn mark(&self, who: &LoggedIn, dag_id: &str, run_id: &str, end: DagRunEnd) -> Result<(), ActionError> {
+        who.may_change()?;
+        Ok(self.store.mark_dag_run(dag_id, run_id, end, &who.username, (self.clock)()).await?)
+    }
+
+    /// Sets a run's remark; none takes it away.
+    pub async fn set_note(
+        &self,
+        who: &LoggedIn,
+        dag_id: &str,
+        run_id: &str,
+        note: Option<&str>,
+    ) -> Result<(), ActionError> {
+        who.may_change()?;
+        note.map_or(Ok(()), |note| check_text("note", note))?;
+        if self.store.set_dag_run_note(dag_id, run_id, note).await? {
+            return Ok(());
+        }
+        Err(ActionError::NotFound(format!("no run `{run_id}` of DAG `{dag_id}`")))
     }
 
     /// Cancels a run.
@@ -95,4 +147,40 @@ impl Doors {
         }
         Err(ActionError::Conflict(format!("run `{run_id}` has ended already")))
     }
+}
+
+/// Characters of a remark at most (Airflow's).
+const MAX_NOTE: usize = 1000;
+/// Characters of a run's name at most (Airflow's).
+const MAX_RUN_ID: usize = 250;
+
+/// What the database could not keep, or what would not fit a URL or a folder's name.
+fn check_texts(trigger: &Trigger) -> Result<(), ActionError> {
+    if let Some(run_id) = &trigger.run_id {
+        // Airflow's pattern.
+        let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "_.~:+-".contains(letter);
+        if run_id.is_empty() || run_id.len() > MAX_RUN_ID || !run_id.chars().all(is_allowed) {
+            return Err(ActionError::Invalid(format!(
+                "dag_run_id: `{}` must be 1 to {MAX_RUN_ID} letters, digits and `_.~:+-`",
+                run_id.escape_debug()
+            )));
+        }
+    }
+    trigger.note.as_deref().map_or(Ok(()), |note| check_text("note", note))?;
+    match trigger.data_interval {
+        Some(interval) if interval.start > interval.end => {
+            Err(ActionError::Invalid("data_interval_end: is before data_interval_start".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_text(name: &str, text: &str) -> Result<(), ActionError> {
+    if text.contains('\0') {
+        return Err(ActionError::Invalid(format!("{name}: contains a NUL, which cannot be stored")));
+    }
+    if text.chars().count() > MAX_NOTE {
+        return Err(ActionError::Invalid(format!("{name}: is longer than {MAX_NOTE} characters")));
+    }
+    Ok(())
 }

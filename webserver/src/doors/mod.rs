@@ -2,15 +2,20 @@
 //! checks the role of who asks, and goes through a transaction of the store.
 
 mod account;
+mod attempts;
 mod dag;
 mod dag_run;
 mod token;
+
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use store::Store;
 
-pub use account::{first_account, hash_password};
+use attempts::LoginAttempts;
+
+pub use account::{Purpose, first_account, hash_password};
 pub use dag_run::{Clear, Trigger};
 
 /// The doors of a deployment.
@@ -18,12 +23,13 @@ pub use dag_run::{Clear, Trigger};
 pub struct Doors {
     store: Store,
     clock: fn() -> Timestamp,
+    attempts: Arc<LoginAttempts>,
 }
 
 impl Doors {
     /// Over a database.
-    pub const fn new(store: Store, clock: fn() -> Timestamp) -> Self {
-        Self { store, clock }
+    pub fn new(store: Store, clock: fn() -> Timestamp) -> Self {
+        Self { store, clock, attempts: Arc::default() }
     }
 }
 
@@ -38,7 +44,7 @@ pub struct LoggedIn {
 
 impl LoggedIn {
     /// Airflow's roles: viewers read, everybody else may change DAGs and runs.
-    fn may_change(&self) -> Result<(), ActionError> {
+    pub(crate) fn may_change(&self) -> Result<(), ActionError> {
         if self.role == "viewer" {
             return Err(ActionError::Forbidden(format!("{} is a viewer and may not change anything", self.username)));
         }
@@ -58,9 +64,15 @@ pub enum ActionError {
     /// It contradicts what is there.
     #[error("{0}")]
     Conflict(String),
+    /// It has the name or the date of something that is there.
+    #[error("{0}")]
+    Exists(String),
     /// What they gave is wrong.
     #[error("{0}")]
     Invalid(String),
+    /// They tried too often.
+    #[error("{0}")]
+    TooMany(String),
     /// The database did not answer.
     #[error("{0}")]
     Unavailable(String),
@@ -72,7 +84,8 @@ impl ActionError {
         match self {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::Exists(_) => StatusCode::CONFLICT,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }

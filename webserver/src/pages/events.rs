@@ -35,6 +35,11 @@ impl Hub {
         self.0.send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// Hints from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
+    }
+
     /// Passes on the database's notifications until `stop`. A lost connection is a hint too: something may have
     /// been missed.
     pub async fn follow(&self, store: &Store, stop: CancellationToken) {

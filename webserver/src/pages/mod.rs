@@ -17,7 +17,6 @@ mod run;
 mod session;
 mod task;
 mod trigger;
-mod why;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +35,7 @@ pub use session::COOKIE;
 
 use crate::doors::{ActionError, Doors, LoggedIn};
 use crate::layout::Layouts;
+use crate::why;
 
 /// What all pages share.
 #[derive(Clone)]

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State as Shared};
 use jiff::Timestamp;
 use model::dag::{Dag, Task};
 use model::ids::TaskIndex;
+use model::log_path::log_path;
 use serde::Deserialize;
 use store::read::pages::{AttemptRow, TaskInstanceRow};
 
@@ -89,14 +90,11 @@ pub(super) async fn show(
     let now = (pages.clock)();
     let newest = u32::try_from(row.try_number).unwrap_or(0);
     let shown = query.try_number.unwrap_or(newest.max(1));
-    let log_path = log::path(&pages.home, (&dag_id, &run_id, &task_id), row.map_index, shown);
-    let chunk = match &log_path {
-        Some(path) => log::read(path, None).await.unwrap_or_else(|problem| {
-            tracing::error!(error = %problem, "the log {} cannot be read", path.display());
-            log::Chunk::default()
-        }),
-        None => log::Chunk::default(),
-    };
+    let log_path = log_path(&pages.home, &dag_id, &run_id, &task_id, row.map_index, shown);
+    let chunk = log::read(&log_path, None).await.unwrap_or_else(|problem| {
+        tracing::error!(error = %problem, "the log {} cannot be read", log_path.display());
+        log::Chunk::default()
+    });
     let states = run::states_by_task(&dag, &rows);
     let why = Why::new(&dag, &found, &states, pages.limits, now);
     let href = task_href(&dag_id, &run_id, &task_id, row.map_index);

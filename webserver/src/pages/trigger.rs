@@ -155,6 +155,8 @@ fn read(dag: &Dag, fields: &Fields, now: Timestamp) -> Result<Trigger, String> {
         dag_id: dag.dag_id.clone(),
         run_id: text("run_id").map(str::to_owned),
         logical_date: Some(logical_date.unwrap_or(now)),
+        data_interval: None,
+        run_after: None,
         conf,
         note: text("note").map(str::to_owned),
         triggered_by: TriggeredBy::Ui,

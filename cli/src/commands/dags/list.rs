@@ -41,12 +41,11 @@ const COLUMNS: [Column<Dag>; 6] = [
 
 /// Prints a page of DAGs.
 pub(super) async fn run(globals: &Globals, arguments: &List) -> anyhow::Result<ExitCode> {
-    let mut query = arguments.page.query();
-    query.extend(arguments.tags.iter().map(|tag| ("tags", tag.clone())));
+    let mut query: Vec<_> = arguments.tags.iter().map(|tag| ("tags", tag.clone())).collect();
     query.extend(arguments.pattern.iter().map(|pattern| ("dag_id_pattern", pattern.clone())));
     query.extend(arguments.paused.map(|paused| ("paused", paused.to_string())));
-    let found: DagCollection = globals.client()?.get(&["dags"], &query).await?;
-    globals.output().list(&found.dags, &COLUMNS, found.total_entries)?;
+    let (dags, total) = arguments.page.of::<DagCollection>(&globals.client()?, &["dags"], &query).await?;
+    globals.output().list(&dags, &COLUMNS, total)?;
     Ok(ExitCode::SUCCESS)
 }
 

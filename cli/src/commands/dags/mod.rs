@@ -1,14 +1,20 @@
 //! `flowctl dags`.
 
+mod details;
 mod list;
 mod next;
+mod pause;
 mod show;
+pub(super) mod source;
 mod test;
+mod trigger;
+mod versions;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::place::DagArgument;
 use crate::globals::Globals;
 
 /// The verbs.
@@ -16,6 +22,18 @@ use crate::globals::Globals;
 pub(crate) enum Dags {
     /// All DAGs.
     List(list::List),
+    /// Everything about one DAG.
+    Details(DagArgument),
+    /// Stops creating and starting runs of DAGs; what runs goes on.
+    Pause(pause::Pause),
+    /// Lets DAGs run again.
+    Unpause(pause::Pause),
+    /// Starts a run.
+    Trigger(trigger::Trigger),
+    /// What a DAG was from one change of its file to the next.
+    Versions(versions::Versions),
+    /// The text of a DAG's file.
+    Source(source::Source),
     /// One run in the foreground, without database or server; the exit code is the run's. A retry follows at once.
     Test(test::Test),
     /// The graph of a DAG file, as a list by level or as a picture.
@@ -28,6 +46,12 @@ pub(crate) enum Dags {
 pub(super) async fn run(globals: &Globals, verb: Dags) -> anyhow::Result<ExitCode> {
     match verb {
         Dags::List(arguments) => list::run(globals, &arguments).await,
+        Dags::Details(arguments) => details::run(globals, &arguments).await,
+        Dags::Pause(arguments) => pause::run(globals, &arguments, true).await,
+        Dags::Unpause(arguments) => pause::run(globals, &arguments, false).await,
+        Dags::Trigger(arguments) => trigger::run(globals, arguments).await,
+        Dags::Versions(arguments) => versions::run(globals, &arguments).await,
+        Dags::Source(arguments) => source::run(globals, &arguments).await,
         Dags::Test(arguments) => test::run(globals, &arguments).await,
         Dags::Show(arguments) => show::run(globals, &arguments),
         Dags::Next(arguments) => next::run(globals, &arguments),

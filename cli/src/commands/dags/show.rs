@@ -48,7 +48,8 @@ pub(super) fn run(globals: &Globals, arguments: &Show) -> anyhow::Result<ExitCod
     let settings = config::load(globals, &[])?;
     let local = local_dags::find(&settings, &arguments.dag)?;
     if let Some(file) = &arguments.svg {
-        std::fs::write(file, webserver::svg::svg(&local.dag)).with_context(|| format!("{} cannot be written", file.display()))?;
+        std::fs::write(file, webserver::svg::svg(&local.dag))
+            .with_context(|| format!("{} cannot be written", file.display()))?;
         anstream::eprintln!("{} tasks are drawn in {}", local.dag.tasks.len(), file.display());
         return Ok(ExitCode::SUCCESS);
     }

@@ -33,7 +33,8 @@ fn psql() -> Result<PathBuf, Failure> {
     packages.sort();
     let folders = named.into_iter().chain(std::env::split_paths(&path)).chain(packages.into_iter().rev());
     folders.map(|folder| folder.join("psql")).find(|program| program.is_file()).ok_or_else(|| {
-        Failure::failed("there is no psql").hint("install PostgreSQL's client (Debian: `apt-get install postgresql-client`)")
+        Failure::failed("there is no psql")
+            .hint("install PostgreSQL's client (Debian: `apt-get install postgresql-client`)")
     })
 }
 

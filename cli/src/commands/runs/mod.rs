@@ -1,0 +1,47 @@
+//! `flowctl runs`.
+
+mod cancel;
+mod clear;
+mod follow;
+mod list;
+mod logs;
+mod progress;
+mod show;
+mod tree;
+pub(super) mod wait;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+pub(super) use logs::{Attempt, Streams, has_ended};
+
+use super::place::RunArguments;
+use crate::globals::Globals;
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// Runs, the newest first.
+    List(list::List),
+    /// One run as a tree of its tasks: states, tries, durations, and why each one waits.
+    Show(RunArguments),
+    /// Lets task instances of a run start over.
+    Clear(clear::Clear),
+    /// Stops a run: what runs of it is stopped, what has not started never will.
+    Cancel(RunArguments),
+    /// Shows a run live until it has ended. The exit code is the run's: 0 when it succeeded, 1 when it failed.
+    Watch(watch::Watch),
+}
+
+/// Runs one verb.
+pub(super) async fn run(globals: &Globals, verb: Runs) -> anyhow::Result<ExitCode> {
+    match verb {
+        Runs::List(arguments) => list::run(globals, &arguments).await,
+        Runs::Show(arguments) => show::run(globals, &arguments).await,
+        Runs::Clear(arguments) => clear::run(globals, &arguments).await,
+        Runs::Cancel(arguments) => cancel::run(globals, &arguments).await,
+        Runs::Watch(arguments) => watch::run(globals, &arguments).await,
+    }
+}

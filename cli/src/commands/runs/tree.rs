@@ -1,0 +1,192 @@
+//! A run as a tree: groups are branches, task instances are leaves.
+
+use api::TaskInstance;
+
+use super::show::Shown;
+use crate::output::{Cell, Target, glyph, moment, span, table};
+
+/// A branch with its leaves, in the order in which they were met.
+#[derive(Debug, Default)]
+struct Branch<'a> {
+    below: Vec<(&'a str, Node<'a>)>,
+}
+
+#[derive(Debug)]
+enum Node<'a> {
+    Group(Branch<'a>),
+    Leaf(&'a TaskInstance),
+}
+
+impl<'a> Branch<'a> {
+    /// Puts a task instance where its id says: `group.task` is `task` below `group`.
+    fn plant(&mut self, id: &'a str, instance: &'a TaskInstance) {
+        let Some((group, rest)) = id.split_once('.') else {
+            self.below.push((id, Node::Leaf(instance)));
+            return;
+        };
+        for (name, node) in &mut self.below {
+            if let Node::Group(branch) = node
+                && *name == group
+            {
+                return branch.plant(rest, instance);
+            }
+        }
+        let mut branch = Self::default();
+        branch.plant(rest, instance);
+        self.below.push((group, Node::Group(branch)));
+    }
+
+    fn draw(&self, indent: &str, shown: &Shown, rows: &mut Vec<Vec<Cell>>) {
+        for (position, (name, node)) in self.below.iter().enumerate() {
+            let is_last = position + 1 == self.below.len();
+            let (corner, rail) = if is_last { ("└─", "   ") } else { ("├─", "│  ") };
+            match node {
+                Node::Group(branch) => {
+                    rows.push(vec![format!("{indent}{corner} {name}").into()]);
+                    branch.draw(&format!("{indent}{rail}"), shown, rows);
+                }
+                Node::Leaf(instance) => rows.push(leaf(&format!("{indent}{corner}"), name, shown, instance)),
+            }
+        }
+    }
+}
+
+/// Draws a run for a terminal.
+pub(super) fn draw(shown: &Shown, target: Target) -> String {
+    let mut root = Branch::default();
+    for instance in &shown.task_instances {
+        root.plant(&instance.task_id, instance);
+    }
+    let mut rows = Vec::new();
+    root.draw("", shown, &mut rows);
+    format!("{}\n\n{}", heading(shown, target), table(&["task", "state", "try", "duration", "why"], rows, target))
+}
+
+fn heading(shown: &Shown, target: Target) -> String {
+    let run = &shown.dag_run;
+    let state = format!("{} {}", glyph(&run.state), run.state);
+    let mut rows = vec![
+        vec!["run".into(), format!("{} of {}", run.dag_run_id, run.dag_id).into()],
+        vec!["state".into(), Cell::state(&run.state, state)],
+        vec!["logical_date".into(), moment(run.logical_date).into()],
+        vec!["duration".into(), span(run.duration).into()],
+    ];
+    rows.extend(shown.waiting.reason.iter().map(|reason| vec!["waits".into(), reason.as_str().into()]));
+    rows.extend(run.note.iter().map(|note| vec!["note".into(), note.as_str().into()]));
+    table(&[], rows, target)
+}
+
+fn leaf(corner: &str, name: &str, shown: &Shown, instance: &TaskInstance) -> Vec<Cell> {
+    let state = state(instance);
+    let name = if instance.map_index < 0 { name.to_owned() } else { format!("{name}[{}]", instance.map_index) };
+    vec![
+        format!("{corner} {name}").into(),
+        Cell::state(state, format!("{} {state}", glyph(state))),
+        tries(instance).into(),
+        span(instance.duration).into(),
+        why(shown, instance).into(),
+    ]
+}
+
+/// Task, map index, state, try, seconds, why: for programs.
+pub(super) fn line(shown: &Shown, instance: &TaskInstance) -> Vec<Cell> {
+    vec![
+        instance.task_id.as_str().into(),
+        instance.map_index.to_string().into(),
+        state(instance).into(),
+        instance.try_number.to_string().into(),
+        instance.duration.map(|seconds| seconds.to_string()).unwrap_or_default().into(),
+        why(shown, instance).into(),
+    ]
+}
+
+fn state(instance: &TaskInstance) -> &str {
+    instance.state.as_deref().unwrap_or("none")
+}
+
+/// `2 of 3`; a dash before the first.
+fn tries(instance: &TaskInstance) -> String {
+    match instance.try_number {
+        0 => "–".to_owned(),
+        tried => format!("{tried} of {}", tried.max(instance.max_tries + 1)),
+    }
+}
+
+fn why<'a>(shown: &'a Shown, instance: &TaskInstance) -> &'a str {
+    let is_it = |waiting: &&api::TaskInstanceWaiting| {
+        waiting.task_id == instance.task_id && waiting.map_index == instance.map_index
+    };
+    shown.waiting.task_instances.iter().find(is_it).map_or("", |waiting| waiting.reason.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{DagRun, DagRunWaiting, TaskInstance, TaskInstanceWaiting};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn instance(task_id: &str, map_index: i32, state: &str, tries: (u32, u32), duration: Option<f64>) -> TaskInstance {
+        let mut instance: Value = json!({
+            "id": "", "dag_id": "etl", "dag_run_id": "a", "run_after": "2026-01-01T00:00:00Z", "task_display_name": task_id,
+            "dag_display_name": "etl", "pool": "default_pool", "pool_slots": 1, "executor_config": "{}",
+            "rendered_fields": {},
+        });
+        instance["task_id"] = task_id.into();
+        instance["map_index"] = map_index.into();
+        instance["state"] = if state == "none" { Value::Null } else { state.into() };
+        instance["try_number"] = tries.0.into();
+        instance["max_tries"] = tries.1.into();
+        instance["duration"] = duration.into();
+        serde_json::from_value(instance).expect("a task instance")
+    }
+
+    fn shown() -> Shown {
+        let run = json!({
+            "dag_run_id": "a", "dag_id": "etl", "logical_date": "2026-01-01T00:00:00Z", "duration": 83.0,
+            "run_after": "2026-01-01T00:00:00Z", "run_type": "manual", "state": "running", "dag_versions": [],
+            "dag_display_name": "etl", "note": "첫 실행",
+        });
+        let reason = "it waits for `extract.orders`".to_owned();
+        let waiting = TaskInstanceWaiting { task_id: "load".to_owned(), map_index: -1, waiting: None, reason };
+        Shown {
+            dag_run: serde_json::from_value::<DagRun>(run).expect("a run"),
+            task_instances: vec![
+                instance("start", -1, "success", (1, 0), Some(0.12)),
+                instance("extract.orders", -1, "running", (2, 3), None),
+                instance("extract.cities.one", 0, "success", (1, 0), Some(61.0)),
+                instance("extract.cities.one", 1, "failed", (1, 0), Some(2.5)),
+                instance("load", -1, "none", (0, 0), None),
+            ],
+            waiting: DagRunWaiting { dag_run: None, reason: None, task_instances: vec![waiting] },
+        }
+    }
+
+    #[test]
+    fn groups_are_branches_and_task_instances_are_leaves() {
+        let lines: Vec<_> = draw(&shown(), Target::Stdout).lines().map(|line| line.trim_end().to_owned()).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        run           a of etl
+        state         ▸ running
+        logical_date  2026-01-01 00:00:00Z
+        duration      1m 23s
+        note          첫 실행
+
+        TASK             STATE      TRY     DURATION  WHY
+        ├─ start         ✓ success  1 of 1  120ms
+        ├─ extract
+        │  ├─ orders     ▸ running  2 of 4  –
+        │  └─ cities
+        │     ├─ one[0]  ✓ success  1 of 1  1m 01s
+        │     └─ one[1]  ✕ failed   1 of 1  2.5s
+        └─ load          · none     –       –         it waits for `extract.orders`
+        ");
+    }
+
+    #[test]
+    fn programs_get_what_columns_of_people_leave_out() {
+        let shown = shown();
+        let line = line(&shown, &shown.task_instances[2]);
+        assert_eq!(line, ["extract.cities.one", "0", "success", "1", "61", ""].map(Cell::from));
+    }
+}

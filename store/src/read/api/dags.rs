@@ -1,0 +1,184 @@
+//! `/dags`.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Instant, Listing, Page, ReadError, Statement, and_any, and_is, and_matches, order_and_cut, total};
+use crate::Store;
+
+/// Which DAGs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DagFilter {
+    /// One of these.
+    pub dag_ids: Vec<String>,
+    /// With these tags.
+    pub tags: Vec<String>,
+    /// All of the tags; else one of them suffices.
+    pub all_tags: bool,
+    /// Of one of these owners.
+    pub owners: Vec<String>,
+    /// As `*_pattern`.
+    pub dag_id_pattern: Option<String>,
+    /// As `*_pattern`; the name that is shown is the id.
+    pub display_name_pattern: Option<String>,
+    /// Whether it is paused.
+    pub is_paused: Option<bool>,
+    /// Also those that no file describes any more.
+    pub with_stale: bool,
+    /// Whether its file's newest content was refused.
+    pub has_import_errors: Option<bool>,
+    /// State of its newest run.
+    pub last_run_state: Option<String>,
+}
+
+/// A DAG.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct DagRow {
+    /// Its name.
+    pub dag_id: String,
+    /// No new run of it is created or started.
+    pub is_paused: bool,
+    /// No file describes it any more.
+    pub is_stale: bool,
+    /// When its file was last read.
+    pub last_parsed_at: Instant,
+    /// How long that took.
+    pub last_parse_duration_ms: f64,
+    /// Absolute path of its file.
+    pub fileloc: String,
+    /// Its path below the DAG folder.
+    pub relative_fileloc: String,
+    /// One line.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its file's newest content was refused.
+    pub has_import_errors: bool,
+    /// Of the next scheduled run.
+    pub next_interval_start: Option<Instant>,
+    /// Of the next scheduled run.
+    pub next_interval_end: Option<Instant>,
+    /// Of the next scheduled run.
+    pub next_run_after: Option<Instant>,
+    /// `model::dag::Schedule`.
+    pub schedule: Option<Value>,
+    /// Running runs at once; none: the deployment's limit.
+    pub max_active_runs: Option<i32>,
+    /// Task instances of a run at once; none: the deployment's limit.
+    pub max_active_tasks: Option<i32>,
+}
+
+/// What else there is to say of a DAG.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DagDetailsRow {
+    /// Its current version as `model::dag::Dag` serialises it.
+    pub spec: String,
+    /// Runs that are running.
+    pub running_runs: i64,
+    /// The version's id in the API.
+    pub version_uuid: Uuid,
+    /// From 1.
+    pub version_number: i32,
+    /// When it was first seen.
+    pub version_created_at: Instant,
+}
+
+const SELECT: &str = "-- api.dags
+    SELECT d.dag_id, d.is_paused, d.is_stale, d.last_parsed_at, d.last_parse_duration_ms, d.fileloc, d.relative_fileloc,
+           d.description, d.owner, d.tags, d.has_import_errors, d.next_interval_start, d.next_interval_end,
+           d.next_run_after, s.schedule, s.max_active_runs, s.max_active_tasks
+      FROM dag d
+      LEFT JOIN dag_version v ON v.id = d.current_version_id
+      LEFT JOIN LATERAL json_to_record(v.spec)
+           AS s (schedule json, max_active_runs integer, max_active_tasks integer) ON true";
+
+const COUNT: &str = "-- api.dags_count\nSELECT count(*) FROM dag d";
+
+/// The newest run, where somebody asks for it.
+const NEWEST_RUN: &str = " LEFT JOIN LATERAL (SELECT r.state, r.started_at FROM dag_run r
+    WHERE r.dag_id = d.dag_id ORDER BY r.id DESC LIMIT 1) last ON true";
+
+const ORDER: [(&str, &str); 7] = [
+    ("dag_id", "d.dag_id"),
+    ("dag_display_name", "d.dag_id"),
+    ("next_dagrun", "d.next_interval_start"),
+    ("state", "last.state"),
+    ("last_run_state", "last.state"),
+    ("start_date", "last.started_at"),
+    ("last_run_start_date", "last.started_at"),
+];
+
+fn filtered(select: &'static str, filter: &DagFilter, listing: &Listing) -> Statement {
+    let mut statement = Statement::new(select);
+    let by_run = |term: &String| term.contains("state") || term.contains("start_date");
+    if filter.last_run_state.is_some() || listing.order_by.iter().any(by_run) {
+        statement.push(NEWEST_RUN);
+    }
+    statement.push(" WHERE true");
+    and_any(&mut statement, "d.dag_id", &filter.dag_ids);
+    if !filter.tags.is_empty() {
+        statement.push(if filter.all_tags { " AND d.tags @> " } else { " AND d.tags && " });
+        statement.push_bind(filter.tags.clone());
+    }
+    and_any(&mut statement, "d.owner", &filter.owners);
+    and_matches(&mut statement, "d.dag_id", filter.dag_id_pattern.as_deref());
+    and_matches(&mut statement, "d.dag_id", filter.display_name_pattern.as_deref());
+    and_is(&mut statement, "d.is_paused", filter.is_paused);
+    if !filter.with_stale {
+        statement.push(" AND NOT d.is_stale");
+    }
+    and_is(&mut statement, "d.has_import_errors", filter.has_import_errors);
+    and_is(&mut statement, "last.state::text", filter.last_run_state.clone());
+    statement
+}
+
+impl Store {
+    /// A page of the DAGs.
+    pub async fn api_dags(&self, filter: &DagFilter, listing: &Listing) -> Result<Page<DagRow>, ReadError> {
+        let mut statement = filtered(SELECT, filter, listing);
+        order_and_cut(&mut statement, listing, &ORDER, "d.dag_id")?;
+        let rows = statement.build_query_as().fetch_all(self.pool()).await?;
+        let count = filtered(COUNT, filter, listing).build_query_scalar().fetch_one(self.pool()).await?;
+        Ok(Page { rows, total: total(count) })
+    }
+
+    /// One DAG.
+    pub async fn api_dag(&self, dag_id: &str) -> Result<Option<DagRow>, ReadError> {
+        let filter = DagFilter { dag_ids: vec![dag_id.to_owned()], with_stale: true, ..DagFilter::default() };
+        let mut statement = filtered(SELECT, &filter, &Listing::default());
+        Ok(statement.build_query_as().fetch_optional(self.pool()).await?)
+    }
+
+    /// Whether there is, or was, such a DAG.
+    pub async fn api_dag_exists(&self, dag_id: &str) -> Result<bool, ReadError> {
+        let exists = sqlx::query_scalar!(
+            r#"-- api.dag_exists
+            SELECT EXISTS (SELECT FROM dag WHERE dag_id = $1) AS "exists!""#,
+            dag_id
+        );
+        Ok(exists.fetch_one(self.pool()).await?)
+    }
+
+    /// The rest of one DAG.
+    pub async fn api_dag_details(&self, dag_id: &str) -> Result<Option<DagDetailsRow>, ReadError> {
+        let row = sqlx::query!(
+            r#"-- api.dag_details
+            SELECT v.spec::text AS "spec!", v.uuid, v.version_number, v.created_at,
+                   (SELECT count(*) FROM dag_run r WHERE r.dag_id = d.dag_id AND r.state IN ('queued', 'running')
+                                                     AND r.state = 'running') AS "running_runs!"
+              FROM dag d JOIN dag_version v ON v.id = d.current_version_id WHERE d.dag_id = $1"#,
+            dag_id
+        )
+        .fetch_optional(self.pool())
+        .await?;
+        Ok(row.map(|row| DagDetailsRow {
+            spec: row.spec,
+            running_runs: row.running_runs,
+            version_uuid: row.uuid,
+            version_number: row.version_number,
+            version_created_at: Instant(crate::from_sql(row.created_at)),
+        }))
+    }
+}

@@ -1,0 +1,171 @@
+//! Read models of the REST API: one file per resource.
+//!
+//! A list is two statements at most: its page, and how many there are. What may be asked of a list varies so much that
+//! its statements are put together from parts, each of them constant text; only values vary, and they are bound. One
+//! entry is read with the same `SELECT`.
+
+mod dag_runs;
+mod dags;
+mod import_errors;
+mod monitor;
+mod task_instances;
+mod versions;
+mod xcoms;
+
+pub use dag_runs::{DagRunFilter, DagRunRow, RunState};
+pub use dags::{DagDetailsRow, DagFilter, DagRow};
+pub use import_errors::{ImportErrorFilter, ImportErrorRow};
+pub use monitor::HealthRow;
+pub use task_instances::{AttemptRow, TaskInstanceFilter, TaskInstanceRow};
+pub use versions::{DagSourceRow, DagVersionRow};
+pub use xcoms::{XComFilter, XComRow, XComValueRow};
+
+use jiff::Timestamp;
+use sqlx::postgres::{PgTypeInfo, PgValueRef};
+use sqlx::{Postgres, QueryBuilder};
+
+use crate::to_sql;
+
+/// Which part of a list, in which order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Entries at most.
+    pub limit: u32,
+    /// Entries to leave out before them.
+    pub offset: u32,
+    /// Names of fields, each descending when a `-` stands before it; empty: the resource's own order.
+    pub order_by: Vec<String>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The entries.
+    pub rows: Vec<T>,
+    /// How many match on all pages.
+    pub total: u64,
+}
+
+/// Why nothing was read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The database refused, or cannot be reached.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// A list cannot be ordered so.
+    #[error("cannot order by `{name}`; possible are {possible}")]
+    OrderBy {
+        /// What was asked for.
+        name: String,
+        /// What could have been, separated by commas.
+        possible: String,
+    },
+}
+
+/// Bounds of a value; those that are not given do not bind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range<T> {
+    /// At least.
+    pub gte: Option<T>,
+    /// More than.
+    pub gt: Option<T>,
+    /// At most.
+    pub lte: Option<T>,
+    /// Less than.
+    pub lt: Option<T>,
+}
+
+impl<T> Default for Range<T> {
+    fn default() -> Self {
+        Self { gte: None, gt: None, lte: None, lt: None }
+    }
+}
+
+/// An instant in a row. sqlx knows chrono and not jiff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instant(pub Timestamp);
+
+impl sqlx::Type<Postgres> for Instant {
+    fn type_info() -> PgTypeInfo {
+        <chrono::DateTime<chrono::Utc> as sqlx::Type<Postgres>>::type_info()
+    }
+}
+
+impl<'r> sqlx::Decode<'r, Postgres> for Instant {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+        <chrono::DateTime<chrono::Utc> as sqlx::Decode<Postgres>>::decode(value).map(|at| Self(crate::from_sql(at)))
+    }
+}
+
+/// A statement that grows: constant text and bound values.
+type Statement = QueryBuilder<Postgres>;
+
+/// ` AND (column ILIKE one of the patterns)`, as Airflow reads `*_pattern`: a part of the text without regard to case,
+/// `%` and `_` as in `LIKE`, `|` between alternatives, `~` for anything.
+fn and_matches(statement: &mut Statement, column: &'static str, pattern: Option<&str>) {
+    let Some(pattern) = pattern.filter(|pattern| !pattern.is_empty() && *pattern != "~") else { return };
+    let alternatives: Vec<String> = pattern.split('|').map(|part| format!("%{}%", part.trim())).collect();
+    statement.push(" AND ").push(column).push(" ILIKE ANY (").push_bind(alternatives).push(")");
+}
+
+/// ` AND column = ANY (values)`, unless there are none.
+fn and_any(statement: &mut Statement, column: &'static str, values: &[String]) {
+    if !values.is_empty() {
+        statement.push(" AND ").push(column).push(" = ANY (").push_bind(values.to_vec()).push(")");
+    }
+}
+
+/// ` AND column = value`, unless there is none.
+fn and_is<T>(statement: &mut Statement, column: &'static str, value: Option<T>)
+where
+    T: for<'t> sqlx::Encode<'t, Postgres> + sqlx::Type<Postgres>,
+{
+    if let Some(value) = value {
+        statement.push(" AND ").push(column).push(" = ").push_bind(value);
+    }
+}
+
+/// ` AND column >= …` for each bound of times that is given.
+fn and_within(statement: &mut Statement, column: &'static str, range: &Range<Timestamp>) {
+    for (operator, bound) in [(" >= ", range.gte), (" > ", range.gt), (" <= ", range.lte), (" < ", range.lt)] {
+        if let Some(bound) = bound {
+            statement.push(" AND ").push(column).push(operator).push_bind(to_sql(bound));
+        }
+    }
+}
+
+/// The same for seconds.
+fn and_lasts(statement: &mut Statement, column: &'static str, range: &Range<f64>) {
+    for (operator, bound) in [(" >= ", range.gte), (" > ", range.gt), (" <= ", range.lte), (" < ", range.lt)] {
+        if let Some(bound) = bound {
+            statement.push(" AND ").push(column).push(operator).push_bind(bound);
+        }
+    }
+}
+
+/// ` ORDER BY …, tie LIMIT … OFFSET …`. `fields` are pairs of a name in the API and its SQL.
+fn order_and_cut(
+    statement: &mut Statement,
+    listing: &Listing,
+    fields: &[(&str, &'static str)],
+    tie: &'static str,
+) -> Result<(), ReadError> {
+    statement.push(" ORDER BY ");
+    for term in &listing.order_by {
+        let (name, direction) = term.strip_prefix('-').map_or((term.as_str(), " ASC"), |name| (name, " DESC"));
+        let Some((_, sql)) = fields.iter().find(|(field, _)| *field == name) else {
+            let possible = fields.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", ");
+            return Err(ReadError::OrderBy { name: name.to_owned(), possible });
+        };
+        statement.push(sql).push(direction).push(" NULLS LAST, ");
+    }
+    statement.push(tie);
+    statement.push(" LIMIT ").push_bind(i64::from(listing.limit));
+    statement.push(" OFFSET ").push_bind(i64::from(listing.offset));
+    Ok(())
+}
+
+/// From a `count(*)`, which is never negative.
+fn total(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}

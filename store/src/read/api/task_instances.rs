@@ -1,0 +1,223 @@
+//! `…/taskInstances` and `…/tries`.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{
+    Instant, Listing, Page, Range, ReadError, Statement, and_any, and_is, and_lasts, and_matches, and_within,
+    order_and_cut, total,
+};
+use crate::Store;
+
+/// Which task instances.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TaskInstanceFilter {
+    /// Of this DAG; none: of all.
+    pub dag_id: Option<String>,
+    /// Of the run of this name; none: of all.
+    pub run_id: Option<String>,
+    /// Of this task; none: of all.
+    pub task_id: Option<String>,
+    /// As `*_pattern`.
+    pub task_id_pattern: Option<String>,
+    /// In one of these; `none` for not looked at yet.
+    pub states: Vec<String>,
+    /// Of one of these operators.
+    pub operators: Vec<String>,
+    /// One of these elements of a mapped task; −1 for what is not mapped.
+    pub map_indexes: Vec<i32>,
+    /// These: positions of tasks and elements, pairwise.
+    pub positions: Option<(Vec<i32>, Vec<i32>)>,
+    /// In this try.
+    pub try_numbers: Vec<i32>,
+    /// Of their run.
+    pub run_after: Range<Timestamp>,
+    /// Of their run.
+    pub logical_date: Range<Timestamp>,
+    /// When the newest attempt started.
+    pub started_at: Range<Timestamp>,
+    /// When it ended.
+    pub ended_at: Range<Timestamp>,
+    /// When their state last changed.
+    pub updated_at: Range<Timestamp>,
+    /// Seconds from the start to the end, or to now.
+    pub duration: Range<f64>,
+}
+
+/// A task in a run.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct TaskInstanceRow {
+    /// Row of its run.
+    pub dag_run_id: i64,
+    /// Its task, by position in the run's version.
+    pub task_index: i32,
+    /// −1 when it is not mapped.
+    pub map_index: i32,
+    /// Its state.
+    pub state: String,
+    /// Number of its newest attempt.
+    pub try_number: i32,
+    /// Greatest try number that may be made.
+    pub max_tries: i32,
+    /// Process group of its newest attempt.
+    pub pid: Option<i32>,
+    /// When its newest attempt became ready.
+    pub scheduled_at: Option<Instant>,
+    /// When it got a slot.
+    pub queued_at: Option<Instant>,
+    /// When it started.
+    pub started_at: Option<Instant>,
+    /// When it ended.
+    pub ended_at: Option<Instant>,
+    /// Its task.
+    pub task_id: String,
+    /// bash, python, …
+    pub operator: String,
+    /// Its weight.
+    pub priority_weight: i32,
+    /// The DAG.
+    pub dag_id: String,
+    /// The run.
+    pub run_id: String,
+    /// Of the run.
+    pub logical_date: Option<Instant>,
+    /// Of the run.
+    pub run_after: Instant,
+    /// The version the run is pinned to.
+    pub version_uuid: Uuid,
+    /// Its number.
+    pub version_number: i32,
+    /// When that was first seen.
+    pub version_created_at: Instant,
+}
+
+/// An attempt that is history.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct AttemptRow {
+    /// From 1.
+    pub try_number: i32,
+    /// failed, lost, cancelled, skipped, success.
+    pub state: String,
+    /// Why, in words.
+    pub reason: Option<String>,
+    /// Of its process.
+    pub exit_code: Option<i32>,
+    /// Its process group.
+    pub pid: Option<i32>,
+    /// When it became ready.
+    pub scheduled_at: Option<Instant>,
+    /// When it got a slot.
+    pub queued_at: Option<Instant>,
+    /// When it started.
+    pub started_at: Option<Instant>,
+    /// When it ended.
+    pub ended_at: Option<Instant>,
+}
+
+const SELECT: &str = "-- api.task_instances
+    SELECT ti.dag_run_id, ti.task_index, ti.map_index, ti.state::text AS state, ti.try_number, ti.max_tries, ti.pid,
+           ti.scheduled_at, ti.queued_at, ti.started_at, ti.ended_at, t.task_id, t.operator, t.priority_weight,
+           r.dag_id, r.run_id, r.logical_date, r.run_after, v.uuid AS version_uuid, v.version_number,
+           v.created_at AS version_created_at
+      FROM task_instance ti
+      JOIN dag_run r ON r.id = ti.dag_run_id
+      JOIN dag_version v ON v.id = r.dag_version_id
+      JOIN task t ON t.dag_version_id = r.dag_version_id AND t.task_index = ti.task_index";
+
+const COUNT: &str = "-- api.task_instances_count
+    SELECT count(*) FROM task_instance ti
+      JOIN dag_run r ON r.id = ti.dag_run_id
+      JOIN task t ON t.dag_version_id = r.dag_version_id AND t.task_index = ti.task_index";
+
+const UPDATED: &str = "greatest(ti.scheduled_at, ti.queued_at, ti.started_at, ti.ended_at)";
+const DURATION: &str = "extract(epoch FROM coalesce(ti.ended_at, now()) - ti.started_at)::double precision";
+
+const ORDER: [(&str, &str); 20] = [
+    ("id", "ti.dag_run_id"),
+    ("state", "ti.state::text"),
+    ("duration", DURATION),
+    ("start_date", "ti.started_at"),
+    ("end_date", "ti.ended_at"),
+    ("map_index", "ti.map_index"),
+    ("rendered_map_index", "ti.map_index"),
+    ("try_number", "ti.try_number"),
+    ("max_tries", "ti.max_tries"),
+    ("logical_date", "r.logical_date"),
+    ("run_after", "r.run_after"),
+    ("data_interval_start", "r.data_interval_start"),
+    ("data_interval_end", "r.data_interval_end"),
+    ("operator", "t.operator"),
+    ("task_id", "t.task_id"),
+    ("task_display_name", "t.task_id"),
+    ("dag_id", "r.dag_id"),
+    ("run_id", "r.run_id"),
+    ("queued_when", "ti.queued_at"),
+    ("scheduled_when", "ti.scheduled_at"),
+];
+
+fn filtered(select: &'static str, filter: &TaskInstanceFilter) -> Statement {
+    let mut statement = Statement::new(select);
+    statement.push(" WHERE true");
+    and_is(&mut statement, "r.dag_id", filter.dag_id.clone());
+    and_is(&mut statement, "r.run_id", filter.run_id.clone());
+    and_is(&mut statement, "t.task_id", filter.task_id.clone());
+    and_matches(&mut statement, "t.task_id", filter.task_id_pattern.as_deref());
+    and_any(&mut statement, "ti.state::text", &filter.states);
+    and_any(&mut statement, "t.operator", &filter.operators);
+    if !filter.map_indexes.is_empty() {
+        statement.push(" AND ti.map_index = ANY (").push_bind(filter.map_indexes.clone()).push(")");
+    }
+    if !filter.try_numbers.is_empty() {
+        statement.push(" AND ti.try_number = ANY (").push_bind(filter.try_numbers.clone()).push(")");
+    }
+    if let Some((tasks, elements)) = &filter.positions {
+        statement.push(" AND (ti.task_index, ti.map_index) IN (SELECT * FROM unnest(").push_bind(tasks.clone());
+        statement.push(", ").push_bind(elements.clone()).push("))");
+    }
+    and_within(&mut statement, "r.run_after", &filter.run_after);
+    and_within(&mut statement, "r.logical_date", &filter.logical_date);
+    and_within(&mut statement, "ti.started_at", &filter.started_at);
+    and_within(&mut statement, "ti.ended_at", &filter.ended_at);
+    and_within(&mut statement, UPDATED, &filter.updated_at);
+    and_lasts(&mut statement, DURATION, &filter.duration);
+    statement
+}
+
+impl Store {
+    /// A page of the task instances.
+    pub async fn api_task_instances(
+        &self,
+        filter: &TaskInstanceFilter,
+        listing: &Listing,
+    ) -> Result<Page<TaskInstanceRow>, ReadError> {
+        let mut statement = filtered(SELECT, filter);
+        order_and_cut(&mut statement, listing, &ORDER, "ti.dag_run_id, ti.task_index, ti.map_index")?;
+        let rows = statement.build_query_as().fetch_all(self.pool()).await?;
+        let count = filtered(COUNT, filter).build_query_scalar().fetch_one(self.pool()).await?;
+        Ok(Page { rows, total: total(count) })
+    }
+
+    /// All of them, for those whose number is bounded by one run's tasks.
+    pub async fn api_all_task_instances(&self, filter: &TaskInstanceFilter) -> Result<Vec<TaskInstanceRow>, ReadError> {
+        let mut statement = filtered(SELECT, filter);
+        statement.push(" ORDER BY ti.dag_run_id, ti.task_index, ti.map_index");
+        Ok(statement.build_query_as().fetch_all(self.pool()).await?)
+    }
+
+    /// The attempts of a task instance that are history, oldest first.
+    pub async fn api_attempts(
+        &self,
+        dag_run_id: i64,
+        task_index: i32,
+        map_index: i32,
+    ) -> Result<Vec<AttemptRow>, ReadError> {
+        let mut statement = Statement::new(
+            "-- api.attempts
+            SELECT try_number, state, reason, exit_code, pid, scheduled_at, queued_at, started_at, ended_at
+              FROM attempt WHERE dag_run_id = ",
+        );
+        statement.push_bind(dag_run_id).push(" AND task_index = ").push_bind(task_index);
+        statement.push(" AND map_index = ").push_bind(map_index).push(" ORDER BY try_number");
+        Ok(statement.build_query_as().fetch_all(self.pool()).await?)
+    }
+}

@@ -1,0 +1,200 @@
+//! `…/dagRuns`: lists, one run, and triggering.
+
+use api::{DagRun, DagRunCollection, HttpError, TriggerDagRunBody};
+use axum::extract::State;
+use axum::{Extension, Json};
+use model::dag_run::DataInterval;
+use model::state::{DagRunState, DagRunType, TriggeredBy};
+use serde::Deserialize;
+use serde_json::Value;
+use store::read::api::{DagRunFilter, DagRunRow, DagVersionRow, Range};
+use utoipa::IntoParams;
+
+use super::error::{ApiError, ApiResult};
+use super::extract::{Body, Path, Query, words};
+use super::listing::{When, listing, range, unless_all};
+use super::{Api, missing, versions};
+use crate::doors::{LoggedIn, Trigger};
+
+/// Which runs.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DagRunsQuery {
+    /// Entries at most: 50 if it is not given, never more than 100.
+    limit: Option<u32>,
+    /// Entries to leave out before them.
+    offset: Option<u32>,
+    /// In one of these states.
+    #[serde(default)]
+    state: Vec<String>,
+    /// Of one of these types.
+    #[serde(default)]
+    run_type: Vec<String>,
+    /// Pinned to one of these numbers of versions.
+    #[serde(default)]
+    dag_version: Vec<i32>,
+    /// Part of the run's name; `%` and `_` as in SQL, `|` between alternatives.
+    run_id_pattern: Option<String>,
+    /// Part of the DAG's name, in the same way.
+    dag_id_pattern: Option<String>,
+    /// Part of the name of who triggered it, in the same way.
+    triggering_user_name_pattern: Option<String>,
+    run_after_gte: Option<When>,
+    run_after_gt: Option<When>,
+    run_after_lte: Option<When>,
+    run_after_lt: Option<When>,
+    logical_date_gte: Option<When>,
+    logical_date_gt: Option<When>,
+    logical_date_lte: Option<When>,
+    logical_date_lt: Option<When>,
+    start_date_gte: Option<When>,
+    start_date_gt: Option<When>,
+    start_date_lte: Option<When>,
+    start_date_lt: Option<When>,
+    end_date_gte: Option<When>,
+    end_date_gt: Option<When>,
+    end_date_lte: Option<When>,
+    end_date_lt: Option<When>,
+    updated_at_gte: Option<When>,
+    updated_at_gt: Option<When>,
+    updated_at_lte: Option<When>,
+    updated_at_lt: Option<When>,
+    /// Seconds from its start to its end, or to now.
+    duration_gte: Option<f64>,
+    /// As `duration_gte`.
+    duration_gt: Option<f64>,
+    /// As `duration_gte`.
+    duration_lte: Option<f64>,
+    /// As `duration_gte`.
+    duration_lt: Option<f64>,
+    /// `id`, `state`, `dag_id`, `run_id`, `logical_date`, `run_after`, `start_date`, `end_date`, `updated_at`,
+    /// `duration` and others; descending after a `-`.
+    #[serde(default)]
+    order_by: Vec<String>,
+}
+
+/// A page of the runs of a DAG (`~`: of all), oldest first.
+#[utoipa::path(get, path = "/dags/{dag_id}/dagRuns", tag = "DagRun", params(("dag_id" = String, Path), DagRunsQuery),
+    responses((status = 200, body = DagRunCollection), (status = 400, body = HttpError),
+        (status = 404, body = HttpError)))]
+pub(super) async fn get_dag_runs(
+    State(api): State<Api>,
+    Path(dag_id): Path<String>,
+    Query(query): Query<DagRunsQuery>,
+) -> ApiResult<Json<DagRunCollection>> {
+    let filter = DagRunFilter {
+        dag_id: unless_all(dag_id),
+        run_id: None,
+        states: words::<DagRunState>("state", &query.state)?,
+        run_types: words::<DagRunType>("run_type", &query.run_type)?,
+        run_after: range!(query.run_after_gte, run_after_gt, run_after_lte, run_after_lt),
+        logical_date: range!(query.logical_date_gte, logical_date_gt, logical_date_lte, logical_date_lt),
+        started_at: range!(query.start_date_gte, start_date_gt, start_date_lte, start_date_lt),
+        ended_at: range!(query.end_date_gte, end_date_gt, end_date_lte, end_date_lt),
+        updated_at: range!(query.updated_at_gte, updated_at_gt, updated_at_lte, updated_at_lt),
+        duration: Range {
+            gte: query.duration_gte,
+            gt: query.duration_gt,
+            lte: query.duration_lte,
+            lt: query.duration_lt,
+        },
+        version_numbers: query.dag_version,
+        run_id_pattern: query.run_id_pattern,
+        dag_id_pattern: query.dag_id_pattern,
+        triggering_user_pattern: query.triggering_user_name_pattern,
+    };
+    let page = api.store.api_dag_runs(&filter, &listing(query.limit, query.offset, query.order_by)).await?;
+    missing::check_dag(&api, filter.dag_id.as_deref(), page.total).await?;
+    let dag_runs = page.rows.into_iter().map(wire).collect();
+    Ok(Json(DagRunCollection { dag_runs, total_entries: page.total }))
+}
+
+/// One run.
+#[utoipa::path(get, path = "/dags/{dag_id}/dagRuns/{dag_run_id}", tag = "DagRun",
+    params(("dag_id" = String, Path), ("dag_run_id" = String, Path)),
+    responses((status = 200, body = DagRun), (status = 404, body = HttpError)))]
+pub(super) async fn get_dag_run(
+    State(api): State<Api>,
+    Path((dag_id, run_id)): Path<(String, String)>,
+) -> ApiResult<Json<DagRun>> {
+    load(&api, &dag_id, &run_id).await.map(Json)
+}
+
+/// One run, or Airflow's words that there is none.
+pub(super) async fn load(api: &Api, dag_id: &str, run_id: &str) -> ApiResult<DagRun> {
+    let row = api.store.api_dag_run(dag_id, run_id).await?;
+    row.map(wire).ok_or_else(|| missing::dag_run(dag_id, run_id))
+}
+
+/// Creates a run. Without a logical date it has none, and is named after the time from which on it may start.
+#[utoipa::path(post, path = "/dags/{dag_id}/dagRuns", tag = "DagRun", params(("dag_id" = String, Path)),
+    request_body = TriggerDagRunBody,
+    responses((status = 200, body = DagRun), (status = 400, body = HttpError), (status = 403, body = HttpError),
+        (status = 404, body = HttpError), (status = 409, body = HttpError)))]
+pub(super) async fn trigger_dag_run(
+    State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
+    Path(dag_id): Path<String>,
+    Body(body): Body<TriggerDagRunBody>,
+) -> ApiResult<Json<DagRun>> {
+    if body.partition_key.is_some() {
+        return Err(ApiError::not_implemented("partition_key: partitions are not supported yet"));
+    }
+    let data_interval = match (body.data_interval_start, body.data_interval_end) {
+        (Some(start), Some(end)) => Some(DataInterval { start, end }),
+        (None, None) => None,
+        _ => {
+            let message = "Either both data_interval_start and data_interval_end must be provided or both must be None";
+            return Err(ApiError::unprocessable("value_error", &[Value::from("body")], message));
+        }
+    };
+    let trigger = Trigger {
+        dag_id: dag_id.clone(),
+        run_id: body.dag_run_id,
+        logical_date: body.logical_date,
+        data_interval,
+        run_after: body.run_after,
+        conf: body.conf.unwrap_or_default(),
+        note: body.note,
+        triggered_by: TriggeredBy::RestApi,
+    };
+    let run_id = api.doors.trigger(&who, trigger).await.map_err(missing::or(missing::dag(&dag_id)))?;
+    load(&api, &dag_id, &run_id).await.map(Json)
+}
+
+fn wire(row: DagRunRow) -> DagRun {
+    let (start, end) = (row.started_at.map(|at| at.0), row.ended_at.map(|at| at.0));
+    let version = DagVersionRow {
+        uuid: row.version_uuid,
+        version_number: row.version_number,
+        dag_id: row.dag_id.clone(),
+        created_at: row.version_created_at,
+    };
+    DagRun {
+        dag_run_id: row.run_id,
+        dag_display_name: row.dag_id.clone(),
+        dag_id: row.dag_id,
+        logical_date: row.logical_date.map(|at| at.0),
+        queued_at: Some(row.queued_at.0),
+        start_date: start,
+        end_date: end,
+        duration: start.zip(end).map(|(start, end)| end.duration_since(start).as_secs_f64()),
+        data_interval_start: row.data_interval_start.map(|at| at.0),
+        data_interval_end: row.data_interval_end.map(|at| at.0),
+        run_after: row.run_after.0,
+        last_scheduling_decision: None,
+        run_type: row.run_type,
+        state: row.state,
+        triggered_by: Some(row.triggered_by),
+        triggering_user_name: row.triggering_user,
+        conf: match row.conf {
+            Value::Object(conf) => Some(conf),
+            _ => None,
+        },
+        note: row.note,
+        dag_versions: vec![versions::wire(version)],
+        bundle_version: None,
+        partition_key: None,
+        partition_date: None,
+    }
+}

@@ -1,0 +1,96 @@
+//! What all lists take: a page, an order, and bounds of times.
+
+use std::fmt;
+use std::str::FromStr;
+
+use api::{DEFAULT_LIMIT, MAX_LIMIT};
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Deserializer};
+use store::read::api::Listing;
+use utoipa::ToSchema;
+
+/// Terms of an order at most, as in Airflow.
+const MAX_TERMS: usize = 10;
+
+/// The page that is asked for.
+pub(super) fn listing(limit: Option<u32>, offset: Option<u32>, order_by: Vec<String>) -> Listing {
+    // Airflow's clients send one name per parameter; people send several with commas.
+    let terms = order_by.iter().flat_map(|term| term.split(','));
+    let order_by = terms.map(|term| term.trim().to_owned()).filter(|term| !term.is_empty()).take(MAX_TERMS).collect();
+    Listing { limit: limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT), offset: offset.unwrap_or(0), order_by }
+}
+
+/// `~` in a path stands for all.
+pub(super) fn unless_all(id: String) -> Option<String> {
+    (id != "~").then_some(id)
+}
+
+/// An instant in a query: RFC 3339; a date or a time without a zone is UTC, as in Airflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, format = DateTime)]
+pub(super) struct When(pub(super) Timestamp);
+
+impl FromStr for When {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        // A `+` that was not escaped arrives as a blank.
+        let text = if text.contains('T') { text.replace(' ', "+") } else { text.to_owned() };
+        let at = text.parse::<Timestamp>().or_else(|error| {
+            let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.at(0, 0, 0, 0)));
+            civil.map_err(|_| error)?.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp())
+        });
+        at.map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for When {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|error: jiff::Error| serde::de::Error::custom(Refused(&text, error)))
+    }
+}
+
+struct Refused<'a>(&'a str, jiff::Error);
+
+impl fmt::Display for Refused<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is no date and no time such as 2026-01-31T00:00:00Z: {}", self.0, self.1)
+    }
+}
+
+/// Bounds of a value from the four parameters that give them.
+macro_rules! range {
+    ($query:ident . $gte:ident, $gt:ident, $lte:ident, $lt:ident) => {
+        store::read::api::Range {
+            gte: $query.$gte.map(|at| at.0),
+            gt: $query.$gt.map(|at| at.0),
+            lte: $query.$lte.map(|at| at.0),
+            lt: $query.$lt.map(|at| at.0),
+        }
+    };
+}
+pub(super) use range;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_at_most_a_hundred_entries_and_fifty_if_nobody_says() {
+        assert_eq!(listing(None, None, Vec::new()).limit, 50);
+        assert_eq!(listing(Some(1000), None, Vec::new()).limit, 100);
+        assert_eq!(listing(None, Some(7), vec!["-a,b".to_owned()]).order_by, ["-a", "b"]);
+    }
+
+    #[test]
+    fn times_in_queries_may_lack_zone_time_and_escapes() {
+        let expected = When("2026-01-01T00:00:00Z".parse().expect("an instant"));
+        for text in ["2026-01-01T00:00:00Z", "2026-01-01T09:00:00 09:00", "2026-01-01T00:00:00", "2026-01-01"] {
+            assert_eq!(text.parse::<When>().expect(text), expected);
+        }
+        assert!("soon".parse::<When>().is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! The REST API under `/api/v2`, which is Airflow 3's in names, fields and behaviour; beside it `/auth/token`, the
+//! OpenAPI document at `/openapi.json` and a page that lists it at `/docs`.
+//!
+//! One file per resource: what its requests may say, how a row becomes a wire type, and its handlers, which extract,
+//! load through the store's read models or go through a door, and answer. [`session`] stands in front of all of
+//! `/api/v2` but its version and health.
+
+mod auth;
+mod clear;
+mod dag_runs;
+mod dags;
+mod docs;
+mod error;
+mod extract;
+mod import_errors;
+mod listing;
+mod logs;
+mod mark;
+mod missing;
+mod monitor;
+mod session;
+mod task_instances;
+mod versions;
+mod wait;
+mod waiting;
+mod xcoms;
+
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use jiff::Timestamp;
+use model::limits::Limits;
+use store::Store;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::doors::Doors;
+use crate::pages::{Hub, Pages};
+use error::ApiError;
+
+/// What all handlers share.
+#[derive(Clone)]
+pub(crate) struct Api {
+    store: Store,
+    doors: Doors,
+    /// Where logs are: `{home}/logs`.
+    home: PathBuf,
+    /// Of the program.
+    version: String,
+    limits: Limits,
+    clock: fn() -> Timestamp,
+    /// Hints that something changed.
+    hub: Hub,
+}
+
+impl Api {
+    /// Over the same deployment as the pages.
+    pub(crate) fn beside(pages: &Pages) -> Self {
+        Self {
+            store: pages.store.clone(),
+            doors: pages.doors.clone(),
+            home: pages.home.clone(),
+            version: pages.version.clone(),
+            limits: pages.limits,
+            clock: pages.clock,
+            hub: pages.hub.clone(),
+        }
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "flowctl",
+    description = "Airflow's public REST API, and what flowctl adds to it. Log in with POST /auth/token; send the \
+                   token as `Authorization: Bearer …`."
+))]
+struct Document;
+
+/// All routes with the state they need.
+pub(crate) fn router(api: Api) -> Router {
+    let (routes, mut document) = described(&api).split_for_parts();
+    let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    document.components.get_or_insert_default().security_schemes.insert("HTTPBearer".to_owned(), bearer.into());
+    document.info.version.clone_from(&api.version);
+    let page = docs::page(&document);
+    routes
+        .route("/openapi.json", get(move || std::future::ready(axum::Json(document.clone()))))
+        .route("/docs", get(move || std::future::ready(axum::response::Html(page.clone()))))
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .with_state(api)
+}
+
+fn described(api: &Api) -> OpenApiRouter<Api> {
+    let open = OpenApiRouter::new().routes(routes!(monitor::get_version)).routes(routes!(monitor::get_health));
+    let guarded = OpenApiRouter::new()
+        .merge(dags())
+        .merge(dag_runs())
+        .merge(task_instances())
+        .routes(routes!(import_errors::get_import_errors))
+        .routes(routes!(import_errors::get_import_error))
+        .route_layer(from_fn_with_state(api.clone(), session::require));
+    let v2 = open.merge(guarded).fallback(async || ApiError::not_found("Not Found"));
+    OpenApiRouter::with_openapi(Document::openapi())
+        .nest(api::PREFIX, v2)
+        .routes(routes!(auth::create_token))
+        .routes(routes!(auth::create_token_cli))
+        .routes(routes!(auth::log_out))
+}
+
+fn dags() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(dags::get_dags))
+        .routes(routes!(dags::get_dag, dags::patch_dag))
+        .routes(routes!(dags::get_dag_details))
+        .routes(routes!(versions::get_dag_source))
+        .routes(routes!(versions::get_dag_versions))
+        .routes(routes!(versions::get_dag_version))
+        .routes(routes!(clear::post_clear_task_instances))
+}
+
+fn dag_runs() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(dag_runs::get_dag_runs, dag_runs::trigger_dag_run))
+        .routes(routes!(dag_runs::get_dag_run, mark::patch_dag_run))
+        .routes(routes!(clear::clear_dag_run))
+        .routes(routes!(wait::wait_dag_run))
+        .routes(routes!(mark::cancel_dag_run))
+        .routes(routes!(waiting::get_dag_run_waiting))
+}
+
+fn task_instances() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(task_instances::get_task_instances))
+        .routes(routes!(task_instances::get_task_instance))
+        .routes(routes!(task_instances::get_mapped_task_instance))
+        .routes(routes!(task_instances::get_task_instance_tries))
+        .routes(routes!(task_instances::get_mapped_task_instance_tries))
+        .routes(routes!(logs::get_log))
+        .routes(routes!(xcoms::get_xcom_entries))
+        .routes(routes!(xcoms::get_xcom_entry))
+}

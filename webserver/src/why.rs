@@ -1,0 +1,80 @@
+//! Why a run or a task instance is not running, in the model's words, from what pages and API have loaded.
+
+use model::dag::Dag;
+use model::ids::TaskIndex;
+use model::limits::Limits;
+use model::state::{DagRunState, TaskInstanceState};
+use model::why::{RunFacts, RunWaiting, TaskFacts, Waiting, why_run, why_task_instance};
+use store::read::pages::{RunDetails, TaskInstanceRow};
+
+/// A run with what is needed to say why something of it does not start.
+pub(crate) struct Why<'a> {
+    facts: RunFacts<'a>,
+    states: &'a [TaskInstanceState],
+    now: jiff::Timestamp,
+}
+
+impl<'a> Why<'a> {
+    /// Of a run with its tasks' states, in the DAG's order.
+    pub(crate) fn new(
+        dag: &'a Dag,
+        run: &RunDetails,
+        states: &'a [TaskInstanceState],
+        limits: Limits,
+        now: jiff::Timestamp,
+    ) -> Self {
+        let active = states.iter().filter(|state| state.holds_slot()).count();
+        let facts = RunFacts {
+            dag,
+            state: run.state.parse().unwrap_or(DagRunState::Failed),
+            is_paused: run.is_paused,
+            run_after: run.run_after,
+            running_runs: u32::try_from(run.running_runs).unwrap_or(u32::MAX),
+            active_tasks: u32::try_from(active).unwrap_or(u32::MAX),
+            slots_taken: u32::try_from(run.slots_taken).unwrap_or(u32::MAX),
+            limits,
+        };
+        Self { facts, states, now }
+    }
+
+    /// Why the run has not started; none when it is not queued.
+    pub(crate) fn run(&self) -> Option<RunWaiting> {
+        why_run(&self.facts, self.now)
+    }
+
+    /// What a task instance waits for, or why it ended as it did; empty when there is nothing to say.
+    pub(crate) fn task(&self, row: &TaskInstanceRow) -> String {
+        let waiting = self.waiting(row);
+        let is_retry = parse(&row.state) == TaskInstanceState::UpForRetry;
+        match (waiting, &row.reason) {
+            (Some(waiting), Some(reason)) if is_retry => format!("{reason}; {waiting}"),
+            (Some(waiting), _) => waiting.to_string(),
+            (None, Some(reason)) => reason.clone(),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// What a task instance waits for; none when it runs or has ended.
+    pub(crate) fn waiting(&self, row: &TaskInstanceRow) -> Option<Waiting> {
+        let task = TaskIndex(u32::try_from(row.task_index).ok()?);
+        let facts = TaskFacts { task, state: parse(&row.state), retry_at: row.retry_at };
+        let state_of = |index: TaskIndex| self.states.get(index.at()).copied().unwrap_or(TaskInstanceState::None);
+        why_task_instance(&self.facts, &facts, state_of, self.now)
+    }
+}
+
+/// The state of each task, in the DAG's order; of a mapped one, its first element's.
+pub(crate) fn states_by_task(dag: &Dag, rows: &[TaskInstanceRow]) -> Vec<TaskInstanceState> {
+    let mut states = vec![None; dag.tasks.len()];
+    for row in rows {
+        if let Some(state) = usize::try_from(row.task_index).ok().and_then(|at| states.get_mut(at)) {
+            state.get_or_insert_with(|| parse(&row.state));
+        }
+    }
+    states.into_iter().map(|state| state.unwrap_or(TaskInstanceState::None)).collect()
+}
+
+/// A state's word from the database; unknown words cannot occur there.
+pub(crate) fn parse(word: &str) -> TaskInstanceState {
+    word.parse().unwrap_or(TaskInstanceState::None)
+}
