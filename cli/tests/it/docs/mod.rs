@@ -56,7 +56,6 @@ fn every_dag_file_in_the_documentation_validates() {
 }
 
 #[tokio::test]
-#[ignore = "the client commands need the REST API, and the files templates"]
 async fn the_tutorial_does_what_it_says() {
     let page = Page::read(&root().join("docs/tutorial.md"));
     let commands = Session::start().await.follow(&page).await;
