@@ -19,6 +19,7 @@ pub mod duration;
 pub mod ids;
 pub mod journal;
 pub mod limits;
+mod nearest;
 pub mod operator;
 pub mod state;
 pub mod template;

@@ -18,6 +18,7 @@ mod operator;
 pub mod params;
 mod problems;
 mod read;
+mod scalar;
 mod schedule;
 mod schema;
 mod task;
