@@ -5,6 +5,7 @@ pub(crate) fn did_you_mean<'k>(word: &str, known: impl Iterator<Item = &'k str>)
     let nearest = known
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .min_by_key(|(distance, _)| *distance)?;
-    let near_enough = nearest.0 <= (word.chars().count() / 3).max(1) + 1;
+    let length = word.chars().count();
+    let near_enough = nearest.0 <= (length / 3).max(1) + 1 && nearest.0 < length.max(2);
     near_enough.then(|| format!("did you mean `{}`?", nearest.1))
 }

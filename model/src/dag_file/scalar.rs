@@ -12,7 +12,10 @@ pub(super) fn locate(text: &str, range: Range<usize>, at: Place, lines: &[&str])
     let mut start = None;
     let mut length = 0;
     for (offset, character) in text.char_indices() {
-        let position = source.take(character)?;
+        let Some(position) = source.take(character) else {
+            start?;
+            break;
+        };
         if offset < range.start {
             continue;
         }
@@ -143,8 +146,13 @@ impl<'l> Source<'l> {
                 self.skip(1);
                 Some(position)
             }
-            None => self.fold(wanted),
-            Some(_) => None,
+            None if matches!(wanted, ' ' | '\n') => self.fold(wanted),
+            // The first of several line breaks stands for nothing.
+            None if self.style != Style::Literal => {
+                self.next_row()?;
+                self.take(wanted)
+            }
+            Some(_) | None => None,
         }
     }
 
@@ -152,24 +160,11 @@ impl<'l> Source<'l> {
         self.line.clone().all(|(_, character)| matches!(character, ' ' | '\t'))
     }
 
-    /// A line break of the source: in folded styles a blank stands for one, and n line breaks for n + 1.
+    /// A line break: itself in a literal block, in the other styles a blank, or one less than there are.
     fn fold(&mut self, wanted: char) -> Option<(usize, usize)> {
         let position = (self.row, self.column);
         self.next_row()?;
-        if self.style == Style::Literal {
-            return (wanted == '\n').then_some(position);
-        }
-        match wanted {
-            ' ' => Some(position),
-            '\n' => {
-                // The first of several breaks is the one that folding takes away.
-                if self.line.peek().is_none() && self.style != Style::Folded {
-                    return Some(position);
-                }
-                Some(position)
-            }
-            _ => None,
-        }
+        (wanted == '\n' || self.style != Style::Literal).then_some(position)
     }
 
     fn escape(&mut self, wanted: char) -> Option<(usize, usize)> {

@@ -19,6 +19,9 @@ use super::moment::{Day, Moment};
 const FUEL: u64 = 200_000;
 /// Nested macros and loops; each takes a piece of the thread's stack.
 const MAX_RECURSION: usize = 100;
+/// Lists, mappings, filters and calls in one template. Each can put a value into another, and to take apart what is
+/// nested deeper than some tens of thousands overflows the stack.
+const MAX_CONSTRUCTIONS: usize = 2_000;
 /// For minijinja's error messages.
 const NAME: &str = "template";
 
@@ -121,6 +124,10 @@ fn run(source: &str, tree: &ast::Stmt<'_>, context: &Value, with_times: bool) ->
         None => generator.compile_stmt(tree),
     }
     let (mut instructions, mut blocks) = generator.finish();
+    if std::iter::once(&instructions).chain(blocks.values()).map(constructions).sum::<usize>() > MAX_CONSTRUCTIONS {
+        let message = format!("the template has more than {MAX_CONSTRUCTIONS} lists, mappings, filters and calls");
+        return Err(wrong(format!("{message}; let the task do it")));
+    }
     if with_times {
         std::iter::once(&mut instructions).chain(blocks.values_mut()).for_each(replace_operators);
     }
@@ -149,6 +156,25 @@ fn execute<'s>(
     let environment: &Environment<'s> = &ENVIRONMENT;
     let mut output = make_string_output(text);
     eval(environment, instructions, context.clone(), blocks, &mut output, AutoEscape::None).map(|(value, _)| value)
+}
+
+fn constructions(instructions: &Instructions<'_>) -> usize {
+    (0..)
+        .map_while(|at| instructions.get(at))
+        .filter(|instruction| {
+            matches!(
+                instruction,
+                Instruction::BuildList(_)
+                    | Instruction::BuildTuple(_)
+                    | Instruction::BuildMap(_)
+                    | Instruction::BuildKwargs(_)
+                    | Instruction::ApplyFilter(..)
+                    | Instruction::CallFunction(..)
+                    | Instruction::CallMethod(..)
+                    | Instruction::CallObject(_)
+            )
+        })
+        .count()
 }
 
 fn replace_operators(instructions: &mut Instructions<'_>) {

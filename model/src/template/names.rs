@@ -81,7 +81,7 @@ const NOT_YET: [&str; 12] = [
 ];
 
 /// What Airflow 3 removed, and what to write instead.
-const REMOVED: [(&str, &str); 13] = [
+const REMOVED: [(&str, &str); 12] = [
     ("execution_date", "logical_date"),
     ("next_ds", "data_interval_end | ds"),
     ("next_ds_nodash", "data_interval_end | ds_nodash"),
@@ -94,7 +94,6 @@ const REMOVED: [(&str, &str); 13] = [
     ("yesterday_ds_nodash", "logical_date.subtract(days=1) | ds_nodash"),
     ("tomorrow_ds", "macros.ds_add(ds, 1)"),
     ("tomorrow_ds_nodash", "logical_date.add(days=1) | ds_nodash"),
-    ("namespace", "{% set %} with a filter such as `| sum` or `| join`"),
 ];
 
 pub(super) const DAG: [(&str, Kind); 10] = [
@@ -189,13 +188,12 @@ pub(super) fn refusal(name: &str) -> Option<(String, Option<String>)> {
     if NOT_YET.contains(&name) {
         return Some((format!("`{name}` is not supported yet"), None));
     }
+    if name == "namespace" {
+        let help = "use a filter such as `| sum`, `| join` or `| select`".to_owned();
+        return Some(("`namespace` is not supported".to_owned(), Some(help)));
+    }
     let (_, instead) = REMOVED.iter().find(|(removed, _)| *removed == name)?;
-    let message = if name == "namespace" {
-        "`namespace` is not supported".to_owned()
-    } else {
-        format!("`{name}` was removed in Airflow 3")
-    };
-    Some((message, Some(format!("write `{instead}`"))))
+    Some((format!("`{name}` was removed in Airflow 3"), Some(format!("write `{instead}`"))))
 }
 
 /// What an attribute of a value is; its known attributes when it has no such one.

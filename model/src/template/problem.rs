@@ -34,8 +34,14 @@ pub(super) fn in_words(error: &Error, source: &str) -> (String, Option<String>) 
 
 /// Where in the template, in bytes.
 pub(super) fn range(error: &Error, source: &str) -> Option<Range<usize>> {
-    let range = error.range()?;
-    source.get(range.clone()).map(|_| range)
+    if let Some(range) = error.range() {
+        return source.get(range.clone()).map(|_| range);
+    }
+    // The lexer knows only the line.
+    let line = source.lines().nth(error.line()?.checked_sub(1)?)?;
+    let start = line.as_ptr().addr() - source.as_ptr().addr();
+    let indent = line.len() - line.trim_start().len();
+    Some(start + indent..start + line.trim_end().len().max(indent))
 }
 
 fn undefined(detail: &str, error: &Error, source: &str) -> (String, Option<String>) {
@@ -43,6 +49,10 @@ fn undefined(detail: &str, error: &Error, source: &str) -> (String, Option<Strin
         Some(name) => name.to_owned(),
         None => excerpt(error, source).unwrap_or_default(),
     };
+    // minijinja's way to say "of something that is no name".
+    if let Some(attributes) = shown.strip_prefix("(...)") {
+        return (format!("`…{attributes}` is undefined"), None);
+    }
     if let Some((message, help)) = names::refusal(&shown) {
         return (message, help);
     }
