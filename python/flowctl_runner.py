@@ -114,6 +114,29 @@ class TaskInstance:
         self.pushed[str(key)] = as_json(value, "the XCom `%s`" % key)
 
 
+class Macros:
+    """Airflow's `macros`: what templates have, and the modules that only Python can have."""
+
+    datetime = datetime.datetime
+    timedelta = datetime.timedelta
+    json = json
+
+    @staticmethod
+    def ds_add(ds, days):
+        """A day, so many days later."""
+        return str(datetime.date.fromisoformat(str(ds)) + datetime.timedelta(days))
+
+    @staticmethod
+    def ds_format(ds, input_format, output_format):
+        """A time in another form."""
+        return datetime.datetime.strptime(str(ds), input_format).strftime(output_format)
+
+    def __getattr__(self, name):
+        if name in ("random", "time", "uuid"):
+            return importlib.import_module(name)
+        raise AttributeError("`macros` has no `%s`" % name)
+
+
 def build_context(facts, ti):
     """Airflow's context, without the names that cost a question."""
     logical_date = instant(facts["logical_date"])
@@ -141,6 +164,7 @@ def build_context(facts, ti):
         "run_id": facts["run_id"],
         "params": params,
         "conf": facts["conf"],
+        "macros": Macros(),
         "map_index": facts["map_index"],
         "try_number": facts["try_number"],
         "logical_date": logical_date,

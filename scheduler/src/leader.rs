@@ -15,9 +15,8 @@ use model::attempt::{Attempt, AttemptEvent, Report};
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
 use model::journal::{Batch, CommitError, InboxReport};
 use model::limits::Limits;
-use model::operator::{Branch, Operator};
-use model::template::{Fetched, RenderError, Scope, render};
 
+use crate::branch::Branches;
 use crate::plan::{Decisions, Fate, Planner};
 use crate::ports::{Clock, Dispatch, Journal, ReadError};
 
@@ -344,53 +343,21 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         }
     }
 
-    /// Evaluates branch expressions that became ready, with the XComs they name.
+    /// Evaluates branch expressions that became ready. What cannot be fetched for one is fetched in the next pass;
+    /// what was evaluated until then stays.
     async fn evaluate_branches(&mut self) -> Result<(), ReadError> {
-        while let Some(attempt) = self.to_evaluate.last() {
-            let result = evaluate_branch(&self.journal, attempt).await?;
-            self.planner.fold_evaluation(attempt.key, result, self.clock.now());
-            self.to_evaluate.pop();
+        let mut branches = Branches::default();
+        while !self.to_evaluate.is_empty() {
+            for attempt in std::mem::take(&mut self.to_evaluate) {
+                match branches.evaluate(&attempt) {
+                    Some(result) => {
+                        self.planner.fold_evaluation(attempt.key, result, self.clock.now());
+                    }
+                    None => self.to_evaluate.push(attempt),
+                }
+            }
+            branches.fetch(&self.journal).await?;
         }
         Ok(())
-    }
-}
-
-/// The ids a branch expression chooses, or what is wrong with it.
-async fn evaluate_branch<J: Journal>(journal: &J, attempt: &Attempt) -> Result<Result<Vec<String>, String>, ReadError> {
-    let task = attempt.task();
-    let Operator::Branch(Branch::Expression(source)) = &task.operator else {
-        return Ok(Err(format!("`{}` is not a branch expression", task.task_id)));
-    };
-    let mut fetched = Fetched::default();
-    loop {
-        let scope = Scope {
-            dag: &attempt.dag,
-            task,
-            dag_run: &attempt.dag_run,
-            try_number: attempt.try_number,
-            map_index: attempt.key.map_index,
-            fetched: &fetched,
-        };
-        match render(source, &scope) {
-            Ok(value) => return Ok(ids_of(&value)),
-            Err(RenderError::Failed(reason)) => return Ok(Err(reason)),
-            Err(RenderError::Needs(needs)) => {
-                let more = journal.fetch(attempt.key.dag_run, &needs).await?;
-                fetched.xcoms.extend(more.xcoms);
-                fetched.previous_success = more.previous_success.or(fetched.previous_success);
-            }
-        }
-    }
-}
-
-fn ids_of(value: &serde_json::Value) -> Result<Vec<String>, String> {
-    match value {
-        serde_json::Value::Null => Ok(Vec::new()),
-        serde_json::Value::String(id) => Ok(vec![id.trim().to_owned()]),
-        serde_json::Value::Array(ids) => ids
-            .iter()
-            .map(|id| id.as_str().map(str::to_owned).ok_or_else(|| format!("a branch gives task ids, not {id}")))
-            .collect(),
-        other => Err(format!("a branch gives a task id, a list of them or null, not {other}")),
     }
 }

@@ -1,5 +1,7 @@
 //! Renders the templates of an attempt, fetching what they ask for.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use model::attempt::Attempt;
 use model::template::{self, Fetched, Need, RenderError, Scope};
@@ -13,8 +15,8 @@ const MAX_ROUNDS: usize = 256;
 /// Why an attempt cannot start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CannotRender {
-    #[error("template of {field}: {message}")]
-    Template { field: String, message: String },
+    #[error("template of `{field}` of task `{task_id}` (line {line} of the DAG file): {message}")]
+    Template { field: String, task_id: String, line: u32, message: String },
     #[error("a value that a template asks for cannot be fetched: {0}")]
     Values(String),
 }
@@ -30,62 +32,62 @@ impl CannotRender {
 pub(crate) struct Renderer<'a, V> {
     attempt: &'a Attempt,
     values: &'a V,
-    fetched: Fetched,
+    fetched: Arc<Fetched>,
 }
 
 impl<'a, V: Values> Renderer<'a, V> {
     pub(crate) fn new(attempt: &'a Attempt, values: &'a V) -> Self {
-        Self { attempt, values, fetched: Fetched::default() }
+        Self { attempt, values, fetched: Arc::default() }
     }
 
     /// The value of a template; `field` names it in errors.
     pub(crate) async fn value(&mut self, field: &str, source: &str) -> Result<Value, CannotRender> {
-        // Jinja's delimiters all start with a brace; most strings have none.
-        if !source.contains('{') {
-            return Ok(Value::String(source.to_owned()));
-        }
         for _ in 0..MAX_ROUNDS {
             let scope = Scope {
                 dag: &self.attempt.dag,
                 task: self.attempt.task(),
                 dag_run: &self.attempt.dag_run,
                 try_number: self.attempt.try_number,
+                max_tries: self.attempt.max_tries,
                 map_index: self.attempt.key.map_index,
                 fetched: &self.fetched,
             };
             match template::render(source, &scope) {
                 Ok(value) => return Ok(value),
                 Err(RenderError::Needs(needs)) => self.fetch(needs).await?,
-                Err(RenderError::Failed(message)) => {
-                    return Err(CannotRender::Template { field: field.to_owned(), message });
-                }
+                Err(RenderError::Failed(message)) => return Err(self.wrong(field, message)),
             }
         }
-        let message = format!("it asks for other values more than {MAX_ROUNDS} times");
-        Err(CannotRender::Template { field: field.to_owned(), message })
+        Err(self.wrong(field, format!("it asks for other values more than {MAX_ROUNDS} times")))
+    }
+
+    fn wrong(&self, field: &str, message: String) -> CannotRender {
+        let task = self.attempt.task();
+        CannotRender::Template { field: field.to_owned(), task_id: task.task_id.clone(), line: task.line, message }
     }
 
     async fn fetch(&mut self, needs: Vec<Need>) -> Result<(), CannotRender> {
         let dag_run = self.attempt.dag_run.key;
         let failed = |error: crate::ValuesError| CannotRender::Values(error.to_string());
+        let fetched = Arc::make_mut(&mut self.fetched);
         for need in needs {
             match need {
                 Need::XCom { task_id, key } => {
                     let value = self.values.xcom(dag_run, &task_id, &key).await.map_err(failed)?;
-                    self.fetched.xcoms.insert((task_id, key), value);
+                    fetched.xcoms.insert((task_id, key), value);
                 }
                 Need::PreviousSuccess => {
                     let previous = self.values.previous_success(dag_run).await.map_err(failed)?;
-                    self.fetched.previous_success = Some(previous);
+                    fetched.previous_success = Some(previous);
                 }
             }
         }
         Ok(())
     }
 
-    /// The text of a template.
+    /// The text of a template, as Jinja prints its value.
     pub(crate) async fn text(&mut self, field: &str, source: &str) -> Result<String, CannotRender> {
-        Ok(as_text(self.value(field, source).await?))
+        Ok(template::as_text(&self.value(field, source).await?))
     }
 
     /// An environment's values, laid over what is there already.
@@ -131,16 +133,5 @@ impl<'a, V: Values> Renderer<'a, V> {
             Value::Object(map) => Ok(Value::Object(Box::pin(self.map(field, map)).await?)),
             other => Ok(other.clone()),
         }
-    }
-}
-
-/// A value in a place that takes text, as Jinja would write it; lists and mappings as JSON.
-fn as_text(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        Value::Null => "None".to_owned(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        other => other.to_string(),
     }
 }

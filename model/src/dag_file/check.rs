@@ -6,7 +6,8 @@ use super::graph::{self, Layout};
 use super::node::{Mapping, Node, Value, mapping_to_json};
 use super::problems::Problems;
 use super::task::Walk;
-use super::{Defaults, dates, keys, params, read, schedule, templates};
+use super::templates::Templates;
+use super::{Defaults, dates, keys, params, read, schedule};
 use crate::dag::{Dag, Schedule};
 use crate::duration::Duration;
 
@@ -30,6 +31,7 @@ pub(super) fn dag(
         }
     };
     let lines: Vec<&str> = text.lines().collect();
+    let mut templates = Templates::new(&lines);
     let mut dag = blank(file_stem, defaults);
     let zone = zone(entries, &mut dag, defaults, problems);
     for (key, node) in entries {
@@ -47,9 +49,14 @@ pub(super) fn dag(
         dag.params = params::read(entries, dag.schedule != Schedule::None, problems);
     }
     if let Some((_, node)) = find("env") {
-        templates::check(node, &lines, problems);
+        templates.check(node, problems);
     }
-    let mut walk = Walk { lines: &lines, problems: &mut *problems, layout: Layout::default(), defaults: Vec::new() };
+    let mut walk = Walk {
+        templates: &mut templates,
+        problems: &mut *problems,
+        layout: Layout::default(),
+        defaults: Vec::new(),
+    };
     if let Some((_, node)) = find("default_args")
         && let Value::Mapping(entries) = &node.value
     {
@@ -67,6 +74,7 @@ pub(super) fn dag(
         problems.error(key.at, "a DAG needs at least one task");
     }
     (dag.tasks, dag.groups) = graph::resolve(layout, find("flow").map(|(_, node)| node), problems);
+    templates.finish(&dag.tasks, &dag.groups, problems);
     Some(dag)
 }
 

@@ -1,24 +1,43 @@
 //! Whether a file's content is a new version.
 
-use serde_json::Value;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::dag::Dag;
+use crate::operator::{Branch, Operator, Python};
 
-/// SHA-256 of the DAG as JSON with sorted keys and without line numbers: layout does not matter, content does.
+/// SHA-256 of the DAG as JSON, with the keys of its mappings sorted and without line numbers: layout does not matter,
+/// content does. The order of params is what a form shows, so it counts; the other mappings' order means nothing.
 pub(super) fn content_hash(dag: &Dag) -> [u8; 32] {
-    let mut value = serde_json::to_value(dag).unwrap_or_default();
-    if let Some(tasks) = value.get_mut("tasks").and_then(Value::as_array_mut) {
-        for task in tasks.iter_mut().filter_map(Value::as_object_mut) {
-            task.remove("line");
+    let mut normal = dag.clone();
+    normal.env.sort_unstable_keys();
+    sort(&mut normal.default_args);
+    for param in normal.params.values_mut() {
+        param.schema.sort_all_objects();
+        param.default.iter_mut().for_each(Value::sort_all_objects);
+    }
+    for task in &mut normal.tasks {
+        let task = Arc::make_mut(task);
+        task.line = 0;
+        task.env.sort_unstable_keys();
+        match &mut task.operator {
+            Operator::Bash(bash) => bash.env.sort_unstable_keys(),
+            Operator::Python(python) | Operator::Branch(Branch::Python(python)) => sort_arguments(python),
+            Operator::Empty | Operator::Branch(Branch::Expression(_)) => {}
         }
     }
-    // The order of params is what a form shows, so it counts; the other mappings' order means nothing.
-    let order: Vec<&String> = dag.params.keys().collect();
-    let order = serde_json::json!(order);
-    value.sort_all_objects();
-    let mut hasher = Sha256::new();
-    hasher.update(value.to_string());
-    hasher.update(order.to_string());
-    hasher.finalize().into()
+    // A DAG has no map whose keys are not texts, so it can be written.
+    Sha256::digest(serde_json::to_vec(&normal).unwrap_or_default()).into()
+}
+
+fn sort_arguments(python: &mut Python) {
+    python.args.iter_mut().for_each(Value::sort_all_objects);
+    sort(&mut python.kwargs);
+}
+
+fn sort(map: &mut Map<String, Value>) {
+    map.sort_keys();
+    map.values_mut().for_each(Value::sort_all_objects);
 }

@@ -1,6 +1,7 @@
 //! The language of DAG files: YAML text in, a checked [`Dag`] or problems with their places out.
 //!
-//! 1. `yaml` reads the text into a tree of `node`s that know their places, within budgets;
+//! 1. `yaml` reads the text into a tree of `node`s that know their places, within budgets (`events` does it for usual
+//!    files, serde-saphyr for the others);
 //! 2. `check` turns the tree into a [`Dag`] with the help of one file per part of the language (`task`, `operator`,
 //!    `schedule`, `params`, `dates`), collecting every problem instead of stopping at the first;
 //! 3. `graph` resolves `depends_on` and `flow` into edges between tasks, and `cycles` names a cycle edge by edge;
@@ -9,6 +10,7 @@
 mod check;
 mod cycles;
 mod dates;
+mod events;
 mod flow;
 mod graph;
 mod hash;
@@ -18,6 +20,7 @@ mod operator;
 pub mod params;
 mod problems;
 mod read;
+mod scalar;
 mod schedule;
 mod schema;
 mod task;

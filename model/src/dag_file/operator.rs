@@ -4,7 +4,7 @@ use super::keys::{self, Keys};
 use super::node::{Key, Mapping, Node, Place, Value, mapping_to_json};
 use super::problems::Problems;
 use super::read;
-use super::templates;
+use super::templates::Templates;
 use crate::operator::{Bash, Branch, Operator, Python, PythonCall};
 
 /// Reads the value of an operator key; `defaults` is what `default_args` says under the same key.
@@ -12,7 +12,7 @@ pub(super) fn operator(
     key: &Key,
     node: &Node,
     defaults: &[&Mapping],
-    lines: &[&str],
+    templates: &mut Templates<'_>,
     problems: &mut Problems,
 ) -> Option<Operator> {
     if keys::takes(keys::OPERATORS, &key.name) == Some(keys::Takes::NotYet) {
@@ -20,9 +20,9 @@ pub(super) fn operator(
         return None;
     }
     match key.name.as_str() {
-        "bash" => bash(node, defaults, lines, problems).map(Operator::Bash),
-        "python" => python(node, defaults, lines, problems).map(Operator::Python),
-        "branch" => branch(node, defaults, lines, problems).map(Operator::Branch),
+        "bash" => bash(node, defaults, templates, problems).map(Operator::Bash),
+        "python" => python(node, defaults, templates, problems).map(Operator::Python),
+        "branch" => branch(node, defaults, templates, problems).map(Operator::Branch),
         _ => empty(node, problems),
     }
 }
@@ -66,14 +66,17 @@ fn entries<'n>(
     Some(entries)
 }
 
-fn bash(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Problems) -> Option<Bash> {
+fn bash(node: &Node, defaults: &[&Mapping], templates: &mut Templates<'_>, problems: &mut Problems) -> Option<Bash> {
     let mut bash = Bash::new("");
     let mut has_command = false;
     for (key, node) in entries(node, "command", defaults, problems)? {
         if !read::is_to_be_read(&key, node, keys::BASH, "`bash`", problems) {
             continue;
         }
-        templates::check(node, lines, problems);
+        match key.name.as_str() {
+            "command" | "cwd" | "env" => templates.check(node, problems),
+            other => templates.refuse(node, other, problems),
+        }
         match key.name.as_str() {
             "command" => {
                 has_command = true;
@@ -106,7 +109,7 @@ fn skip_on_exit_code(node: &Node, problems: &mut Problems) -> Option<i32> {
     Some(code)
 }
 
-fn python(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Problems) -> Option<Python> {
+fn python(node: &Node, defaults: &[&Mapping], templates: &mut Templates<'_>, problems: &mut Problems) -> Option<Python> {
     let mut calls: Vec<(PythonCall, Place)> = Vec::new();
     let mut python = Python {
         call: PythonCall::Code(String::new()),
@@ -120,8 +123,11 @@ fn python(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Pro
         if !read::is_to_be_read(&key, node, keys::PYTHON, "`python`", problems) {
             continue;
         }
-        if key.name != "code" {
-            templates::check(node, lines, problems);
+        match key.name.as_str() {
+            "args" | "kwargs" => templates.check(node, problems),
+            // Python has braces of its own.
+            "code" => {}
+            other => templates.refuse(node, other, problems),
         }
         match key.name.as_str() {
             "callable" => {
@@ -168,6 +174,7 @@ fn check_callable(name: &str, node: &Node, problems: &mut Problems) {
             && part.chars().all(|character| character.is_alphanumeric() || character == '_')
     };
     let is_file = name.to_ascii_lowercase().ends_with(".py") || name.contains('/');
+    // A template here has been refused already.
     if name.contains("{{") || (!is_file && name.contains('.') && name.split('.').all(is_identifier)) {
         return;
     }
@@ -175,17 +182,17 @@ fn check_callable(name: &str, node: &Node, problems: &mut Problems) {
     problems.error_with_help(node.at, format!("`{name}` is not a callable; write `module.function`"), help);
 }
 
-fn branch(node: &Node, defaults: &[&Mapping], lines: &[&str], problems: &mut Problems) -> Option<Branch> {
+fn branch(node: &Node, defaults: &[&Mapping], templates: &mut Templates<'_>, problems: &mut Problems) -> Option<Branch> {
     match &node.value {
         Value::Text(text) => {
-            templates::check(node, lines, problems);
+            templates.check(node, problems);
             Some(Branch::Expression(text.clone()))
         }
         Value::Mapping(own) => {
             let mut found = None;
             for (key, node) in own {
                 if read::is_to_be_read(key, node, keys::BRANCH, "`branch`", problems) {
-                    found = python(node, defaults, lines, problems);
+                    found = python(node, defaults, templates, problems);
                 }
             }
             if own.is_empty() {

@@ -4,6 +4,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::node::{Key, Node, Place};
 use super::{Problem, Severity};
+pub(super) use crate::nearest::did_you_mean;
 
 /// What was found wrong so far.
 #[derive(Debug, Default)]
@@ -64,15 +65,6 @@ impl Problems {
         }
         self.list
     }
-}
-
-/// "did you mean …?", when something near is known.
-pub(super) fn did_you_mean<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
-    let nearest = known
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .min_by_key(|(distance, _)| *distance)?;
-    let near_enough = nearest.0 <= (word.chars().count() / 3).max(1) + 1;
-    near_enough.then(|| format!("did you mean `{}`?", nearest.1))
 }
 
 /// Problems of a file as a terminal shows them; `path` is shown with each place.

@@ -9,7 +9,8 @@ use super::keys::{self, names};
 use super::node::{Key, Mapping, Node, Place, Value};
 use super::operator::{is_known, operator};
 use super::problems::{Problems, did_you_mean};
-use super::{read, templates};
+use super::read;
+use super::templates::Templates;
 use crate::dag::{OnLost, Task, TaskGroup};
 use crate::duration::Duration;
 use crate::operator::Operator;
@@ -21,14 +22,14 @@ const MAX_ID: usize = 250;
 const RETRY_DELAY: Duration = Duration::from_secs(300);
 
 /// Walks `tasks`, with `default_args` from the outermost to the innermost.
-pub(super) struct Walk<'n, 'p> {
-    pub(super) lines: &'p [&'p str],
+pub(super) struct Walk<'n, 'p, 'l> {
+    pub(super) templates: &'p mut Templates<'l>,
     pub(super) problems: &'p mut Problems,
     pub(super) layout: Layout,
     pub(super) defaults: Vec<&'n Mapping>,
 }
 
-impl<'n> Walk<'n, '_> {
+impl<'n> Walk<'n, '_, '_> {
     /// Reads a list of tasks and groups that stands in `group`.
     pub(super) fn tasks(&mut self, node: &'n Node, group: Option<usize>) {
         for item in read::list(node, "tasks", self.problems) {
@@ -216,7 +217,7 @@ impl<'n> Walk<'n, '_> {
                 _ => None,
             })
             .collect();
-        operator(key, node, &defaults, self.lines, self.problems)
+        operator(key, node, &defaults, self.templates, self.problems)
     }
 
     fn field(&mut self, task: &mut Task, key: &Key, node: &Node) {
@@ -251,7 +252,7 @@ impl<'n> Walk<'n, '_> {
             },
             "doc_md" => task.doc_md = read::text(node, "doc_md", problems),
             "env" => {
-                templates::check(node, self.lines, problems);
+                self.templates.check(node, problems);
                 task.env = read::environment(node, "env", problems);
             }
             _ => {}

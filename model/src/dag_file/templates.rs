@@ -1,49 +1,79 @@
-//! Template syntax of a file's texts, with problems at the very line inside a block scalar.
+//! The templates of a file's texts: their problems at the very place inside a scalar, and the tasks they name.
+
+use std::collections::HashSet;
+use std::ops::Range;
 
 use super::node::{Node, Place, Value};
-use super::problems::Problems;
+use super::problems::{Problems, did_you_mean};
+use super::scalar;
+use crate::dag::{Task, TaskGroup};
+use std::sync::Arc;
 
-/// Checks every text in a value.
-pub(super) fn check(node: &Node, lines: &[&str], problems: &mut Problems) {
-    match &node.value {
-        Value::Text(text) => check_text(text, node.at, lines, problems),
-        Value::List(items) => items.iter().for_each(|item| check(item, lines, problems)),
-        Value::Mapping(entries) => entries.iter().for_each(|(_, value)| check(value, lines, problems)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+/// Checks the templates of a file.
+#[derive(Debug)]
+pub(super) struct Templates<'l> {
+    lines: &'l [&'l str],
+    /// Tasks that templates name, which can only be looked for once all are known.
+    named: Vec<(String, Place)>,
 }
 
-fn check_text(text: &str, at: Place, lines: &[&str], problems: &mut Problems) {
-    if !text.contains('{') {
-        return;
+impl<'l> Templates<'l> {
+    pub(super) const fn new(lines: &'l [&'l str]) -> Self {
+        Self { lines, named: Vec::new() }
     }
-    for problem in crate::template::check(text) {
-        let place = problem.range.and_then(|range| locate(text, range, at, lines)).unwrap_or(at);
-        problems.error(place, problem.message);
-    }
-}
 
-/// Where a part of a scalar stands in the file: its template line is looked for from the scalar's own line on.
-fn locate(text: &str, range: std::ops::Range<usize>, at: Place, lines: &[&str]) -> Option<Place> {
-    let before = text.get(..range.start)?;
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let row = before.matches('\n').count();
-    let template_line = text.get(line_start..)?.lines().next()?;
-    let needle = template_line.trim();
-    if needle.is_empty() {
-        return None;
+    /// Checks every text in a value.
+    pub(super) fn check(&mut self, node: &Node, problems: &mut Problems) {
+        match &node.value {
+            Value::Text(text) => self.check_text(text, node.at, problems),
+            Value::List(items) => items.iter().for_each(|item| self.check(item, problems)),
+            Value::Mapping(entries) => entries.iter().for_each(|(_, value)| self.check(value, problems)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
-    let indent = template_line.len() - template_line.trim_start().len();
-    let first = (at.line as usize).checked_sub(1)?;
-    let (found, source_line) =
-        lines.iter().enumerate().skip(first).take(row + 3).find(|(_, line)| line.contains(needle))?;
-    let offset = (range.start - line_start).checked_sub(indent)?;
-    let byte = source_line.find(needle)? + offset;
-    let column = source_line.get(..byte)?.chars().count() + 1;
-    let length = text.get(range)?.lines().next().unwrap_or("").chars().count();
-    Some(Place {
-        line: u32::try_from(found + 1).ok()?,
-        column: u32::try_from(column).ok()?,
-        length: u32::try_from(length).ok()?,
-    })
+
+    fn check_text(&mut self, text: &str, at: Place, problems: &mut Problems) {
+        // Jinja's delimiters all start with a brace.
+        if !text.contains('{') {
+            return;
+        }
+        let checked = crate::template::check(text);
+        let place = |range: Range<usize>| scalar::locate(text, range, at, self.lines).unwrap_or(at);
+        for problem in checked.problems {
+            problems.error_with_help(problem.range.map_or(at, place), problem.message, problem.help);
+        }
+        let named = checked.tasks.into_iter().map(|(task_id, range)| (task_id, place(range)));
+        self.named.extend(named);
+    }
+
+    /// Refuses a template in a text that is none, because it would be taken as it stands.
+    pub(super) fn refuse(&self, node: &Node, what: &str, problems: &mut Problems) {
+        if let Value::Text(text) = &node.value
+            && let Some(start) = text.find("{{").or_else(|| text.find("{%"))
+        {
+            let at = scalar::locate(text, start..start + 2, node.at, self.lines).unwrap_or(node.at);
+            problems.error(at, format!("`{what}` is not a template"));
+        }
+    }
+
+    /// The tasks that templates named must be there.
+    pub(super) fn finish(self, tasks: &[Arc<Task>], groups: &[TaskGroup], problems: &mut Problems) {
+        if self.named.is_empty() {
+            return;
+        }
+        let known: HashSet<&str> = tasks.iter().map(|task| task.task_id.as_str()).collect();
+        for (task_id, at) in self.named {
+            if known.contains(task_id.as_str()) {
+                continue;
+            }
+            let help = if groups.iter().any(|group| group.group_id == task_id) {
+                Some("this is a group; name one of its tasks".to_owned())
+            } else {
+                let mut candidates: Vec<&str> = known.iter().copied().collect();
+                candidates.sort_unstable();
+                did_you_mean(&task_id, candidates.into_iter())
+            };
+            problems.error_with_help(at, format!("there is no task `{task_id}`"), help);
+        }
+    }
 }

@@ -57,8 +57,8 @@ fn every_example_is_understood() {
 
 #[test]
 fn every_snippet_of_the_documentation_is_understood() {
-    let documentation = include_str!("../../../docs/dag-files.md");
-    for snippet in documentation.split("```yaml\n").skip(1) {
+    let documentation = [include_str!("../../../docs/dag-files.md"), include_str!("../../../docs/templates.md")];
+    for snippet in documentation.concat().split("```yaml\n").skip(1) {
         let snippet = snippet.split("```").next().unwrap();
         let whole = if snippet.contains("tasks:") {
             snippet.to_owned()
@@ -255,6 +255,52 @@ tasks:
   - {id: d, empty: , depends_on: c}
 "), @r#"4:34 the tasks form a cycle: `a` >> `b` (line 4), `b` >> `c` (line 5), `c` >> `a` (line 3)"#);
     assert_snapshot!(mistakes("tasks: [{id: a, empty: , depends_on: a}]"), @r#"1:38 task `a` depends on itself"#);
+}
+
+#[test]
+fn template_problems_point_into_scalars_of_every_style() {
+    let text = r#"env:
+  DAY: "\"x\" \u00e9 {{ dss }}"
+tasks:
+  - id: literal
+    bash: |
+      set -e
+
+      echo "한글 {{ ds }}" {{ nosuch }}
+        echo {{ ds | dss }}
+  - id: folded
+    bash: >-
+      echo one
+      two {{ ds_nodahs }}
+  - id: single
+    bash: 'echo ''{{ dagrun }}'''
+    env: {A: "{{ var.value.x }}", B: '{{ xcom(''litteral'') }}'}
+  - id: plain
+    bash: echo {{ ti.tri_number }}
+      and {{ run_idd }}
+  - id: deep
+    python:
+      callable: m.f
+      args: ["{{ xcom('nosuch') }}"]
+      kwargs: {a: [{b: "{{ macros.uuid }}"}]}
+  - id: open
+    bash: |2
+        echo {{ ds
+  - id: gate
+    branch: "{{ 'a' if ti.xcom_pull(task_ids='literall') else none }}"
+"#;
+    assert_snapshot!(render(&read(text).unwrap_err(), "a.yaml", text, false), @"");
+}
+
+#[test]
+fn what_is_no_template_refuses_one() {
+    assert_snapshot!(mistakes("
+tasks:
+  - {id: a, bash: {command: x, shell: '{{ ds }}'}}
+  - {id: b, python: {script: 's-{{ ds }}.py'}}
+  - {id: c, python: {callable: '{{ ds }}', interpreter: 'p{% if x %}'}}
+  - {id: d, python: {code: 'return {{1: 2}}'}}
+"), @"");
 }
 
 #[test]

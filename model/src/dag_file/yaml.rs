@@ -17,6 +17,9 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
         problems.error(Place::default(), format!("the file has {size} MiB; a DAG file may have 10 MiB"));
         return None;
     }
+    if let Some(root) = super::events::read(text, MAX_DEPTH, nodes(text.len())) {
+        return Some(root);
+    }
     match serde_saphyr::from_str_with_options(text, options(text.len())) {
         Ok(root) => Some(root),
         Err(error) => {
@@ -28,8 +31,13 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
 }
 
 /// A file's own text allows about one node per two bytes; aliases may add as much again and 50,000 nodes.
-fn options(bytes: usize) -> Options {
-    let nodes = 50_000 + bytes;
+const fn nodes(bytes: usize) -> usize {
+    50_000 + bytes
+}
+
+/// How text of this length is read.
+pub(super) fn options(bytes: usize) -> Options {
+    let nodes = nodes(bytes);
     serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,

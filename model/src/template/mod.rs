@@ -1,23 +1,48 @@
 //! Jinja templates with Airflow's context: checked when a file is read, rendered when a task runs.
-use crate::dag::{Dag, Task};
-use crate::dag_run::{DagRunFacts, DataInterval};
+//!
+//! 1. `check` reads a template's syntax tree against the tables of `names`, without a run;
+//! 2. `render` compiles it (`language`) and evaluates it over a `context` of lazy objects, whose times (`moment`,
+//!    `delta`, `pattern`) behave as Python's and pendulum's do;
+//! 3. what it asked for that is not there (XComs, the previous run) comes back as [`Need`]s; with these in
+//!    [`Fetched`] it is rendered again.
+//!
+//! Rendering is pure and bounded: it asks no clock and no random numbers, and stops after so many instructions and
+//! bytes.
+mod check;
+mod context;
+mod delta;
+mod filters;
+mod json;
+mod language;
+mod macros;
+mod moment;
+mod names;
+mod pattern;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::HashMap;
+
+use crate::dag::{Dag, Task};
+use crate::dag_run::{DagRunFacts, DataInterval};
+
+pub use check::{Checked, check};
+pub use json::as_text;
 
 /// Something wrong with a template, found without rendering it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateProblem {
     /// What is wrong.
     pub message: String,
+    /// What was perhaps meant, or what to write instead.
+    pub help: Option<String>,
     /// Where in the template's text, in bytes; none when it is unknown.
     pub range: Option<std::ops::Range<usize>>,
-}
-
-/// Checks a template's syntax and the names it uses.
-pub fn check(source: &str) -> Vec<TemplateProblem> {
-    let _ = source;
-    Vec::new()
 }
 
 /// The last successful run before this one, for the `prev_*_success` names.
@@ -58,17 +83,19 @@ pub enum Need {
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     /// The DAG version.
-    pub dag: &'a Dag,
+    pub dag: &'a Arc<Dag>,
     /// The task.
-    pub task: &'a Task,
+    pub task: &'a Arc<Task>,
     /// The run.
-    pub dag_run: &'a DagRunFacts,
+    pub dag_run: &'a Arc<DagRunFacts>,
     /// Number of the try, from 1.
     pub try_number: u32,
+    /// How many tries there may be.
+    pub max_tries: u32,
     /// −1 when not mapped.
     pub map_index: i32,
     /// What was fetched for it.
-    pub fetched: &'a Fetched,
+    pub fetched: &'a Arc<Fetched>,
 }
 
 /// Why a template was not rendered.
@@ -84,6 +111,31 @@ pub enum RenderError {
 
 /// Renders one template. A template that is one expression as a whole keeps its value's type; anything else is a string.
 pub fn render(source: &str, scope: &Scope<'_>) -> Result<Value, RenderError> {
-    let _ = scope;
-    Ok(Value::String(source.to_owned()))
+    // Jinja's delimiters all start with a brace; most strings have none.
+    if !source.contains('{') {
+        return Ok(Value::String(source.to_owned()));
+    }
+    let context = context::Context::new(scope);
+    let result = language::evaluate(source, &minijinja::Value::from_object(context.clone()));
+    let needs = context.needs();
+    if !needs.is_empty() {
+        return Err(RenderError::Needs(needs));
+    }
+    let value = result.map_err(|error| RenderError::Failed(failure(&error, source)))?;
+    json::from_template(&value).map_err(RenderError::Failed)
+}
+
+/// The error in one sentence, with the line when the template has several.
+fn failure(error: &minijinja::Error, source: &str) -> String {
+    let (mut message, help) = problem::in_words(error, source);
+    if let Some(help) = help {
+        message.push_str("; ");
+        message.push_str(&help);
+    }
+    if source.trim_end().contains('\n')
+        && let Some(line) = error.line()
+    {
+        message.push_str(&format!(" (line {line} of the template)"));
+    }
+    message
 }

@@ -6,3 +6,4 @@ mod fixture;
 mod output;
 mod python;
 mod stopping;
+mod templates;
