@@ -117,8 +117,9 @@ class TaskInstance:
 class Macros:
     """Airflow's `macros`: what templates have, and the modules that only Python can have."""
 
-    datetime = datetime.datetime
+    # In this order: from the second line on, `datetime` is the class.
     timedelta = datetime.timedelta
+    datetime = datetime.datetime
     json = json
 
     @staticmethod

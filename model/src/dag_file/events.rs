@@ -4,7 +4,7 @@
 //! the time that a DAG file takes. Most files need none of it: this reads their events directly. Whatever it is not sure
 //! about (an anchor, a tag, a key given twice, an error) it leaves to serde-saphyr by giving nothing.
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, Span};
+use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span};
 use serde_json::Number;
 
 use super::node::{Key, Mapping, Node, Place, Value};
@@ -17,7 +17,8 @@ enum Open {
 
 /// Reads one document of usual YAML. `max_depth` and `max_nodes` are the budgets of the slow way.
 pub(super) fn read(text: &str, max_depth: usize, max_nodes: usize) -> Option<Node> {
-    let options = Options { emit_comments: false, ..Options::default() };
+    let mut options = Options::default();
+    options.emit_comments = false;
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut tree = Tree { open: Vec::new(), root: None, nodes: 0, max_depth, max_nodes };
     let mut documents = 0;
