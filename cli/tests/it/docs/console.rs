@@ -114,8 +114,11 @@ impl Session {
     /// Waits until each DAG file in the DAG folder is known.
     async fn dag_folder_was_read(&self) {
         let entries = std::fs::read_dir(self.system.dags()).expect("the DAG folder").filter_map(Result::ok);
-        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let files: Vec<String> = names.filter(|name| name.ends_with(".yaml")).collect();
+        let files: Vec<String> = entries
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+            .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+            .collect();
         until_some(
             "the DAG folder was read",
             || self.system.stderr(),

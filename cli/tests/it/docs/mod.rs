@@ -1,13 +1,12 @@
 //! What the documentation shows is true: README.md and every page of docs/ are read for their blocks.
 //!
-//! * A ```yaml block with `tasks:` at its left edge is a whole DAG file: it validates; a ```yaml mistake block does
-//!   not.
-//! * A ```yaml or ```python block whose first line is a comment with a file name (`# hello.yaml`) is saved under it.
-//! * A ```console block is a session: its lines with `$ ` are run, in order, beside the saved files, with `flowctl`
-//!   on the PATH, a home of its own and a `flowctl standalone` that runs; what stands under a command is what it must
-//!   print. `[..]` stands for anything within a line, a line `...` for any number of lines, and `? 1` right under a
-//!   command is its exit code when that is not 0.
-//! * Other blocks (```sh, ```text) are for reading.
+//! * A `yaml` block with `tasks:` at its left edge is a whole DAG file: it validates; a `yaml mistake` block does not.
+//! * A `yaml` or `python` block whose first line is a comment with a file name (`# hello.yaml`) is saved under it.
+//! * A `console` block is a session: its lines that begin with a dollar sign are run, in order, beside the saved files,
+//!   with `flowctl` on the PATH, a home of its own and a `flowctl standalone` that runs; what stands under a command
+//!   is what it must print. `[..]` stands for anything within a line, a line `...` for any number of lines, and `? 1`
+//!   right under a command is its exit code when that is not 0.
+//! * Other blocks (`sh`, `text`) are for reading.
 
 mod console;
 mod expected;
