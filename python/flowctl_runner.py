@@ -117,9 +117,10 @@ class TaskInstance:
 class Macros:
     """Airflow's `macros`: what templates have, and the modules that only Python can have."""
 
-    datetime = datetime.datetime
     timedelta = datetime.timedelta
     json = json
+    # Last, because from here on the class's body takes the name for this.
+    datetime = datetime.datetime
 
     @staticmethod
     def ds_add(ds, days):

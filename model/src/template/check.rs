@@ -279,9 +279,7 @@ impl<'s> Checker<'s> {
         self.arguments(&call.args);
         let names_tasks = match &call.expr {
             Expr::Var(function) => function.id == "xcom",
-            Expr::GetAttr(method) => {
-                method.name == "xcom_pull" && Self::quiet_kind(&method.expr) == Kind::TaskInstance
-            }
+            Expr::GetAttr(method) => method.name == "xcom_pull" && Self::quiet_kind(&method.expr) == Kind::TaskInstance,
             _ => false,
         };
         if !names_tasks {

@@ -267,7 +267,8 @@ impl Context {
         if kwargs.get::<Option<bool>>("include_prior_dates")? == Some(true) {
             return Err(wrong("`include_prior_dates` is not supported yet".to_owned()));
         }
-        if kwargs.get::<Option<Value>>("map_indexes")?.is_some_and(|given| !given.is_none() && given != Value::from(-1)) {
+        if kwargs.get::<Option<Value>>("map_indexes")?.is_some_and(|given| !given.is_none() && given != Value::from(-1))
+        {
             return Err(wrong("`map_indexes` is not supported yet".to_owned()));
         }
         Ok(())

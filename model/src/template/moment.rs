@@ -316,7 +316,8 @@ impl Object for Moment {
             "end_of" => Value::from_object(self.bound(from_args::<(&str,)>(args)?.0, true)?),
             "diff" => {
                 let (other,): (&Value,) = from_args(args)?;
-                let other = other.downcast_object_ref::<Self>().ok_or_else(|| wrong("`diff` takes a time".to_owned()))?;
+                let other =
+                    other.downcast_object_ref::<Self>().ok_or_else(|| wrong("`diff` takes a time".to_owned()))?;
                 let micros = i128::from(other.since(self)?.micros()).abs();
                 Value::from_object(Delta::from_micros(micros)?)
             }

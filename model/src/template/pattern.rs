@@ -45,12 +45,16 @@ pub(super) fn strptime(text: &str, pattern: &str) -> Result<(DateTime, Option<Zo
     let date = if parsed.year().is_none() && parsed.month().is_none() && parsed.day().is_none() {
         jiff::civil::date(1900, 1, 1)
     } else {
-        parsed.to_date().or_else(|error| match (parsed.year(), parsed.month(), parsed.day()) {
-            (Some(year), month, None) => jiff::civil::Date::new(year, month.unwrap_or(1), 1),
-            _ => Err(error),
-        }).map_err(unread)?
+        parsed
+            .to_date()
+            .or_else(|error| match (parsed.year(), parsed.month(), parsed.day()) {
+                (Some(year), month, None) => jiff::civil::Date::new(year, month.unwrap_or(1), 1),
+                _ => Err(error),
+            })
+            .map_err(unread)?
     };
-    let time = if parsed.hour().is_none() { jiff::civil::Time::midnight() } else { parsed.to_time().map_err(unread)? };
+    let time =
+        if parsed.hour().is_none() { jiff::civil::Time::midnight() } else { parsed.to_time().map_err(unread)? };
     Ok((date.to_datetime(time), None))
 }
 
