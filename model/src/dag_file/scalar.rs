@@ -29,7 +29,7 @@ pub(super) fn locate(text: &str, range: Range<usize>, at: Place, lines: &[&str])
     let (row, column) = match start {
         Some(start) => start,
         // The end of the text: an unclosed brace.
-        None => source.end()?,
+        None => source.end(),
     };
     Some(Place {
         line: u32::try_from(row + 1).ok()?,
@@ -144,8 +144,8 @@ impl<'l> Source<'l> {
         Some(())
     }
 
-    fn end(&mut self) -> Option<(usize, usize)> {
-        Some((self.row, self.column.saturating_sub(1)))
+    const fn end(&self) -> (usize, usize) {
+        (self.row, self.column.saturating_sub(1))
     }
 
     /// Where the next character of the text stands.

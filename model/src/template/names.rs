@@ -318,10 +318,10 @@ pub(super) fn result_of(of: Kind, method: &str) -> Kind {
             Kind::Moment,
             "add" | "subtract" | "replace" | "in_timezone" | "in_tz" | "astimezone" | "start_of" | "end_of" | "naive",
         )
-        | (Kind::MacroDatetime, _) => Kind::Moment,
+        | (Kind::MacroDatetime, _)
+        | (Kind::Macros, "datetime") => Kind::Moment,
         (Kind::Moment, "date") => Kind::Day,
         (Kind::Moment, "diff" | "utcoffset") | (Kind::Macros, "timedelta") => Kind::Delta,
-        (Kind::Macros, "datetime") => Kind::Moment,
         _ => Kind::Any,
     }
 }

@@ -1,5 +1,7 @@
 //! Times as text: Python's `strftime` and `strptime`, pendulum's `format`.
 
+use std::fmt::Write as _;
+
 use jiff::Zoned;
 use jiff::civil::DateTime;
 use minijinja::Error;
@@ -21,7 +23,7 @@ pub(super) fn strftime(at: &Zoned, zone: bool, pattern: &str) -> Result<String, 
         match characters.next() {
             Some('f') => {
                 jiffs.pop();
-                jiffs.push_str(&format!("{:06}", at.subsec_nanosecond() / 1000));
+                let _ = write!(jiffs, "{:06}", at.subsec_nanosecond() / 1000);
             }
             Some('z' | 'Z') if !zone => {
                 jiffs.pop();
@@ -113,7 +115,9 @@ pub(super) fn pendulum(at: &Zoned, zone: bool, pattern: &str) -> Result<String, 
             rest = after;
         } else if let Some((token, directive)) = TOKENS.iter().find(|(token, _)| rest.starts_with(token)) {
             match *token {
-                "SSS" => python.push_str(&format!("{:03}", at.subsec_nanosecond() / 1_000_000)),
+                "SSS" => {
+                    let _ = write!(python, "{:03}", at.subsec_nanosecond() / 1_000_000);
+                }
                 "Q" => python.push_str(&((at.month() - 1) / 3 + 1).to_string()),
                 _ => python.push_str(directive),
             }
