@@ -117,10 +117,10 @@ class TaskInstance:
 class Macros:
     """Airflow's `macros`: what templates have, and the modules that only Python can have."""
 
-    # In this order: from the second line on, `datetime` is the class.
     timedelta = datetime.timedelta
-    datetime = datetime.datetime
     json = json
+    # Last, because from here on the class's body takes the name for this.
+    datetime = datetime.datetime
 
     @staticmethod
     def ds_add(ds, days):

@@ -51,12 +51,8 @@ pub(super) fn dag(
     if let Some((_, node)) = find("env") {
         templates.check(node, problems);
     }
-    let mut walk = Walk {
-        templates: &mut templates,
-        problems: &mut *problems,
-        layout: Layout::default(),
-        defaults: Vec::new(),
-    };
+    let mut walk =
+        Walk { templates: &mut templates, problems: &mut *problems, layout: Layout::default(), defaults: Vec::new() };
     if let Some((_, node)) = find("default_args")
         && let Value::Mapping(entries) = &node.value
     {

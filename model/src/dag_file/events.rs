@@ -4,8 +4,8 @@
 //! the time that a DAG file takes. Most files need none of it: this reads their events directly. Whatever it is not sure
 //! about (an anchor, a tag, a key given twice, an error) it leaves to serde-saphyr by giving nothing.
 
-use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span};
 use serde_json::Number;
+use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span};
 
 use super::node::{Key, Mapping, Node, Place, Value};
 
@@ -127,7 +127,12 @@ fn may_be_number(text: &str) -> bool {
     let is_day = bytes.len() >= 10 && bytes[4] == b'-' && bytes[7] == b'-';
     bytes.first().is_some_and(|first| first.is_ascii_digit() || b"+-.".contains(first))
         && !is_day
-        && (bytes.iter().all(is_numeric) || bytes.iter().any(|byte| b"nN".contains(byte)))
+        && (bytes.iter().all(is_numeric) || is_infinite_or_nan(text))
+}
+
+fn is_infinite_or_nan(text: &str) -> bool {
+    let letters = text.trim_start_matches(['+', '-', '.']);
+    letters.eq_ignore_ascii_case("inf") || letters.eq_ignore_ascii_case("nan")
 }
 
 fn whole(text: &str) -> Option<i64> {
@@ -169,7 +174,18 @@ mod tests {
 
     #[test]
     fn what_is_not_usual_is_left_to_the_slow_way() {
-        for text in ["a: &x 1", "a: *x", "a: !!str 1", "a: 1\na: 2", "<<: {a: 1}", "1: a", "? [a]\n: b", "a: 1\n---\nb: 1", "a: [", ""] {
+        for text in [
+            "a: &x 1",
+            "a: *x",
+            "a: !!str 1",
+            "a: 1\na: 2",
+            "<<: {a: 1}",
+            "1: a",
+            "? [a]\n: b",
+            "a: 1\n---\nb: 1",
+            "a: [",
+            "",
+        ] {
             assert!(read(text, 64, 1000).is_none(), "{text}");
         }
         assert!(read(&format!("{}{}", "[".repeat(65), "]".repeat(65)), 64, 1000).is_none());

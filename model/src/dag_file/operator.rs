@@ -109,7 +109,12 @@ fn skip_on_exit_code(node: &Node, problems: &mut Problems) -> Option<i32> {
     Some(code)
 }
 
-fn python(node: &Node, defaults: &[&Mapping], templates: &mut Templates<'_>, problems: &mut Problems) -> Option<Python> {
+fn python(
+    node: &Node,
+    defaults: &[&Mapping],
+    templates: &mut Templates<'_>,
+    problems: &mut Problems,
+) -> Option<Python> {
     let mut calls: Vec<(PythonCall, Place)> = Vec::new();
     let mut python = Python {
         call: PythonCall::Code(String::new()),
@@ -182,7 +187,12 @@ fn check_callable(name: &str, node: &Node, problems: &mut Problems) {
     problems.error_with_help(node.at, format!("`{name}` is not a callable; write `module.function`"), help);
 }
 
-fn branch(node: &Node, defaults: &[&Mapping], templates: &mut Templates<'_>, problems: &mut Problems) -> Option<Branch> {
+fn branch(
+    node: &Node,
+    defaults: &[&Mapping],
+    templates: &mut Templates<'_>,
+    problems: &mut Problems,
+) -> Option<Branch> {
     match &node.value {
         Value::Text(text) => {
             templates.check(node, problems);

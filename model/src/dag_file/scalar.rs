@@ -29,7 +29,7 @@ pub(super) fn locate(text: &str, range: Range<usize>, at: Place, lines: &[&str])
     let (row, column) = match start {
         Some(start) => start,
         // The end of the text: an unclosed brace.
-        None => source.end()?,
+        None => source.end(),
     };
     Some(Place {
         line: u32::try_from(row + 1).ok()?,
@@ -45,6 +45,21 @@ enum Style {
     Double,
     Literal,
     Folded,
+}
+
+/// The header (`|`, `>-`, `|2`) of the block whose content begins at a row, the place that the parser gives to a block.
+fn block_header(lines: &[&str], row: usize) -> Option<(usize, Style, Option<u32>)> {
+    let (header, line) = lines.iter().enumerate().take(row).rev().find(|(_, line)| !line.trim().is_empty())?;
+    let line = line.split(" #").next()?;
+    let mut indicators = line.split_whitespace().last()?.chars();
+    let style = match indicators.next()? {
+        '|' => Style::Literal,
+        '>' => Style::Folded,
+        _ => return None,
+    };
+    let rest = indicators.as_str();
+    let is_header = rest.chars().all(|character| character.is_ascii_digit() || matches!(character, '+' | '-'));
+    is_header.then(|| (header, style, rest.chars().find_map(|character| character.to_digit(10))))
 }
 
 /// A scalar's source, read in step with its text.
@@ -64,25 +79,26 @@ impl<'l> Source<'l> {
     fn open(at: Place, lines: &'l [&'l str]) -> Option<Self> {
         let row = (at.line as usize).checked_sub(1)?;
         let column = (at.column as usize).checked_sub(1)?;
-        let line = lines.get(row)?;
-        let mut source = Self { lines, style: Style::Plain, row, column: 0, line: line.char_indices().peekable(), indent: 0 };
+        let line = *lines.get(row)?;
+        let mut source =
+            Self { lines, style: Style::Plain, row, column: 0, line: line.char_indices().peekable(), indent: 0 };
+        if line.chars().take(column).all(|character| character == ' ')
+            && let Some((header, style, given)) = block_header(lines, row)
+        {
+            source.style = style;
+            source.row = header;
+            source.indent = source.indentation(header, given);
+            source.next_row()?;
+            return Some(source);
+        }
         source.skip(column);
         source.style = match source.line.peek()?.1 {
             '\'' => Style::Single,
             '"' => Style::Double,
-            '|' => Style::Literal,
-            '>' => Style::Folded,
             _ => Style::Plain,
         };
-        match source.style {
-            Style::Single | Style::Double => source.skip(1),
-            Style::Literal | Style::Folded => {
-                let header: String = source.line.by_ref().map(|(_, character)| character).collect();
-                let given = header.chars().find_map(|character| character.to_digit(10));
-                source.indent = source.indentation(row, given);
-                source.next_row()?;
-            }
-            Style::Plain => {}
+        if source.style != Style::Plain {
+            source.skip(1);
         }
         Some(source)
     }
@@ -128,8 +144,8 @@ impl<'l> Source<'l> {
         Some(())
     }
 
-    fn end(&mut self) -> Option<(usize, usize)> {
-        Some((self.row, self.column.saturating_sub(1)))
+    const fn end(&self) -> (usize, usize) {
+        (self.row, self.column.saturating_sub(1))
     }
 
     /// Where the next character of the text stands.
@@ -141,7 +157,9 @@ impl<'l> Source<'l> {
                 self.skip(2);
                 Some(position)
             }
-            Some(' ' | '\t') if matches!(wanted, ' ' | '\n') && !self.is_block() && self.is_at_line_end() => self.fold(wanted),
+            Some(' ' | '\t') if matches!(wanted, ' ' | '\n') && !self.is_block() && self.is_at_line_end() => {
+                self.fold(wanted)
+            }
             Some(character) if character == wanted => {
                 self.skip(1);
                 Some(position)

@@ -289,7 +289,101 @@ tasks:
   - id: gate
     branch: "{{ 'a' if ti.xcom_pull(task_ids='literall') else none }}"
 "#;
-    assert_snapshot!(render(&read(text).unwrap_err(), "a.yaml", text, false), @"");
+    assert_snapshot!(render(&read(text).unwrap_err(), "a.yaml", text, false), @r#"
+        error: `dss` is undefined
+         --> a.yaml:2:25
+          |
+        2 |   DAY: "\"x\" \u00e9 {{ dss }}"
+          |                         ^^^
+          |
+          = help: did you mean `ds`?
+
+        error: `nosuch` is undefined
+         --> a.yaml:8:29
+          |
+        8 |       echo "한글 {{ ds }}" {{ nosuch }}
+          |                               ^^^^^^
+
+        error: there is no filter `dss`
+         --> a.yaml:9:22
+          |
+        9 |         echo {{ ds | dss }}
+          |                      ^^^
+          |
+          = help: did you mean `ds`?
+
+        error: `ds_nodahs` is undefined
+          --> a.yaml:13:14
+           |
+        13 |       two {{ ds_nodahs }}
+           |              ^^^^^^^^^
+           |
+           = help: did you mean `ds_nodash`?
+
+        error: `dagrun` is undefined
+          --> a.yaml:15:22
+           |
+        15 |     bash: 'echo ''{{ dagrun }}'''
+           |                      ^^^^^^
+           |
+           = help: did you mean `dag_run`?
+
+        error: `var` is not supported yet
+          --> a.yaml:16:18
+           |
+        16 |     env: {A: "{{ var.value.x }}", B: '{{ xcom(''litteral'') }}'}
+           |                  ^^^
+
+        error: there is no task `litteral`
+          --> a.yaml:16:47
+           |
+        16 |     env: {A: "{{ var.value.x }}", B: '{{ xcom(''litteral'') }}'}
+           |                                               ^^^^^^^^^^^
+           |
+           = help: did you mean `literal`?
+
+        error: `ti` has no `tri_number`
+          --> a.yaml:18:22
+           |
+        18 |     bash: echo {{ ti.tri_number }}
+           |                      ^^^^^^^^^^
+           |
+           = help: did you mean `try_number`?
+
+        error: `run_idd` is undefined
+          --> a.yaml:19:14
+           |
+        19 |       and {{ run_idd }}
+           |              ^^^^^^^
+           |
+           = help: did you mean `run_id`?
+
+        error: there is no task `nosuch`
+          --> a.yaml:23:23
+           |
+        23 |       args: ["{{ xcom('nosuch') }}"]
+           |                       ^^^^^^^^
+
+        error: `macros.uuid` is not supported: it is different every time; use `run_id` and `ti.try_number`, or make one in the task
+          --> a.yaml:24:35
+           |
+        24 |       kwargs: {a: [{b: "{{ macros.uuid }}"}]}
+           |                                   ^^^^
+
+        error: the template cannot be read: unexpected end of input, expected end of variable block
+          --> a.yaml:27:17
+           |
+        27 |         echo {{ ds
+           |                 ^^
+
+        error: there is no task `literall`
+          --> a.yaml:29:46
+           |
+        29 |     branch: "{{ 'a' if ti.xcom_pull(task_ids='literall') else none }}"
+           |                                              ^^^^^^^^^^
+           |
+           = help: did you mean `literal`?
+        "#);
 }
 
 #[test]
@@ -300,7 +394,12 @@ tasks:
   - {id: b, python: {script: 's-{{ ds }}.py'}}
   - {id: c, python: {callable: '{{ ds }}', interpreter: 'p{% if x %}'}}
   - {id: d, python: {code: 'return {{1: 2}}'}}
-"), @"");
+"), @r#"
+        3:40 `shell` is not a template
+        4:33 `script` is not a template
+        5:33 `callable` is not a template
+        5:59 `interpreter` is not a template
+        "#);
 }
 
 #[test]

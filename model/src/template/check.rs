@@ -48,7 +48,9 @@ impl<'s> Checker<'s> {
     }
 
     fn body(&mut self, statements: &[Stmt<'s>]) {
-        statements.iter().for_each(|statement| self.statement(statement));
+        for statement in statements {
+            self.statement(statement);
+        }
     }
 
     fn scoped(&mut self, inside: impl FnOnce(&mut Self)) {
@@ -136,8 +138,12 @@ impl<'s> Checker<'s> {
     fn function(&mut self, arguments: &[Expr<'s>], defaults: &[Expr<'s>], body: &[Stmt<'s>]) {
         self.scoped(|inside| {
             inside.define_name("caller");
-            arguments.iter().for_each(|argument| inside.define(argument));
-            defaults.iter().for_each(|default| inside.expression(default));
+            for argument in arguments {
+                inside.define(argument);
+            }
+            for default in defaults {
+                inside.expression(default);
+            }
             inside.body(body);
         });
     }
@@ -262,12 +268,11 @@ impl<'s> Checker<'s> {
             Ok(kind) => kind,
             Err(known) => {
                 let range = self.last(name, range);
-                match macros::refusal(name).filter(|_| of == Kind::Macros) {
-                    Some(reason) => self.problem(range, reason, None),
-                    None => {
-                        let message = format!("{} has no `{name}`", names::called(of));
-                        self.problem(range, message, did_you_mean(name, known.into_iter()));
-                    }
+                if let Some(reason) = macros::refusal(name).filter(|_| of == Kind::Macros) {
+                    self.problem(range, reason, None);
+                } else {
+                    let message = format!("{} has no `{name}`", names::called(of));
+                    self.problem(range, message, did_you_mean(name, known.into_iter()));
                 }
                 Kind::Any
             }
@@ -279,9 +284,7 @@ impl<'s> Checker<'s> {
         self.arguments(&call.args);
         let names_tasks = match &call.expr {
             Expr::Var(function) => function.id == "xcom",
-            Expr::GetAttr(method) => {
-                method.name == "xcom_pull" && Self::quiet_kind(&method.expr) == Kind::TaskInstance
-            }
+            Expr::GetAttr(method) => method.name == "xcom_pull" && Self::quiet_kind(&method.expr) == Kind::TaskInstance,
             _ => false,
         };
         if !names_tasks {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Serde, Value, from_args};
@@ -32,6 +32,10 @@ pub(super) struct Facts {
     /// XComs that were asked for, as values of the language.
     xcoms: Mutex<HashMap<(String, String), Value>>,
     needs: Mutex<Vec<Need>>,
+    /// Made once, because a loop may ask for them thousands of times.
+    params: OnceLock<Value>,
+    conf: OnceLock<Value>,
+    task_ids: OnceLock<Value>,
 }
 
 /// A part of the context.
@@ -69,6 +73,9 @@ impl Context {
             fetched: scope.fetched.clone(),
             xcoms: Mutex::default(),
             needs: Mutex::default(),
+            params: OnceLock::new(),
+            conf: OnceLock::new(),
+            task_ids: OnceLock::new(),
         };
         Self { facts: Arc::new(facts), part: Part::Root }
     }
@@ -103,8 +110,8 @@ impl Context {
             "ti" | "task_instance" => self.part(Part::TaskInstance),
             "dag_run" => self.part(Part::DagRun),
             "run_id" => run.run_id.as_str().into(),
-            "params" => Value::from(Serde(&run.params)),
-            "conf" => Value::from(Serde(&run.conf)),
+            "params" => self.params(),
+            "conf" => self.conf(),
             "macros" => Value::from_object(Macros),
             "xcom" => self.part(Part::XCom),
             "map_index" => facts.map_index.into(),
@@ -129,7 +136,10 @@ impl Context {
             "start_date" => moment_or_none(dag.start_date),
             "end_date" => moment_or_none(dag.end_date),
             "catchup" => dag.catchup.into(),
-            "task_ids" => dag.tasks.iter().map(|task| task.task_id.as_str()).collect(),
+            "task_ids" => {
+                let ids = || dag.tasks.iter().map(|task| task.task_id.as_str()).collect();
+                self.facts.task_ids.get_or_init(ids).clone()
+            }
             _ => return None,
         })
     }
@@ -176,8 +186,8 @@ impl Context {
             "dag_id" => run.dag_id.as_str().into(),
             "run_id" => run.run_id.as_str().into(),
             "run_type" => run.run_type.to_string().into(),
-            "conf" => Value::from(Serde(&run.conf)),
-            "params" => Value::from(Serde(&run.params)),
+            "conf" => self.conf(),
+            "params" => self.params(),
             "logical_date" => moment_or_none(run.logical_date),
             "data_interval_start" => moment_or_none(run.data_interval.map(|interval| interval.start)),
             "data_interval_end" => moment_or_none(run.data_interval.map(|interval| interval.end)),
@@ -186,6 +196,14 @@ impl Context {
             "triggered_by" => run.triggered_by.to_string().into(),
             _ => return None,
         })
+    }
+
+    fn params(&self) -> Value {
+        self.facts.params.get_or_init(|| Value::from(Serde(&self.facts.dag_run.params))).clone()
+    }
+
+    fn conf(&self) -> Value {
+        self.facts.conf.get_or_init(|| Value::from(Serde(&self.facts.dag_run.conf))).clone()
     }
 
     fn previous(&self, field: impl Fn(&PreviousSuccess) -> Option<Timestamp>) -> Value {
@@ -267,7 +285,8 @@ impl Context {
         if kwargs.get::<Option<bool>>("include_prior_dates")? == Some(true) {
             return Err(wrong("`include_prior_dates` is not supported yet".to_owned()));
         }
-        if kwargs.get::<Option<Value>>("map_indexes")?.is_some_and(|given| !given.is_none() && given != Value::from(-1)) {
+        if kwargs.get::<Option<Value>>("map_indexes")?.is_some_and(|given| !given.is_none() && given != Value::from(-1))
+        {
             return Err(wrong("`map_indexes` is not supported yet".to_owned()));
         }
         Ok(())

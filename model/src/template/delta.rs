@@ -62,9 +62,10 @@ impl Delta {
                 None => kwargs.get::<Option<Value>>(name)?,
             };
             let Some(amount) = amount else { continue };
-            micros = micros.saturating_add(scaled(unit, &amount).ok_or_else(|| {
-                wrong(format!("`{name}` of a timedelta must be a number, not {}", amount.kind()))
-            })?);
+            micros = micros
+                .saturating_add(scaled(unit, &amount).ok_or_else(|| {
+                    wrong(format!("`{name}` of a timedelta must be a number, not {}", amount.kind()))
+                })?);
         }
         kwargs.assert_all_used()?;
         Self::from_micros(micros)

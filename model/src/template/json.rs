@@ -9,7 +9,7 @@ use std::io;
 
 /// A value may hold parts of itself many times; as JSON each is written out. More than this is a mistake.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// What serde_json reads back.
+/// What `serde_json` reads back.
 const MAX_DEPTH: usize = 100;
 
 /// A value as JSON: times as their text. The error says what is not JSON.

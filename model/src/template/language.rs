@@ -213,9 +213,7 @@ fn with_times(operation: Operation, a: &Value, b: &Value) -> Option<Result<Value
         }
         (Subtract, Some(moment), _, _, Some(delta)) => moment.minus(*delta).map(Value::from_object),
         (Subtract, Some(moment), _, Some(other), _) => moment.since(other).map(Value::from_object),
-        (Add, _, Some(one), _, Some(other)) => {
-            Delta::from_micros(micros(one) + micros(other)).map(Value::from_object)
-        }
+        (Add, _, Some(one), _, Some(other)) => Delta::from_micros(micros(one) + micros(other)).map(Value::from_object),
         (Subtract, _, Some(one), _, Some(other)) => {
             Delta::from_micros(micros(one) - micros(other)).map(Value::from_object)
         }
@@ -291,5 +289,6 @@ pub(super) fn wrong(message: String) -> Error {
 pub(super) fn no_method(what: &str, method: &str, known: &[&str]) -> Error {
     let hint = crate::nearest::did_you_mean(method, known.iter().copied());
     let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-    Error::new(ErrorKind::UnknownMethod, format!("{what} has no method `{method}`{hint}"))
+    // Not `UnknownMethod`: minijinja would put words of its own in place of these.
+    wrong(format!("{what} has no method `{method}`{hint}"))
 }

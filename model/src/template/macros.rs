@@ -13,7 +13,8 @@ use super::moment::Moment;
 use super::pattern;
 
 /// What there is.
-pub(super) const NAMES: [&str; 6] = ["ds_add", "ds_format", "datetime", "timedelta", "datetime_diff_for_humans", "json"];
+pub(super) const NAMES: [&str; 6] =
+    ["ds_add", "ds_format", "datetime", "timedelta", "datetime_diff_for_humans", "json"];
 
 /// What Airflow has beside these, and what to do instead.
 pub(super) const REFUSED: [(&str, &str); 6] = [
@@ -87,7 +88,9 @@ impl Object for Macro {
         match **self {
             Self::DsAdd => {
                 let (ds, days): (&str, i64) = from_args(args)?;
-                let moved = date(ds)?.checked_add(jiff::SignedDuration::from_hours(days.saturating_mul(24).clamp(-100_000_000, 100_000_000)));
+                let moved = date(ds)?.checked_add(jiff::SignedDuration::from_hours(
+                    days.saturating_mul(24).clamp(-100_000_000, 100_000_000),
+                ));
                 moved.map(|date| date.to_string().into()).map_err(|error| wrong(format!("no such day: {error}")))
             }
             Self::DsFormat => {
@@ -127,7 +130,8 @@ impl Object for Macro {
                 let (seconds,): (f64,) = from_args(args)?;
                 #[expect(clippy::cast_possible_truncation, reason = "as Python rounds; out of range is refused below")]
                 let at = jiff::Timestamp::from_microsecond((seconds * 1_000_000.0).round() as i64);
-                at.map(|at| Value::from_object(Moment::utc(at))).map_err(|error| wrong(format!("no such time: {error}")))
+                at.map(|at| Value::from_object(Moment::utc(at)))
+                    .map_err(|error| wrong(format!("no such time: {error}")))
             }
             (Self::Datetime, "now" | "utcnow" | "today") => Err(wrong(format!(
                 "`macros.datetime.{method}` is not supported: it asks the clock; use `data_interval_end` or \

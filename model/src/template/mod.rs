@@ -23,6 +23,7 @@ mod problem;
 mod tests;
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -135,7 +136,7 @@ fn failure(error: &minijinja::Error, source: &str) -> String {
     if source.trim_end().contains('\n')
         && let Some(line) = error.line()
     {
-        message.push_str(&format!(" (line {line} of the template)"));
+        let _ = write!(message, " (line {line} of the template)");
     }
     message
 }

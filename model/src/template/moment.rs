@@ -1,7 +1,7 @@
 //! Python's `datetime` and `date`, with what pendulum adds to them.
 
 use std::cmp::Ordering;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime};
@@ -72,8 +72,11 @@ pub(super) const METHODS: [&str; 23] = [
     "tzname",
 ];
 
+/// So many of a unit.
+type MakeSpan = fn(i64) -> Result<Span, jiff::Error>;
+
 /// Pendulum's units, greatest first.
-const SPANS: [(&str, fn(i64) -> Result<Span, jiff::Error>); 8] = [
+const SPANS: [(&str, MakeSpan); 8] = [
     ("years", |amount| Span::new().try_years(amount)),
     ("months", |amount| Span::new().try_months(amount)),
     ("weeks", |amount| Span::new().try_weeks(amount)),
@@ -131,7 +134,7 @@ impl Moment {
         let mut text = format!("{}{separator}{}", time.strftime("%Y-%m-%d"), time.strftime("%H:%M:%S"));
         let micros = time.subsec_nanosecond() / 1000;
         if micros != 0 {
-            text.push_str(&format!(".{micros:06}"));
+            let _ = write!(text, ".{micros:06}");
         }
         if self.is_aware {
             text.push_str(&self.at.strftime("%:z").to_string());
@@ -278,6 +281,7 @@ fn seconds_since_epoch(at: &Zoned) -> f64 {
     at.timestamp().as_microsecond() as f64 / 1_000_000.0
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn out_of_range(error: jiff::Error) -> Error {
     wrong(format!("no such time: {error}"))
 }
@@ -316,7 +320,8 @@ impl Object for Moment {
             "end_of" => Value::from_object(self.bound(from_args::<(&str,)>(args)?.0, true)?),
             "diff" => {
                 let (other,): (&Value,) = from_args(args)?;
-                let other = other.downcast_object_ref::<Self>().ok_or_else(|| wrong("`diff` takes a time".to_owned()))?;
+                let other =
+                    other.downcast_object_ref::<Self>().ok_or_else(|| wrong("`diff` takes a time".to_owned()))?;
                 let micros = i128::from(other.since(self)?.micros()).abs();
                 Value::from_object(Delta::from_micros(micros)?)
             }

@@ -1,5 +1,7 @@
 //! Times as text: Python's `strftime` and `strptime`, pendulum's `format`.
 
+use std::fmt::Write as _;
+
 use jiff::Zoned;
 use jiff::civil::DateTime;
 use minijinja::Error;
@@ -21,7 +23,7 @@ pub(super) fn strftime(at: &Zoned, zone: bool, pattern: &str) -> Result<String, 
         match characters.next() {
             Some('f') => {
                 jiffs.pop();
-                jiffs.push_str(&format!("{:06}", at.subsec_nanosecond() / 1000));
+                let _ = write!(jiffs, "{:06}", at.subsec_nanosecond() / 1000);
             }
             Some('z' | 'Z') if !zone => {
                 jiffs.pop();
@@ -45,12 +47,16 @@ pub(super) fn strptime(text: &str, pattern: &str) -> Result<(DateTime, Option<Zo
     let date = if parsed.year().is_none() && parsed.month().is_none() && parsed.day().is_none() {
         jiff::civil::date(1900, 1, 1)
     } else {
-        parsed.to_date().or_else(|error| match (parsed.year(), parsed.month(), parsed.day()) {
-            (Some(year), month, None) => jiff::civil::Date::new(year, month.unwrap_or(1), 1),
-            _ => Err(error),
-        }).map_err(unread)?
+        parsed
+            .to_date()
+            .or_else(|error| match (parsed.year(), parsed.month(), parsed.day()) {
+                (Some(year), month, None) => jiff::civil::Date::new(year, month.unwrap_or(1), 1),
+                _ => Err(error),
+            })
+            .map_err(unread)?
     };
-    let time = if parsed.hour().is_none() { jiff::civil::Time::midnight() } else { parsed.to_time().map_err(unread)? };
+    let time =
+        if parsed.hour().is_none() { jiff::civil::Time::midnight() } else { parsed.to_time().map_err(unread)? };
     Ok((date.to_datetime(time), None))
 }
 
@@ -109,7 +115,9 @@ pub(super) fn pendulum(at: &Zoned, zone: bool, pattern: &str) -> Result<String, 
             rest = after;
         } else if let Some((token, directive)) = TOKENS.iter().find(|(token, _)| rest.starts_with(token)) {
             match *token {
-                "SSS" => python.push_str(&format!("{:03}", at.subsec_nanosecond() / 1_000_000)),
+                "SSS" => {
+                    let _ = write!(python, "{:03}", at.subsec_nanosecond() / 1_000_000);
+                }
                 "Q" => python.push_str(&((at.month() - 1) / 3 + 1).to_string()),
                 _ => python.push_str(directive),
             }

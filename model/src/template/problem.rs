@@ -15,10 +15,7 @@ pub(super) fn in_words(error: &Error, source: &str) -> (String, Option<String>) 
     let detail = error.detail().unwrap_or_default();
     match error.kind() {
         ErrorKind::UndefinedError => undefined(detail, error, source),
-        ErrorKind::OutOfFuel => (
-            "the template does too much and was stopped; let the task do it".to_owned(),
-            None,
-        ),
+        ErrorKind::OutOfFuel => ("the template does too much and was stopped; let the task do it".to_owned(), None),
         ErrorKind::SyntaxError if detail.is_empty() => ("the template's syntax is wrong".to_owned(), None),
         ErrorKind::SyntaxError => (format!("the template cannot be read: {detail}"), None),
         ErrorKind::UnknownFilter => unknown("filter", detail, &names::FILTERS),

@@ -108,7 +108,8 @@ fn rendered(source: &str, dag_run: DagRunFacts, fetched: Fetched) -> Result<Valu
 }
 
 fn value(source: &str) -> Value {
-    rendered(source, dag_run(Some(at("2026-01-01T00:00:00Z"))), fetched()).unwrap_or_else(|error| panic!("{source}: {error}"))
+    rendered(source, dag_run(Some(at("2026-01-01T00:00:00Z"))), fetched())
+        .unwrap_or_else(|error| panic!("{source}: {error}"))
 }
 
 /// What an expression prints.
@@ -167,7 +168,10 @@ fn times_behave_as_pythons_do() {
         ("data_interval_end.year ~ data_interval_end.month ~ data_interval_end.microsecond", "202616"),
         ("logical_date.isoformat()", "2026-01-01T00:00:00+00:00"),
         ("data_interval_end.isoformat(' ')", "2026-01-02 03:04:05.000006+00:00"),
-        ("data_interval_end.strftime('%Y/%m/%d %H:%M:%S.%f %z %Z %j %% %-d %A')", "2026/01/02 03:04:05.000006 +0000 UTC 002 % 2 Friday"),
+        (
+            "data_interval_end.strftime('%Y/%m/%d %H:%M:%S.%f %z %Z %j %% %-d %A')",
+            "2026/01/02 03:04:05.000006 +0000 UTC 002 % 2 Friday",
+        ),
         ("data_interval_end.format('YYYY-MM-DD[T]HH:mm:ss SSS dddd')", "2026-01-02T03:04:05 000 Friday"),
         ("logical_date.date()", "2026-01-01"),
         ("logical_date.date() + macros.timedelta(1)", "2026-01-02"),
@@ -282,8 +286,14 @@ fn what_is_needed_comes_back_in_one_round_as_far_as_it_can_be_known() {
         ["start.return_value"],
         "arithmetic with what is not there ends the round"
     );
-    assert_eq!(needs("{{ xcom('start').a.b() }} {{ ti.xcom_pull(task_ids=['start', 't'], key='k') }}"), ["start.return_value", "start.k", "t.k"]);
-    assert_eq!(needs("{% for x in xcom('start') %}{{ x }}{% endfor %}{{ prev_start_date_success }}"), ["start.return_value", "previous"]);
+    assert_eq!(
+        needs("{{ xcom('start').a.b() }} {{ ti.xcom_pull(task_ids=['start', 't'], key='k') }}"),
+        ["start.return_value", "start.k", "t.k"]
+    );
+    assert_eq!(
+        needs("{% for x in xcom('start') %}{{ x }}{% endfor %}{{ prev_start_date_success }}"),
+        ["start.return_value", "previous"]
+    );
     assert_eq!(needs("{{ xcom(xcom('start')) }}"), ["start.return_value"]);
 }
 
@@ -308,9 +318,18 @@ fn failures_say_what_and_where() {
         ("{{ logical_date + 1 }}", "`+` does not work between a datetime and a number; use `macros.timedelta(days=1)`"),
         ("{{ 'a' - 1 }}", "tried to use - operator on unsupported types string and number"),
         ("{{ logical_date.isoformatt() }}", "a datetime has no method `isoformatt`; did you mean `isoformat`?"),
-        ("{{ logical_date.in_timezone('Asia/Seol') }}", "there is no time zone `Asia/Seol`; use an IANA name such as `Asia/Seoul`"),
-        ("{{ macros.uuid }}", "`macros.uuid` is not supported: it is different every time; use `run_id` and `ti.try_number`, or make one in the task"),
-        ("{{ macros.datetime.now() }}", "`macros.datetime.now` is not supported: it asks the clock; use `data_interval_end` or `dag_run.start_date`"),
+        (
+            "{{ logical_date.in_timezone('Asia/Seol') }}",
+            "there is no time zone `Asia/Seol`; use an IANA name such as `Asia/Seoul`",
+        ),
+        (
+            "{{ macros.uuid }}",
+            "`macros.uuid` is not supported: it is different every time; use `run_id` and `ti.try_number`, or make one in the task",
+        ),
+        (
+            "{{ macros.datetime.now() }}",
+            "`macros.datetime.now` is not supported: it asks the clock; use `data_interval_end` or `dag_run.start_date`",
+        ),
         ("{{ macros.ds_add('x', 1) }}", "`x` is not a day; write it as `2026-01-01`"),
         ("{{ ti.xcom_push('a', 1) }}", "a template cannot push an XCom; push it in the task"),
         ("{{ ds", "the template cannot be read: unexpected end of input, expected end of variable block"),
@@ -351,7 +370,8 @@ fn a_value_nested_as_deep_as_a_template_can_make_it_does_no_harm() {
     assert_eq!(value(&deep(1_900)), json!("1"));
     assert!(failure(&deep(100_000)).contains("more than 2000 lists"));
     // A loop does not carry a name into its next turn.
-    let looped = "{% set a = [] %}{% for i in range(2000) %}{% set a = [a] %}{% if loop.last %}{{ a }}{% endif %}{% endfor %}";
+    let looped =
+        "{% set a = [] %}{% for i in range(2000) %}{% set a = [a] %}{% if loop.last %}{{ a }}{% endif %}{% endfor %}";
     assert_eq!(value(looped), json!("[[]]"));
 }
 
@@ -411,7 +431,7 @@ fn the_check_finds_what_no_run_could_render() {
         "#);
     assert_snapshot!(problems("a\n{{ ds"), @r#"[ds] the template cannot be read: unexpected end of input, expected end of variable block"#);
     assert_snapshot!(problems("{% if ds %}"), @r#"[%}] the template cannot be read: unexpected end of input, expected end of block"#);
-    assert_snapshot!(problems("{{ 'a }}"), @r#"[{{ 'a }}] the template cannot be read: unexpected end of string"#);
+    assert_snapshot!(problems("{{ 'a }}"), @r#"[?] the template cannot be read: unexpected end of string"#);
 }
 
 #[test]
@@ -480,11 +500,54 @@ fn failure_or_text(expression: &str) -> String {
 
 fn word() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "{{ ", " }}", "{% ", " %}", "ds", "xcom('start')", ".rows", "[0]", " | ", "tojson", "ds_nodash", " + ", " - ",
-        " * ", "macros", ".timedelta(days=1)", "logical_date", "for x in ", "range(9999)", "endfor", "if ", "endif",
-        "set a = ", "a", " ~ ", "9999999999", "'한글'", "(", ")", "-", "in ", "[", "]", ".add(years=99999)", ".strftime('%')",
-        "\n", "prev_start_date_success", ".format('YYYY[')", " is defined", "else", ", ", "{#", "macro m(x)", "endmacro",
-        "params", "'\\u'", "**", "not ",
+        "{{ ",
+        " }}",
+        "{% ",
+        " %}",
+        "ds",
+        "xcom('start')",
+        ".rows",
+        "[0]",
+        " | ",
+        "tojson",
+        "ds_nodash",
+        " + ",
+        " - ",
+        " * ",
+        "macros",
+        ".timedelta(days=1)",
+        "logical_date",
+        "for x in ",
+        "range(9999)",
+        "endfor",
+        "if ",
+        "endif",
+        "set a = ",
+        "a",
+        " ~ ",
+        "9999999999",
+        "'한글'",
+        "(",
+        ")",
+        "-",
+        "in ",
+        "[",
+        "]",
+        ".add(years=99999)",
+        ".strftime('%')",
+        "\n",
+        "prev_start_date_success",
+        ".format('YYYY[')",
+        " is defined",
+        "else",
+        ", ",
+        "{#",
+        "macro m(x)",
+        "endmacro",
+        "params",
+        "'\\u'",
+        "**",
+        "not ",
     ])
 }
 

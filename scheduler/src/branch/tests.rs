@@ -133,8 +133,12 @@ async fn what_a_branch_cannot_mean_is_said() {
     );
     let endless = "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}";
     assert!(reason(endless).await.contains("does too much"));
-    let asking = "{% macro ask(n) %}{% if not xcom('features', n ~ '') %}{{ ask(n + 1) }}{% endif %}{% endmacro %}{{ ask(0) }}";
-    assert!(reason(asking).await.contains("asks for other values more than 16 times") || reason(asking).await.contains("recursion"));
+    let asking =
+        "{% macro ask(n) %}{% if not xcom('features', n ~ '') %}{{ ask(n + 1) }}{% endif %}{% endmacro %}{{ ask(0) }}";
+    assert!(
+        reason(asking).await.contains("asks for other values more than 16 times")
+            || reason(asking).await.contains("recursion")
+    );
 }
 
 #[tokio::test]

@@ -16,7 +16,9 @@ use crate::fixture::{World, bash, failure, python, task, xcoms};
 async fn commands_environments_and_working_directories_are_rendered() {
     let world = World::new().pushed("t", "return_value", json!({"rows": [1, 2]}));
     std::fs::create_dir(world.dags().join("2026-01-01")).unwrap();
-    let mut task = bash("basename \"$PWD\"; echo {{ xcom('t').rows | length }} \"$ROWS\" '{{ dag_run.conf.day }}' $NONE {{ ti.try_number }}");
+    let mut task = bash(
+        "basename \"$PWD\"; echo {{ xcom('t').rows | length }} \"$ROWS\" '{{ dag_run.conf.day }}' $NONE {{ ti.try_number }}",
+    );
     if let Operator::Bash(bash) = &mut task.operator {
         bash.cwd = Some("{{ ds }}".to_owned());
         bash.env.insert("ROWS".to_owned(), "{{ xcom('t').rows }}".to_owned());
@@ -35,7 +37,8 @@ async fn arguments_keep_their_types_at_any_depth() {
     call.args = vec![json!("{{ xcom('t').rows }}"), json!("{{ params.top_k }}"), json!("{{ ds }} {{ params.top_k }}")];
     call.kwargs = json!({"a": {"deep": ["{{ none }}", "{{ logical_date }}"]}, "b": 1.5}).as_object().unwrap().clone();
     let finished = world.run(task(Operator::Python(call))).await;
-    let expected = json!([[[1, 2], 10, "2026-01-01 10"], {"a": {"deep": [null, "2026-01-01 00:00:00+00:00"]}, "b": 1.5}]);
+    let expected =
+        json!([[[1, 2], 10, "2026-01-01 10"], {"a": {"deep": [null, "2026-01-01 00:00:00+00:00"]}, "b": 1.5}]);
     assert_eq!(finished.xcoms[0].value, expected);
 }
 
@@ -113,5 +116,16 @@ async fn the_tutorial_returns_and_prints_what_airflows_does() {
             named("finish", json!("🎉 모든 작업 완료!")),
         ]
     );
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    assert_eq!(
+        lines,
+        [
+            "🚀 작업을 시작합니다!",
+            "📊 3명의 사용자 데이터를 처리합니다.",
+            "  - 김철수 처리 완료",
+            "  - 이영희 처리 완료",
+            "  - 박민수 처리 완료",
+            "✅ 총 3명 처리 확인!",
+            "🎉 모든 작업 완료!",
+        ]
+    );
 }
