@@ -62,6 +62,17 @@ impl TestDatabase {
         &self.store
     }
 
+    /// Runs statements that no program would.
+    pub async fn execute(&self, sql: &str) {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(self.store.pool()).await.expect("the test's statements");
+    }
+
+    /// The one number that a statement gives.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+        query.fetch_one(self.store.pool()).await.expect("the test's statement")
+    }
+
     /// Its address, for other processes.
     pub fn url(&self) -> &str {
         &self.url

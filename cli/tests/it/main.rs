@@ -2,8 +2,11 @@
 #![allow(missing_docs, reason = "the names of the tests say it")]
 
 mod commands;
+mod config;
+mod local;
 mod output;
 mod processes;
+mod services;
 mod standalone;
 mod system;
 mod wait;
