@@ -9,7 +9,22 @@ fn each_setting_is_listed_with_its_source_and_secrets_are_masked() {
     let said = home.flowctl(&["config", "list"]);
     assert_eq!(said.code, 0, "{}", said.stderr);
     let shown = said.stdout.replace(&home.path().display().to_string(), "HOME");
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r#"
+    core.dags_folder	HOME/dags	default
+    core.default_timezone	UTC	default
+    core.parallelism	4	FLOWCTL_CORE__PARALLELISM
+    core.max_active_runs_per_dag	16	default
+    core.max_active_tasks_per_dag	16	default
+    core.dags_are_paused_at_creation	false	default
+    core.killed_task_cleanup_time	60s	default
+    core.xcom_max_size	48KiB	default
+    database.url	********	FLOWCTL_DATABASE_URL
+    database.connect_timeout	30s	default
+    webserver.bind	127.0.0.1:9999	HOME/flowctl.toml:2:1
+    worker.max_log_bytes	256MiB	default
+    logging.level	warn,scheduler=info	default
+    logging.format	text	default
+    "#);
     assert!(!said.stdout.contains("hunter2"));
 }
 

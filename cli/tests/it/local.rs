@@ -75,7 +75,15 @@ fn validate_shows_each_problem_with_line_and_caret_and_fails() {
     let said = home.flowctl(&["validate"]);
     assert_eq!(said.code, 1);
     let shown = said.stdout.replace(&home.path().display().to_string(), "HOME");
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r#"
+    error: unknown key `retris` in a task
+     --> HOME/dags/bad.yaml:2:31
+      |
+    2 |   - {id: a, bash: echo hello, retris: 3}
+      |                               ^^^^^^
+      |
+      = help: did you mean `retries`?
+    "#);
     assert_eq!(said.stderr, "1 of 2 files are good\n");
 }
 
@@ -101,15 +109,17 @@ fn two_files_with_one_dag_id_are_told_by_both_names() {
 #[test]
 fn annotations_for_github_name_file_line_and_columns() {
     let home = Home::new();
-    home.write("dags/bad,1.yaml", BAD);
+    home.write("dags/1,2/bad.yaml", BAD);
     let said = home.flowctl(&["validate", "dags", "--format", "github"]);
-    insta::assert_snapshot!(said.stdout, @"");
+    insta::assert_snapshot!(said.stdout, @r#"
+    ::error file=dags/1%2C2/bad.yaml,line=2,col=31,endColumn=37::unknown key `retris` in a task; did you mean `retries`?
+    "#);
 }
 
 #[test]
 fn a_sarif_report_has_what_the_standard_requires() {
     let home = Home::new();
-    home.write("dags/bad one.yaml", BAD);
+    home.write("dags/my own/bad.yaml", BAD);
     let said = home.flowctl(&["validate", "dags", "--format", "sarif"]);
     let report: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!(report["version"], "2.1.0");
@@ -120,7 +130,7 @@ fn a_sarif_report_has_what_the_standard_requires() {
     assert_eq!(result["level"], "error");
     assert!(result["message"]["text"].as_str().unwrap().contains("retris"));
     let place = &result["locations"][0]["physicalLocation"];
-    assert_eq!(place["artifactLocation"]["uri"], "dags/bad%20one.yaml");
+    assert_eq!(place["artifactLocation"]["uri"], "dags/my%20own/bad.yaml");
     assert_eq!(place["region"]["startLine"], 2);
     assert_eq!(place["region"]["endColumn"].as_u64().unwrap() - place["region"]["startColumn"].as_u64().unwrap(), 6);
 }
@@ -146,7 +156,14 @@ fn a_test_run_shows_what_tasks_print_and_ends_as_the_run_ends() {
     let home = Home::new();
     let dag = home.write(
         "dags/flow.yaml",
-        "params: {who: world}\ntasks:\n  - {id: hello, bash: 'echo \"hello {{ params.who }} on {{ ds }}\"; echo done'}\n  - {id: count, python: {code: \"return len(ti.xcom_pull(task_ids='hello'))\"}, depends_on: hello}\n  - {id: gate, branch: \"{{ 'yes' if xcom('count') == 4 else 'no' }}\", depends_on: count}\n  - {id: 'yes', bash: 'echo chosen', depends_on: gate}\n  - {id: 'no', bash: 'exit 1', depends_on: gate}\n",
+        "params: {who: world}
+tasks:
+  - id: hello
+    python: {code: \"print(f'hello {params[\\\"who\\\"]} on {ds}'); print('done'); return 4\"}
+  - {id: gate, branch: {python: {code: \"return 'yes' if ti.xcom_pull(task_ids='hello') == 4 else 'no'\"}}, depends_on: hello}
+  - {id: 'yes', bash: 'echo chosen on $FLOWCTL_LOGICAL_DATE', depends_on: gate}
+  - {id: 'no', bash: 'exit 1', depends_on: gate}
+",
     );
     let by_id = home.flowctl(&["dags", "test", "flow", "--date", "2026-03-01", "--conf", "{\"who\": \"Ada\"}"]);
     assert_eq!(by_id.code, 0, "{}\n{}", by_id.stdout, by_id.stderr);
@@ -165,14 +182,14 @@ fn a_failing_test_run_tries_again_at_once_and_fails() {
     let home = Home::new();
     home.write(
         "dags/fails.yaml",
-        "tasks:\n  - {id: a, bash: 'echo try {{ ti.try_number }}; exit 3', retries: 2, retry_delay: 1h}\n  - {id: b, bash: echo never, depends_on: a}\n",
+        "tasks:\n  - {id: a, bash: 'echo try $FLOWCTL_TRY_NUMBER; exit 3', retries: 2, retry_delay: 1h}\n  - {id: b, bash: echo never, depends_on: a}\n",
     );
     let said = home.flowctl(&["dags", "test", "fails"]);
     assert_eq!(said.code, 1, "{}", said.stderr);
     for number in 1..=3 {
         assert!(said.stdout.contains(&format!("a | try {number}")), "{}", said.stdout);
     }
-    assert!(said.stderr.contains("is tried again at once"), "{}", said.stderr);
+    assert!(said.stderr.contains("a: failed: exit code 3; is tried again at once, try 3 of 3"), "{}", said.stderr);
     assert!(said.stderr.contains("b: upstream_failed"), "{}", said.stderr);
 }
 
@@ -214,7 +231,10 @@ fn the_next_runs_are_in_the_dags_time_zone() {
     home.write("dags/good.yaml", GOOD);
     let said = home.flowctl(&["dags", "next", "good", "-n", "2", "--from", "2026-03-01T12:00"]);
     assert_eq!(said.code, 0, "{}", said.stderr);
-    insta::assert_snapshot!(said.stdout, @"");
+    insta::assert_snapshot!(said.stdout, @r#"
+    2026-03-01T06:00:00+09:00	2026-03-01T06:00:00+09:00	2026-03-02T06:00:00+09:00	2026-03-02T06:00:00+09:00
+    2026-03-02T06:00:00+09:00	2026-03-02T06:00:00+09:00	2026-03-03T06:00:00+09:00	2026-03-03T06:00:00+09:00
+    "#);
 }
 
 #[test]
