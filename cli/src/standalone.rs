@@ -11,7 +11,7 @@ use model::limits::Limits;
 use scheduler::ports::Clock;
 use scheduler::service::{SchedulerConfig, SystemClock};
 use store::Store;
-use store::embedded::{Binaries, EmbeddedPostgres};
+use store::embedded::{Binaries, EmbeddedPostgres, HomeLock};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -65,23 +65,17 @@ pub(crate) async fn run(arguments: Standalone) -> anyhow::Result<()> {
             bail!("port {} cannot be used ({error}): stop what uses it, or choose another with --port", arguments.port)
         }
     };
-    let (embedded, url) = database(&home).await?;
-    let result = serve(&home, dags_folder, &url, listener).await;
-    if let Some(embedded) = embedded {
-        embedded.stop().await?;
-    }
-    result
-}
-
-async fn database(home: &Path) -> anyhow::Result<(Option<EmbeddedPostgres>, String)> {
     if let Ok(url) = std::env::var("FLOWCTL_DATABASE_URL") {
-        return Ok((None, url));
+        // Two processes on one home would end each other's tasks.
+        let _home = HomeLock::take(&home)?;
+        return serve(&home, dags_folder, &url, listener).await;
     }
     let named = std::env::var_os("FLOWCTL_POSTGRES_BIN").map(PathBuf::from);
     let binaries = Binaries::find(named.as_deref(), std::env::var_os("PATH").as_deref())?;
-    let embedded = EmbeddedPostgres::start(home, binaries).await?;
-    let url = embedded.url();
-    Ok((Some(embedded), url))
+    let embedded = EmbeddedPostgres::start(&home, binaries).await?;
+    let result = serve(&home, dags_folder, &embedded.url(), listener).await;
+    embedded.stop().await?;
+    result
 }
 
 fn prepare_dags(folder: &Path, no_examples: bool) -> anyhow::Result<PathBuf> {
