@@ -35,6 +35,8 @@ pub struct World {
     pub reports: Vec<InboxReport>,
     /// The leadership in force.
     pub epoch: i64,
+    /// The epoch of the last take-over: later ones are of the same leader.
+    pub owned_since: i64,
     /// Batches written.
     pub commits: u64,
     next_id: i64,
@@ -154,11 +156,21 @@ impl Journal for MemoryJournal {
     async fn take_over(&self) -> Result<Option<Epoch>, ReadError> {
         let mut world = self.world();
         world.epoch += 1;
+        world.owned_since = world.epoch;
         Ok(Some(Epoch(world.epoch)))
     }
 
     async fn renew(&self, epoch: Epoch) -> Result<bool, ReadError> {
         Ok(self.world().epoch == epoch.0)
+    }
+
+    async fn advance(&self, epoch: Epoch) -> Result<Option<Epoch>, ReadError> {
+        let mut world = self.world();
+        if world.owned_since > epoch.0 {
+            return Ok(None);
+        }
+        world.epoch += 1;
+        Ok(Some(Epoch(world.epoch)))
     }
 
     async fn resign(&self, _epoch: Epoch) -> Result<(), ReadError> {

@@ -1,5 +1,19 @@
 //! What can go wrong in the database.
 
+pub use sqlx::Error as SqlError;
+
+/// Whether the same statement may succeed a little later: the database is not there, or not there yet.
+pub fn is_passing(error: &SqlError) -> bool {
+    match error {
+        SqlError::Io(_) | SqlError::PoolTimedOut | SqlError::WorkerCrashed | SqlError::Protocol(_) => true,
+        // Connection exceptions, insufficient resources, operator intervention (shutdown, crash, starting up).
+        SqlError::Database(error) => {
+            error.code().is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class)))
+        }
+        _ => false,
+    }
+}
+
 /// Why a statement or a transaction was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+<<<<<<< .merge_file_fTIHng
 use sqlx::{Connection, PgConnection, PgPool};
+=======
+>>>>>>> .merge_file_iWsY1i
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::Result;
 
@@ -11,6 +15,9 @@ use crate::Result;
 const MAX_CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection before it says that the database is not there.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection that was idle for this long is asked whether it lives before it is used. A busy one never is.
+const IDLE: Duration = Duration::from_millis(500);
 
 /// The database. Cheap to clone; all clones share one pool.
 #[derive(Debug, Clone)]
@@ -24,10 +31,29 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // The default asks each connection whether it lives before each use, which halves the throughput.
+            // The default asks each connection whether it lives before each use, which halves the throughput. Only
+            // those are asked that were idle: after a restart of the database all of them are dead.
             .test_before_acquire(false)
-            .connect(url)
-            .await?;
+            .before_acquire(|connection, about| {
+                Box::pin(async move {
+                    if about.idle_for >= IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_lazy(url)?;
+        let connection = match pool.acquire().await {
+            // Says only that it took too long; the first attempt says why.
+            Err(sqlx::Error::PoolTimedOut) => {
+                return Err(PgConnection::connect(url)
+                    .await
+                    .err()
+                    .map_or_else(|| sqlx::Error::PoolTimedOut.into(), Into::into));
+            }
+            result => result?,
+        };
+        drop(connection);
         Ok(Self { pool })
     }
 

@@ -4,6 +4,8 @@
 //! that nothing of an earlier run is in it) under a lock; each holds another lock, shared, as long as it lives; a
 //! small shell process stops the cluster once nobody has held that lock for a while.
 
+pub mod history;
+
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;

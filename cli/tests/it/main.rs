@@ -1,6 +1,7 @@
 //! The system as a whole: the real binary, a real PostgreSQL, real processes.
 #![allow(missing_docs, reason = "the names of the tests say it")]
 
+mod chaos;
 mod commands;
 mod config;
 mod local;

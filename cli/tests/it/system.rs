@@ -59,9 +59,19 @@ impl System {
 
     /// With its own embedded PostgreSQL. Started.
     pub(crate) async fn with_embedded_postgres() -> Self {
-        let mut system = Self::new(Database::Embedded);
+        let mut system = Self::embedded();
         system.start().await;
         system
+    }
+
+    /// With its own embedded PostgreSQL. Not started.
+    pub(crate) fn embedded() -> Self {
+        Self::new(Database::Embedded)
+    }
+
+    /// With a database of the test cluster. Not started.
+    pub(crate) async fn on_test_database() -> Self {
+        Self::new(Database::Shared(TestDatabase::create().await))
     }
 
     /// With the database at `url`, which may not be there yet. Not started.
@@ -85,9 +95,11 @@ impl System {
 
     /// The binary with a subcommand, in the environment that this system has; not started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flowctl"));
+        // `FLOWCTL_TEST_BINARY`: the same tests against a release artefact.
+        let binary = std::env::var_os("FLOWCTL_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_flowctl").into());
+        let mut command = Command::new(binary);
         command.args(arguments).env("FLOWCTL_HOME", self.home.path()).env("FLOWCTL_DAGS_FOLDER", &self.dags);
-        command.env("FLOWCTL_ADMIN_PASSWORD", PASSWORD).env_remove("FLOWCTL_DATABASE_URL");
+        command.env("FLOWCTL_ADMIN_PASSWORD", PASSWORD).env("NO_COLOR", "1").env_remove("FLOWCTL_DATABASE_URL");
         match &self.database {
             Database::Embedded => {}
             Database::Shared(database) => {

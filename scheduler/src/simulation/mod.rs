@@ -67,6 +67,13 @@ impl Journal for Faulty {
     async fn renew(&self, epoch: Epoch) -> Result<bool, ReadError> {
         self.inner.renew(epoch).await
     }
+    async fn advance(&self, epoch: Epoch) -> Result<Option<Epoch>, ReadError> {
+        if self.fails() {
+            return Err(ReadError("before".to_owned()));
+        }
+        let advanced = self.inner.advance(epoch).await;
+        if self.fails() { Err(ReadError("after".to_owned())) } else { advanced }
+    }
     async fn resign(&self, epoch: Epoch) -> Result<(), ReadError> {
         self.inner.resign(epoch).await
     }
