@@ -91,7 +91,7 @@ fn prepare_dags(folder: &Path, no_examples: bool) -> anyhow::Result<PathBuf> {
 }
 
 async fn serve(home: &Path, dags_folder: PathBuf, url: &str, listener: TcpListener) -> anyhow::Result<()> {
-    let store = Store::connect(url).await.context("the database cannot be reached")?;
+    let store = Store::connect(url).await?;
     store.migrate().await.context("the database cannot be brought up to date")?;
     let password = first_account(&store, std::env::var("FLOWCTL_ADMIN_PASSWORD").ok()).await?;
     let address = listener.local_addr()?;

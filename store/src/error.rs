@@ -20,6 +20,16 @@ pub enum Error {
     /// The database refused, or cannot be reached.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+    /// There is no server, or it refuses the connection.
+    #[error("the database `{database}` at {address} cannot be reached")]
+    Unreachable {
+        /// Its name.
+        database: String,
+        /// Host and port, or the directory of its socket.
+        address: String,
+        /// Why.
+        source: sqlx::Error,
+    },
     /// The schema cannot be brought up to date.
     #[error("the database's schema cannot be migrated")]
     Migrate(#[from] sqlx::migrate::MigrateError),

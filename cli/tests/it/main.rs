@@ -5,5 +5,6 @@ mod chaos;
 mod output;
 mod processes;
 mod standalone;
+mod stopping;
 mod system;
 mod wait;
