@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use store::Store;
-<<<<<<< .merge_file_qWXwqs
-=======
-use store::embedded::{Binaries, EmbeddedPostgres, HomeLock};
->>>>>>> .merge_file_6MKG4p
+use store::embedded::HomeLock;
 use tokio::net::TcpListener;
 use webserver::doors::{Doors, first_account};
 
@@ -40,16 +37,14 @@ pub(crate) async fn run(globals: &Globals, arguments: Standalone) -> anyhow::Res
     settings.home = settings.home.canonicalize().context("the home cannot be used")?;
     prepare_dags(&mut settings, arguments.no_examples)?;
     let listener = services::bind(settings.bind).await?;
-    let embedded = match settings.database_url {
-        Some(_) => None,
-        None => Some(services::embedded(&settings.home).await?),
-    };
-<<<<<<< .merge_file_qWXwqs
-    let url = embedded.as_ref().map(store::embedded::EmbeddedPostgres::url).or_else(|| settings.database_url.clone());
-    let result = serve(&settings, &url.unwrap_or_default(), listener).await;
-    if let Some(embedded) = embedded {
-        embedded.stop().await?;
+    if let Some(url) = &settings.database_url {
+        // Two processes on one home would end each other's tasks.
+        let _home = HomeLock::take(&settings.home)?;
+        return serve(&settings, url, listener).await;
     }
+    let embedded = services::embedded(&settings.home).await?;
+    let result = serve(&settings, &embedded.url(), listener).await;
+    embedded.stop().await?;
     result
 }
 
@@ -61,28 +56,6 @@ fn prepare_dags(settings: &mut Settings, no_examples: bool) -> anyhow::Result<()
             .with_context(|| format!("the DAG folder {} cannot be made", folder.display()))?;
         if !no_examples {
             examples::write_to(folder)?;
-=======
-    if let Ok(url) = std::env::var("FLOWCTL_DATABASE_URL") {
-        // Two processes on one home would end each other's tasks.
-        let _home = HomeLock::take(&home)?;
-        return serve(&home, dags_folder, &url, listener).await;
-    }
-    let named = std::env::var_os("FLOWCTL_POSTGRES_BIN").map(PathBuf::from);
-    let binaries = Binaries::find(named.as_deref(), std::env::var_os("PATH").as_deref())?;
-    let embedded = EmbeddedPostgres::start(&home, binaries).await?;
-    let result = serve(&home, dags_folder, &embedded.url(), listener).await;
-    embedded.stop().await?;
-    result
-}
-
-fn prepare_dags(folder: &Path, no_examples: bool) -> anyhow::Result<PathBuf> {
-    let is_new = !folder.exists();
-    std::fs::create_dir_all(folder).with_context(|| format!("the DAG folder {} cannot be made", folder.display()))?;
-    if is_new && !no_examples {
-        for (name, text) in EXAMPLES {
-            std::fs::write(folder.join(name), text)
-                .with_context(|| format!("the example {name} cannot be written to {}", folder.display()))?;
->>>>>>> .merge_file_6MKG4p
         }
     }
     services::require_folder(folder)?;

@@ -120,6 +120,12 @@ impl World {
         if batch.runs.iter().any(|write| self.runs.get(&write.key).is_none_or(|run| run.version != write.version)) {
             return Err(CommitError::Conflict);
         }
+        let exists = |row: &model::journal::TaskInstanceRow| {
+            self.runs.get(&row.key.dag_run).is_some_and(|run| run.task_instances.iter().any(|ti| ti.key == row.key))
+        };
+        if batch.inserted.iter().any(exists) {
+            return Err(CommitError::Unknown("a task instance exists already".to_owned()));
+        }
         self.commits += 1;
         for write in &batch.runs {
             if let (Some(change), Some(run)) = (&write.change, self.runs.get_mut(&write.key)) {

@@ -228,18 +228,11 @@ async fn schedule(store: &Store, config: &SchedulerConfig, stop: &CancellationTo
         match Leader::take_over(journal.clone(), dispatch, SystemClock, config.limits).await {
             Ok(Ok(mut leader)) => {
                 tracing::info!(epoch = leader.epoch().0, runs = leader.planner().run_count(), "this scheduler leads");
-<<<<<<< .merge_file_ypjlgr
                 lead(&mut leader, store, &mut reported, config, stop).await;
-                executor.stop().await;
-                if let Err(error) = resign(&mut leader, &mut reported).await {
-                    tracing::warn!(%error, "the lease was not given back; it expires by itself");
-=======
-                lead(&mut leader, &store, &mut reported, &config, &stop).await;
                 stop_executor(&executor, &mut leader).await;
                 match resign(&mut leader, &mut reported).await {
                     Ok(()) | Err(LeaderError::Deposed) => {}
                     Err(error) => tracing::warn!(%error, "the lease was not given back; it expires by itself"),
->>>>>>> .merge_file_AjVfjV
                 }
             }
             Ok(Err(_)) => {

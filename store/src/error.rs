@@ -20,6 +20,16 @@ pub enum Error {
     /// The database refused, or cannot be reached.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+    /// There is no server, or it refuses the connection.
+    #[error("the database `{database}` at {address} cannot be reached")]
+    Unreachable {
+        /// Its name.
+        database: String,
+        /// Host and port, or the directory of its socket.
+        address: String,
+        /// Why.
+        source: sqlx::Error,
+    },
     /// The schema cannot be brought up to date.
     #[error("the database's schema cannot be migrated")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -40,16 +50,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same may succeed a little later: the database is not there, or is starting or stopping. False for
-    /// what somebody has to put right, such as a wrong password or a database that does not exist.
+    /// Whether the same may succeed a little later. False for what somebody has to put right, such as a wrong password
+    /// or a database that does not exist.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => {
-                // Classes 08 (connection), 53 (resources) and 57 (operator intervention: shutting down, starting up).
-                error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
-            }
-            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_)) => true,
-            _ => false,
+            Self::Database(error) | Self::Unreachable { source: error, .. } => is_passing(error),
+            Self::Migrate(_) | Self::NotFound { .. } | Self::Unreadable { .. } => false,
         }
     }
 }

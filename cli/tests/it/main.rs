@@ -9,5 +9,6 @@ mod output;
 mod processes;
 mod services;
 mod standalone;
+mod stopping;
 mod system;
 mod wait;

@@ -191,6 +191,14 @@ impl System {
         until_some("flowctl ends", || stderr.text(), async || running.child.try_wait().expect("its status")).await
     }
 
+    /// How it ended and what it said, once it has.
+    pub(crate) async fn ended_saying(&mut self) -> (ExitStatus, String) {
+        let stderr = self.running.as_ref().expect("it runs").stderr.clone();
+        let status = self.ended().await;
+        until_some("its stderr is closed", String::new, async || stderr.has_ended().then_some(())).await;
+        (status, stderr.text())
+    }
+
     /// Its process id.
     pub(crate) fn pid(&self) -> i32 {
         self.running.as_ref().expect("it runs").child.id().cast_signed()
@@ -242,11 +250,7 @@ impl System {
 
     /// Its embedded cluster.
     pub(crate) fn cluster(&self) -> Cluster {
-        let binaries = Binaries::find(
-            std::env::var_os("FLOWCTL_POSTGRES_BIN").map(PathBuf::from).as_deref(),
-            std::env::var_os("PATH").as_deref(),
-        );
-        Cluster::new(binaries.expect("PostgreSQL"), self.home.path().join("postgres"), &[]).expect("its cluster")
+        Cluster::new(binaries(), self.home.path().join("postgres"), &[]).expect("its cluster")
     }
 
     fn postmaster(&self) -> i32 {
@@ -254,6 +258,15 @@ impl System {
             std::fs::read_to_string(self.home.path().join("postgres/data/postmaster.pid")).expect("a postmaster");
         text.lines().next().and_then(|line| line.trim().parse().ok()).expect("its process id")
     }
+}
+
+/// PostgreSQL's programs.
+pub(crate) fn binaries() -> Binaries {
+    Binaries::find(
+        std::env::var_os("FLOWCTL_POSTGRES_BIN").map(PathBuf::from).as_deref(),
+        std::env::var_os("PATH").as_deref(),
+    )
+    .expect("PostgreSQL")
 }
 
 impl Drop for System {

@@ -144,6 +144,11 @@ impl Cluster {
         run(self.pg_ctl("stop").arg("-w").arg("-m").arg("fast"))
     }
 
+    /// Stops it as a crash does: nothing is finished, and the next start recovers from the write-ahead log.
+    pub fn stop_at_once(&self) -> Result<(), ClusterError> {
+        run(self.pg_ctl("stop").arg("-w").arg("-m").arg("immediate"))
+    }
+
     /// Whether its server runs and takes connections.
     pub fn is_running(&self) -> bool {
         server::is_listening(&self.socket)

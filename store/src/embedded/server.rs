@@ -51,6 +51,12 @@ pub(super) fn forget(data: &Path, socket_directory: &Path) -> std::io::Result<()
     Ok(())
 }
 
+/// Whether a process of that number lives (one that waits to be reaped does not).
+pub(super) fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
 /// The living processes of the server: all of them work in the data directory, and a zombie works nowhere.
 fn processes_in(data: &Path) -> Vec<i32> {
     let Ok(data) = data.canonicalize() else { return Vec::new() };

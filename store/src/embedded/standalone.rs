@@ -3,8 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use sqlx::{Connection, PgConnection};
 
@@ -22,6 +23,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The home is this process's: the lock ends with the process, however it ends.
 #[derive(Debug)]
 pub struct HomeLock(#[expect(dead_code, reason = "held, not read")] Flock<File>);
+
+/// How long the lock of a process that has ended may last.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
 
 /// A running cluster, and the lock on its home.
 #[derive(Debug)]
@@ -106,27 +110,33 @@ async fn start(cluster: &Cluster) -> Result<(), ClusterError> {
 }
 
 impl HomeLock {
-    /// Takes it, or says which process has it.
+    /// Takes it, or says which process has it. One that has ended may hold it a moment longer: in a child that it was
+    /// starting, until that child is another program.
     pub fn take(home: &Path) -> Result<Self, ClusterError> {
-        lock_home(home).map(Self)
-    }
-}
-
-fn lock_home(home: &Path) -> Result<Flock<File>, ClusterError> {
-    let failed = |source| ClusterError::Directory { directory: home.to_owned(), source };
-    std::fs::create_dir_all(home).map_err(failed)?;
-    let path = home.join("standalone.lock");
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(mut lock) => {
-            lock.set_len(0).and_then(|()| lock.rewind()).map_err(failed)?;
-            write!(lock, "{}", std::process::id()).map_err(failed)?;
-            Ok(lock)
-        }
-        Err((mut file, _)) => {
+        let failed = |source| ClusterError::Directory { directory: home.to_owned(), source };
+        std::fs::create_dir_all(home).map_err(failed)?;
+        let path = home.join("standalone.lock");
+        let started = Instant::now();
+        loop {
+            let file =
+                OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+            let (mut file, reason) = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(mut lock) => {
+                    lock.set_len(0).and_then(|()| lock.rewind()).map_err(failed)?;
+                    write!(lock, "{}", std::process::id()).map_err(failed)?;
+                    return Ok(Self(lock));
+                }
+                Err(refused) => refused,
+            };
+            if reason != Errno::EWOULDBLOCK {
+                return Err(failed(reason.into()));
+            }
             let mut pid = String::new();
             let _ = file.read_to_string(&mut pid);
-            Err(ClusterError::InUse { home: home.to_owned(), pid })
+            if super::server::is_alive(&pid) || started.elapsed() > LAST_MOMENT {
+                return Err(ClusterError::InUse { home: home.to_owned(), pid });
+            }
+            std::thread::sleep(LOOK);
         }
     }
 }
