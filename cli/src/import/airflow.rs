@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::draft::{Draft, Note, name};
 use super::Imported;
+use super::draft::{Draft, Note, name};
 use crate::failure::Failure;
 
 /// Reads the syntax tree; see its own documentation.
@@ -74,7 +74,8 @@ fn draft(dag: FoundDag) -> Draft {
 /// Without what is empty, and with dependencies last.
 fn task(mut task: Map<String, Value>) -> Map<String, Value> {
     task.shift_remove("line");
-    let depends_on = task.shift_remove("depends_on").filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
+    let depends_on =
+        task.shift_remove("depends_on").filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
     for operator in ["python", "branch"] {
         let mut inner = task.get_mut(operator);
         if operator == "branch" {

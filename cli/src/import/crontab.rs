@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::draft::{Draft, Note, literal, name};
 use super::Imported;
+use super::draft::{Draft, Note, literal, name};
 
 /// Presets that mean the same here.
 const PRESETS: [(&str, &str); 6] = [
@@ -61,7 +61,9 @@ impl Reader {
         match variable {
             "SHELL" => self.shell = Some(value.to_owned()),
             "CRON_TZ" | "TZ" => self.zone = Some(value.to_owned()),
-            "MAILTO" | "MAILFROM" => self.note(line, format!("`{variable}={value}` is left out: output is in the task's log")),
+            "MAILTO" | "MAILFROM" => {
+                self.note(line, format!("`{variable}={value}` is left out: output is in the task's log"))
+            }
             _ => {
                 self.env.insert(variable.to_owned(), json!(literal(value)));
             }
@@ -95,16 +97,32 @@ impl Reader {
             None => json!({"command": literal(&command), "shell": "sh"}),
         };
         let task = Map::from_iter([("id".to_owned(), json!("run")), ("bash".to_owned(), bash)]);
-        Ok(Draft { dag_id: self.dag_id(&command), keys, tasks: vec![task] })
+        let draft = Draft { dag_id: self.dag_id(&command), keys, tasks: vec![task] };
+        let defaults = model::dag_file::Defaults { timezone: "UTC".to_owned() };
+        match model::dag_file::parse(&draft.write("", &[]), "cron", &defaults) {
+            Ok(_) => Ok(draft),
+            Err(problems) => {
+                self.taken.remove(&draft.dag_id);
+                Err(problems.first().map(|problem| problem.message.clone()).unwrap_or_default())
+            }
+        }
     }
 
     /// The program's name, numbered when it is there already.
     fn dag_id(&mut self, command: &str) -> String {
-        let is_setting = |word: &&str| word.contains('=') || matches!(*word, "cd" | "&&" | "nice" | "sudo" | "env" | "exec" | "bash" | "sh" | "python" | "python3");
+        let is_setting = |word: &&str| {
+            word.contains('=')
+                || matches!(
+                    *word,
+                    "cd" | "&&" | "nice" | "sudo" | "env" | "exec" | "bash" | "sh" | "python" | "python3"
+                )
+        };
         let mut words = command.split_whitespace().skip_while(is_setting);
         // `cd /folder && program`
         let mut word = words.next().unwrap_or("cron");
-        if command.starts_with("cd ") && let Some(after) = command.split_once("&&") {
+        if command.starts_with("cd ")
+            && let Some(after) = command.split_once("&&")
+        {
             word = after.1.split_whitespace().find(|word| !is_setting(word)).unwrap_or(word);
         }
         let file = word.rsplit('/').next().unwrap_or(word);
@@ -134,7 +152,9 @@ fn schedule(text: &str) -> Result<(String, &str), String> {
         let known = PRESETS.iter().find(|(cron, _)| *cron == preset);
         return match known {
             Some((_, preset)) => Ok(((*preset).to_owned(), rest)),
-            None => Err(format!("`{preset}` has no counterpart: a DAG can run at times, not at a start of the machine")),
+            None => {
+                Err(format!("`{preset}` has no counterpart: a DAG can run at times, not at a start of the machine"))
+            }
         };
     }
     let mut rest = text;

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::draft::{Draft, Note, name};
 use super::Imported;
+use super::draft::{Draft, Note, name};
 use crate::failure::Failure;
 
 /// Keys of a DAG that mean the same here.
@@ -78,7 +78,9 @@ impl Reader<'_> {
                 "concurrency" => {
                     draft.keys.insert("max_active_tasks".to_owned(), value.clone());
                 }
-                "doc_md_file_path" | "default_view" | "orientation" => self.note(key, format!("`{key}` of `{dag_id}` is left out")),
+                "doc_md_file_path" | "default_view" | "orientation" => {
+                    self.note(key, format!("`{key}` of `{dag_id}` is left out"))
+                }
                 key if DAG_KEYS.contains(&key) => {
                     draft.keys.insert(key.to_owned(), value.clone());
                 }
@@ -100,7 +102,11 @@ impl Reader<'_> {
     fn schedule(&mut self, value: &Value, keys: &mut Map<String, Value>) {
         let seconds = value.as_object().and_then(|timedelta| {
             let part = |unit: &str| timedelta.get(unit).and_then(Value::as_u64).unwrap_or(0);
-            let total = part("weeks") * 604_800 + part("days") * 86_400 + part("hours") * 3600 + part("minutes") * 60 + part("seconds");
+            let total = part("weeks") * 604_800
+                + part("days") * 86_400
+                + part("hours") * 3600
+                + part("minutes") * 60
+                + part("seconds");
             (total > 0).then_some(total)
         });
         match (value, seconds) {
@@ -129,7 +135,12 @@ impl Reader<'_> {
                     if is_date {
                         keys.insert(key.clone(), value.clone());
                     } else {
-                        self.note(key, format!("`{key}: {value}` is left out: a date counted from today would move with each look"));
+                        self.note(
+                            key,
+                            format!(
+                                "`{key}: {value}` is left out: a date counted from today would move with each look"
+                            ),
+                        );
                     }
                 }
                 "timezone" => {
@@ -155,7 +166,8 @@ impl Reader<'_> {
 
     fn task(&mut self, task_id: &str, task: &Map<String, Value>) -> Map<String, Value> {
         let mut out = Map::from_iter([("id".to_owned(), json!(task_id))]);
-        let operator = task.get("operator").or_else(|| task.get("decorator")).and_then(Value::as_str).unwrap_or_default();
+        let operator =
+            task.get("operator").or_else(|| task.get("decorator")).and_then(Value::as_str).unwrap_or_default();
         let short = operator.rsplit('.').next().unwrap_or_default();
         let text = |key: &str| task.get(key).and_then(Value::as_str);
         let mut used = vec!["operator", "dependencies", "task_id", "task_group_name"];
@@ -169,7 +181,13 @@ impl Reader<'_> {
                 out.insert("bash".to_owned(), if long.len() == 1 { json!(text("bash_command")) } else { long.into() });
             }
             "PythonOperator" if text("python_callable").is_some() => {
-                used.extend(["python_callable", "python_callable_file", "python_callable_name", "op_kwargs", "op_args"]);
+                used.extend([
+                    "python_callable",
+                    "python_callable_file",
+                    "python_callable_name",
+                    "op_kwargs",
+                    "op_args",
+                ]);
                 out.insert("python".to_owned(), python(task, text("python_callable").unwrap_or_default()));
             }
             "PythonOperator" if text("python_callable_name").is_some() && text("python_callable_file").is_some() => {
@@ -177,21 +195,28 @@ impl Reader<'_> {
                 let file = text("python_callable_file").unwrap_or_default();
                 let module = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".py");
                 let callable = format!("{module}.{}", text("python_callable_name").unwrap_or_default());
-                self.note("python_callable_file", format!("put {file} beside the DAG file: `{task_id}` imports it as `{module}`"));
+                self.note(
+                    "python_callable_file",
+                    format!("put {file} beside the DAG file: `{task_id}` imports it as `{module}`"),
+                );
                 out.insert("python".to_owned(), python(task, &callable));
             }
             "EmptyOperator" | "DummyOperator" => {
                 out.insert("empty".to_owned(), json!({}));
             }
             _ => {
-                let said = format!("not understood: the operator `{operator}` of the task `{task_id}`; the task fails until it is ported");
+                let said = format!(
+                    "not understood: the operator `{operator}` of the task `{task_id}`; the task fails until it is ported"
+                );
                 self.note(task_id, said);
                 let command = format!("echo 'flowctl import: {short} is to be ported by hand' >&2; exit 1");
                 out.insert("bash".to_owned(), json!(command));
                 used.extend(task.keys().map(String::as_str));
             }
         }
-        if let Some(dependencies) = task.get("dependencies").filter(|list| list.as_array().is_some_and(|list| !list.is_empty())) {
+        if let Some(dependencies) =
+            task.get("dependencies").filter(|list| list.as_array().is_some_and(|list| !list.is_empty()))
+        {
             out.insert("depends_on".to_owned(), dependencies.clone());
         }
         if let Some(group) = text("task_group_name") {

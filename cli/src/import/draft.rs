@@ -24,6 +24,19 @@ pub(super) struct Draft {
     pub tasks: Vec<Map<String, Value>>,
 }
 
+/// Keys of tasks that do only this today; any other value is refused by `validate`.
+const ONLY: [(&str, &str); 9] = [
+    ("pool", "default_pool"),
+    ("pool_slots", "1"),
+    ("queue", "default"),
+    ("depends_on_past", "false"),
+    ("wait_for_downstream", "false"),
+    ("retry_exponential_backoff", "false"),
+    ("weight_rule", "downstream"),
+    ("executor", "local"),
+    ("max_retry_delay", ""),
+];
+
 /// Everything of a DAG file that is a name, made from any text: `[A-Za-z0-9_.-]`, not empty.
 pub(super) fn name(text: &str) -> String {
     let name: String =
@@ -39,11 +52,26 @@ pub(super) fn literal(text: &str) -> String {
 }
 
 impl Draft {
+    /// Leaves out what does not run yet; each is noted.
+    pub(super) fn leave_out_unsupported(&mut self, notes: &mut Vec<Note>) {
+        if let Some(Value::Object(default_args)) = self.keys.get_mut("default_args") {
+            strip(default_args, "default_args", notes);
+            if default_args.is_empty() {
+                self.keys.shift_remove("default_args");
+            }
+        }
+        for task in &mut self.tasks {
+            let id = task.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+            strip(task, &format!("the task `{id}`"), notes);
+        }
+    }
+
     /// The file's text.
     pub(super) fn write(&self, source: &str, notes: &[Note]) -> String {
         let mut text = format!("# Written by `flowctl import` from {}.\n", one_line(source));
         for note in notes {
-            let _ = writeln!(text, "# line {}: {}", note.line, one_line(&note.text));
+            let place = if note.line == 0 { String::new() } else { format!("line {}: ", note.line) };
+            let _ = writeln!(text, "# {place}{}", one_line(&note.text));
         }
         let _ = writeln!(text, "dag_id: {}", Value::from(self.dag_id.as_str()));
         for (key, value) in &self.keys {
@@ -59,6 +87,19 @@ impl Draft {
             }
         }
         text
+    }
+}
+
+fn strip(task: &mut Map<String, Value>, whose: &str, notes: &mut Vec<Note>) {
+    for (key, only) in ONLY {
+        let Some(value) = task.shift_remove(key) else { continue };
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if text != only {
+            notes.push(Note {
+                line: 0,
+                text: format!("`{key}: {text}` of {whose} is left out: flowctl does not run it yet"),
+            });
+        }
     }
 }
 
@@ -105,5 +146,7 @@ fn is_block(text: &str) -> bool {
     text.trim_end_matches('\n').contains('\n')
         && !text.ends_with("\n\n")
         && !text.starts_with([' ', '\n', '\t'])
-        && text.chars().all(|c| c == '\n' || (c != '\t' && !c.is_control() && c != '\u{feff}' && c != '\u{2028}' && c != '\u{2029}'))
+        && text.chars().all(|c| {
+            c == '\n' || (c != '\t' && !c.is_control() && c != '\u{feff}' && c != '\u{2028}' && c != '\u{2029}')
+        })
 }

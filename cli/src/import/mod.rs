@@ -60,14 +60,18 @@ struct Imported {
 /// Imports one file. Exit code 1 when what comes out is not a DAG file that `validate` accepts.
 pub(crate) fn run(globals: &Globals, import: &Import) -> anyhow::Result<ExitCode> {
     let settings = config::load(globals, &[])?;
-    let (source, imported) = match import {
+    let (source, mut imported) = match import {
         Import::Airflow(source) => (source, airflow::read(&source.file)?),
         Import::DagFactory(source) => (source, dag_factory::read(&text_of(&source.file)?)?),
         Import::Crontab { source, system } => (source, crontab::read(&text_of(&source.file)?, *system)),
     };
+    for draft in &mut imported.drafts {
+        draft.leave_out_unsupported(&mut imported.notes);
+    }
     let shown = source.file.display().to_string();
     for note in &imported.notes {
-        anstream::eprintln!("{shown}:{}: {}", note.line, note.text);
+        let line = if note.line == 0 { String::new() } else { format!(":{}", note.line) };
+        anstream::eprintln!("{shown}{line}: {}", note.text);
     }
     if imported.drafts.is_empty() {
         return Err(Failure::failed(format!("there is nothing to import in {shown}")).into());
@@ -89,7 +93,11 @@ fn write(files: &[(String, String)], dir: Option<&Path>) -> anyhow::Result<()> {
     let Some(dir) = dir else {
         let [(_, text)] = files else {
             let ids: Vec<&str> = files.iter().map(|(dag_id, _)| dag_id.as_str()).collect();
-            let failure = Failure::usage(format!("there are {} DAGs ({}), and a DAG file holds one", files.len(), ids.join(", ")));
+            let failure = Failure::usage(format!(
+                "there are {} DAGs ({}), and a DAG file holds one",
+                files.len(),
+                ids.join(", ")
+            ));
             return Err(failure.hint("name a folder for a file each with --dir").into());
         };
         return print(text.trim_end());

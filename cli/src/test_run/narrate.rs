@@ -66,7 +66,11 @@ fn say(world: &World, dag: &Dag, row: &TaskInstanceRow) {
         // Without a delay it is queued again in the pass in which it failed.
         TaskInstanceState::Queued if row.try_number > 1 => {
             let (failed, reason) = (colored("failed"), reason_of(row.try_number - 1));
-            anstream::eprintln!("{id}: {failed}{reason}; is tried again at once, try {} of {}", row.try_number, row.max_tries);
+            anstream::eprintln!(
+                "{id}: {failed}{reason}; is tried again at once, try {} of {}",
+                row.try_number,
+                row.max_tries
+            );
         }
         TaskInstanceState::Queued => anstream::eprintln!("{id}: starts"),
         state if state.is_finished() => {

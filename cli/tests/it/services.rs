@@ -123,9 +123,11 @@ async fn the_services_of_a_deployment_run_apart_and_run_a_dag_together() {
     let mut webserver = Running::start(&home, &["webserver"]);
     webserver.printed("flowctl is at http://127.0.0.1:").await;
     let store = database.store();
-    until_some("the run ends", || format!("{}\n{}", scheduler.stderr.text(), processor.stderr.text()), async || {
-        (database.number("SELECT count(*) FROM dag_run WHERE state = 'success'").await == 1).then_some(())
-    })
+    until_some(
+        "the run ends",
+        || format!("{}\n{}", scheduler.stderr.text(), processor.stderr.text()),
+        async || (database.number("SELECT count(*) FROM dag_run WHERE state = 'success'").await == 1).then_some(()),
+    )
     .await;
     let mut kinds: Vec<String> = store.services().await.unwrap().into_iter().map(|service| service.kind).collect();
     kinds.sort();
@@ -166,12 +168,16 @@ impl Running {
 
     async fn shows(&mut self, stream: &Output, part: &str) {
         let stderr = self.stderr.clone();
-        until_some(&format!("it shows `{part}`"), || stderr.text(), async || {
-            let ended = self.child.try_wait().unwrap();
-            let line = stream.line_with(part);
-            assert!(line.is_some() || ended.is_none(), "ended before `{part}`: {}", stderr.text());
-            line
-        })
+        until_some(
+            &format!("it shows `{part}`"),
+            || stderr.text(),
+            async || {
+                let ended = self.child.try_wait().unwrap();
+                let line = stream.line_with(part);
+                assert!(line.is_some() || ended.is_none(), "ended before `{part}`: {}", stderr.text());
+                line
+            },
+        )
         .await;
     }
 
