@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Imported;
-use super::draft::{Draft, Note, name};
+use super::draft::{Draft, Note, literal, name};
 use crate::failure::Failure;
 
 /// Reads the syntax tree; see its own documentation.
@@ -61,7 +61,6 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Imported> {
 
 fn draft(dag: FoundDag) -> Draft {
     let mut keys = dag.keys;
-    // Airflow's default, and that of flowctl, is not to catch up; what the file says is kept.
     if keys.get("schedule").is_some_and(Value::is_null) {
         keys.shift_remove("schedule");
     }
@@ -82,6 +81,10 @@ fn task(mut task: Map<String, Value>) -> Map<String, Value> {
             inner = inner.and_then(|branch| branch.get_mut("python"));
         }
         let Some(Value::Object(python)) = inner else { continue };
+        if let Some(Value::String(code)) = python.get_mut("code") {
+            // Python's `{{` of a format string is no template.
+            *code = literal(code);
+        }
         if python.get("kwargs") == Some(&json!({})) {
             python.shift_remove("kwargs");
         }

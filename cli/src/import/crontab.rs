@@ -62,7 +62,7 @@ impl Reader {
             "SHELL" => self.shell = Some(value.to_owned()),
             "CRON_TZ" | "TZ" => self.zone = Some(value.to_owned()),
             "MAILTO" | "MAILFROM" => {
-                self.note(line, format!("`{variable}={value}` is left out: output is in the task's log"))
+                self.note(line, format!("`{variable}={value}` is left out: output is in the task's log"));
             }
             _ => {
                 self.env.insert(variable.to_owned(), json!(literal(value)));

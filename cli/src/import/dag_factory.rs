@@ -79,7 +79,7 @@ impl Reader<'_> {
                     draft.keys.insert("max_active_tasks".to_owned(), value.clone());
                 }
                 "doc_md_file_path" | "default_view" | "orientation" => {
-                    self.note(key, format!("`{key}` of `{dag_id}` is left out"))
+                    self.note(key, format!("`{key}` of `{dag_id}` is left out"));
                 }
                 key if DAG_KEYS.contains(&key) => {
                     draft.keys.insert(key.to_owned(), value.clone());
@@ -127,9 +127,6 @@ impl Reader<'_> {
     fn default_args(&mut self, value: &Value, keys: &mut Map<String, Value>, default_args: &mut Map<String, Value>) {
         for (key, value) in value.as_object().into_iter().flatten() {
             match key.as_str() {
-                "owner" => {
-                    keys.insert(key.clone(), value.clone());
-                }
                 "start_date" | "end_date" => {
                     let is_date = value.as_str().is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()));
                     if is_date {
@@ -143,7 +140,7 @@ impl Reader<'_> {
                         );
                     }
                 }
-                "timezone" => {
+                "owner" | "timezone" => {
                     keys.insert(key.clone(), value.clone());
                 }
                 _ => self.task_key(key, value, "default_args", default_args),
