@@ -22,7 +22,7 @@ impl Database {
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .tempdir()?;
         let named = std::env::var_os("FLOWCTL_POSTGRES_BIN").map(PathBuf::from);
-        let binaries = Binaries::find(named.as_deref(), std::env::var_os("PATH").as_deref())?;
+        let binaries = Binaries::find(named.as_deref(), std::env::var_os("PATH").as_deref(), home.path())?;
         let embedded = EmbeddedPostgres::start(home.path(), binaries).await?;
         let store = Store::connect(&embedded.url()).await?;
         store.migrate().await?;

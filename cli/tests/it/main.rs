@@ -3,9 +3,15 @@
 
 mod compose;
 mod docs;
+mod chaos;
 mod commands;
+mod config;
+mod import;
+mod local;
 mod output;
 mod processes;
+mod services;
 mod standalone;
+mod stopping;
 mod system;
 mod wait;

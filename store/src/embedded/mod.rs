@@ -6,8 +6,9 @@ mod archive;
 mod binaries;
 mod cluster;
 mod owner;
+mod server;
 mod standalone;
 
 pub use binaries::Binaries;
 pub use cluster::{Cluster, ClusterError};
-pub use standalone::EmbeddedPostgres;
+pub use standalone::{EmbeddedPostgres, HomeLock};
