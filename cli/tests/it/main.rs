@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "the names of the tests say it")]
 
 mod chaos;
+mod dag_folder;
 mod output;
 mod processes;
 mod standalone;

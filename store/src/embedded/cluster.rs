@@ -106,6 +106,7 @@ impl Cluster {
     /// killed) is taken over as it is.
     pub fn start(&self) -> Result<(), ClusterError> {
         self.check_version()?;
+        self.check_path()?;
         self.owner.create_private(&self.base)?;
         if self.socket_is_outside {
             self.owner.create_private_among_strangers(&self.socket)?;
@@ -182,6 +183,16 @@ impl Cluster {
             return Ok(());
         }
         Err(ClusterError::OtherVersion { directory: self.data(), found, installed: self.binaries.major })
+    }
+
+    /// `pg_ctl` puts the path between double quotes of a shell.
+    fn check_path(&self) -> Result<(), ClusterError> {
+        if !self.base.to_string_lossy().contains(['"', '$', '`', '\\']) {
+            return Ok(());
+        }
+        let source =
+            std::io::Error::other("PostgreSQL's pg_ctl takes no path with one of \" $ ` \\: use another --home");
+        Err(ClusterError::Directory { directory: self.base.clone(), source })
     }
 
     /// In a directory that gets its name when it is complete, so that a crash in the middle leaves nothing half.
