@@ -4,6 +4,7 @@
 //! [`ports`]. [`processor`] turns the DAG folder into DAG versions; [`service`] puts all of it together with the local
 //! executor. [`memory`] is a journal without a database, for tests and for `flowctl dags test`.
 
+mod causes;
 pub mod leader;
 pub mod memory;
 pub mod plan;

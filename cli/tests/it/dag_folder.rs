@@ -35,12 +35,9 @@ async fn bad_files_are_import_errors_and_the_others_go_on() {
     std::os::unix::fs::symlink("/does/not/exist", at("nowhere.yaml")).unwrap();
     std::os::unix::fs::symlink("/dev/zero", at("zero.yaml")).unwrap();
     nix::unistd::mkfifo(&at("pipe.yaml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for level in 1..12 {
-        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb += &format!("a{level}: &a{level} [{aliases}]\n");
-    }
-    std::fs::write(at("bomb.yaml"), bomb + "tasks: *a11\n").unwrap();
+    let level = |level: usize| format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(", "));
+    let bomb: String = (1..12).map(level).collect();
+    std::fs::write(at("bomb.yaml"), format!("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{bomb}tasks: *a11\n")).unwrap();
     std::fs::write(at("good.yaml"), GOOD).unwrap();
     system.start().await;
     let store = system.store().await;

@@ -1,6 +1,5 @@
 //! flowctl is stopped, or a run is, while tasks are running.
 
-use jiff::Timestamp;
 use nix::sys::signal::Signal;
 use store::Store;
 use store::testing::history::History;
@@ -116,9 +115,7 @@ async fn a_second_ctrl_c_ends_at_once_and_the_next_start_recovers() {
 #[tokio::test]
 async fn a_cancelled_run_stops_its_processes_and_says_who_cancelled_it() {
     let (mut system, store) = running("patient", PATIENT).await;
-    #[expect(clippy::disallowed_methods, reason = "a person's clock")]
-    let now = Timestamp::now();
-    assert!(store.cancel_dag_run("patient", "one", "ada", now).await.unwrap());
+    assert!(store.cancel_dag_run("patient", "one", "ada", crate::chaos::now()).await.unwrap());
     is_there(&system, "asked").await;
     until_some(
         "the task is gone",

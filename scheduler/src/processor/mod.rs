@@ -24,6 +24,7 @@ use store::import_error::NewImportError;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::causes::with_causes;
 use crate::ports::Clock;
 use folder::{Listing, Stamp};
 use read::ReadFile;
@@ -79,7 +80,7 @@ impl<C: Clock> Processor<C> {
         let mut watcher = watch(&self.config.folder, self.writers.clone(), hints.clone());
         loop {
             if let Err(error) = self.look().await {
-                tracing::error!(%error, "the DAG folder's changes were not saved; trying again");
+                tracing::error!(error = with_causes(&error), "the DAG folder's changes were not saved; trying again");
                 self.listing.clear();
                 // What is gone is not in the listing either: only the database knows of it.
                 self.is_first_look = true;
@@ -104,12 +105,15 @@ impl<C: Clock> Processor<C> {
             Ok(Ok(listing)) => listing,
             Ok(Err(error)) => {
                 if !std::mem::replace(&mut self.folder_is_missing, true) {
-                    tracing::error!(%error, "no DAG is changed or removed until the folder is back");
+                    tracing::error!(
+                        error = with_causes(&error),
+                        "no DAG is changed or removed until the folder is back"
+                    );
                 }
                 return Ok(());
             }
             Err(error) => {
-                tracing::error!(%error, "listing the DAG folder failed");
+                tracing::error!(error = with_causes(&error), "listing the DAG folder failed");
                 return Ok(());
             }
         };
