@@ -40,6 +40,14 @@ const PARENT: &str = r#"tasks:
         child.wait()
 "#;
 
+/// A task that starts a daemon in a session of its own, which does not heed SIGTERM.
+const DAEMON: &str = r#"tasks:
+  - id: parent
+    bash: |
+      setsid sh -c 'trap "" TERM; touch "$FLOWCTL_HOME/up"; while :; do sleep 0.05; done' &
+      wait
+"#;
+
 async fn running(dag_id: &str, text: &str) -> (System, Store) {
     let system = System::with_test_database().await;
     let store = system.store().await;
@@ -109,6 +117,20 @@ async fn a_second_ctrl_c_ends_at_once_and_the_next_start_recovers() {
     let (past, state) = told(&ended(&system, &store).await);
     assert_eq!((past.len(), state.as_str()), (1, "success"), "{past:?}");
     assert!(past[0].starts_with("lost "), "{past:?}");
+    assert!(system.terminate().await.success());
+}
+
+#[tokio::test]
+async fn a_daemon_that_left_its_group_ends_with_the_run_that_is_cancelled() {
+    let (mut system, store) = running("daemon", DAEMON).await;
+    assert!(!processes::of_home(system.home()).is_empty());
+    assert!(store.cancel_dag_run("daemon", "one", "ada", crate::chaos::now()).await.unwrap());
+    until_some(
+        "the daemon is gone",
+        || system.stderr(),
+        async || processes::of_home(system.home()).is_empty().then_some(()),
+    )
+    .await;
     assert!(system.terminate().await.success());
 }
 
