@@ -11,7 +11,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use worker::{Clock, STOPPED, SystemClock, Values, WorkerConfig, run_attempt};
+use worker::{Clock, RUN_DIR, STOPPED, SystemClock, Values, WorkerConfig, run_attempt};
+
+use crate::orphans::end_marked;
 
 /// Runs attempts as processes of this machine, at most `parallelism` at once.
 pub struct LocalExecutor {
@@ -37,6 +39,8 @@ struct Runner<V> {
     config: WorkerConfig,
     reports: mpsc::UnboundedSender<Report>,
     shared: Arc<Shared>,
+    /// Everything is being stopped, not a single attempt.
+    stop_all: CancellationToken,
 }
 
 impl LocalExecutor {
@@ -50,14 +54,16 @@ impl LocalExecutor {
         let shared = Arc::new(Shared::default());
         let tasks = TaskTracker::new();
         let slots = Arc::new(Semaphore::new(parallelism.clamp(1, Semaphore::MAX_PERMITS)));
-        let runner = Arc::new(Runner { values, config, reports, shared: Arc::clone(&shared) });
+        let stop_all = CancellationToken::new();
+        let runner = Runner { values, config, reports, shared: Arc::clone(&shared), stop_all: stop_all.clone() };
+        let runner = Arc::new(runner);
         let (tracker, runtime) = (tasks.clone(), Handle::current());
         let spawn = move |attempt: Attempt, stop: CancellationToken| {
             let runner = Arc::clone(&runner);
             let slot = in_line(Arc::clone(&slots));
             tracker.spawn_on(async move { runner.run(attempt, slot, stop).await }, &runtime);
         };
-        Self { shared, spawn: Box::new(spawn), tasks, stop: CancellationToken::new() }
+        Self { shared, spawn: Box::new(spawn), tasks, stop: stop_all }
     }
 
     /// Takes an attempt; it starts when a slot is free. After [`Self::stop`] it is reported as stopped.
@@ -142,7 +148,14 @@ impl<V: Values> Runner<V> {
             let event = AttemptEvent::Started { at, pid: Some(pid) };
             let _ = self.reports.send(Report { token: attempt.token, key: attempt.key, event });
         };
-        run_attempt(attempt, &self.values, &self.config, &SystemClock, started, stop).await
+        let finished = run_attempt(attempt, &self.values, &self.config, &SystemClock, started, stop.clone()).await;
+        // What left the group of a cancelled attempt is found by the attempt's own variable. When everything stops,
+        // one look for the executor's mark does for all (see `end_orphans`).
+        if stop.is_cancelled() && !self.stop_all.is_cancelled() {
+            let run_dir = worker::run_dir(&self.config.home, attempt.token);
+            end_marked(&format!("{RUN_DIR}={}", run_dir.display())).await;
+        }
+        finished
     }
 }
 

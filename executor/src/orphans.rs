@@ -31,18 +31,23 @@ struct Process {
 /// Ends every process marked with `executor_id` and its group: SIGTERM, then SIGKILL; waits until they are gone.
 /// Spares this process, its ancestors and their groups. How many there were.
 pub async fn end_orphans(executor_id: &str) -> usize {
-    let mark = format!("{EXECUTOR_MARK}={executor_id}").into_bytes();
-    let mut left = find(&mark, &BTreeSet::new());
+    end_marked(&format!("{EXECUTOR_MARK}={executor_id}")).await
+}
+
+/// The same for every process with a variable of its environment, `NAME=value`.
+pub(crate) async fn end_marked(variable: &str) -> usize {
+    let mark = variable.as_bytes();
+    let mut left = find(mark, &BTreeSet::new());
     if left.is_empty() {
         return 0;
     }
-    tracing::warn!(executor.id = executor_id, processes = left.len(), "ending what a predecessor left running");
+    tracing::warn!(mark = variable, processes = left.len(), "ending processes that were left running");
     let started = Instant::now();
     let mut ended = left.clone();
     signal_all(&left, Signal::SIGTERM);
     while !left.is_empty() && started.elapsed() < SOFT + HARD {
         tokio::time::sleep(LOOK).await;
-        left = find(&mark, &left);
+        left = find(mark, &left);
         ended.extend(left.iter().cloned());
         if started.elapsed() >= SOFT {
             // At each look, because they may have forked in between.
@@ -51,7 +56,7 @@ pub async fn end_orphans(executor_id: &str) -> usize {
     }
     if !left.is_empty() {
         let pids: Vec<_> = left.iter().map(|process| process.pid).collect();
-        tracing::error!(executor.id = executor_id, ?pids, "these processes of a predecessor do not end");
+        tracing::error!(mark = variable, ?pids, "these processes do not end");
     }
     ended.len()
 }

@@ -5,6 +5,7 @@
 //! executor. [`memory`] is a journal without a database, for tests and for `flowctl dags test`.
 
 mod branch;
+mod causes;
 pub mod leader;
 pub mod memory;
 pub mod plan;

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use worker::{Values, ValuesError, WorkerConfig};
 
+use crate::causes::with_causes;
 use crate::leader::{Leader, LeaderError};
 use crate::ports::{Clock, Dispatch};
 use crate::processor::{Processor, ProcessorConfig};
@@ -127,7 +128,7 @@ where
     loop {
         match ask().await {
             Err(error) if store::is_passing(&error) => {
-                tracing::warn!(%error, "a task waits for the database");
+                tracing::warn!(error = with_causes(&error), "a task waits for the database");
                 tokio::time::sleep(BACK_OFF).await;
             }
             result => return result.map_err(|error| ValuesError(error.to_string())),
@@ -232,7 +233,10 @@ async fn schedule(store: &Store, config: &SchedulerConfig, stop: &CancellationTo
                 stop_executor(&executor, &mut leader).await;
                 match resign(&mut leader, &mut reported).await {
                     Ok(()) | Err(LeaderError::Deposed) => {}
-                    Err(error) => tracing::warn!(%error, "the lease was not given back; it expires by itself"),
+                    Err(error) => tracing::warn!(
+                        error = with_causes(&error),
+                        "the lease was not given back; it expires by itself"
+                    ),
                 }
             }
             Ok(Err(_)) => {
@@ -240,7 +244,7 @@ async fn schedule(store: &Store, config: &SchedulerConfig, stop: &CancellationTo
                 pause(STANDBY_LOOK, stop).await;
             }
             Err(error) => {
-                tracing::error!(%error, "the database cannot be reached; trying again");
+                tracing::error!(error = with_causes(&error), "the database cannot be reached; trying again");
                 idle = Some((executor, reported));
                 pause(BACK_OFF, stop).await;
             }
@@ -257,7 +261,7 @@ fn lease_owner(config: &SchedulerConfig) -> Uuid {
         return id;
     }
     if let Err(error) = std::fs::write(&path, config.id.to_string()) {
-        tracing::warn!(%error, path = %path.display(), "the next start will have to wait for the lease");
+        tracing::warn!(error = with_causes(&error), path = %path.display(), "the next start will have to wait for the lease");
     }
     config.id
 }
@@ -270,7 +274,7 @@ async fn stop_executor(executor: &LocalExecutor, leader: &mut ServiceLeader) {
             () = &mut stopping => return,
             () = tokio::time::sleep(BEAT) => {
                 if let Err(error) = leader.renew().await {
-                    tracing::warn!(%error, "the lease was not renewed while attempts are being stopped");
+                    tracing::warn!(error = with_causes(&error), "the lease was not renewed while attempts are being stopped");
                 }
             }
         }
@@ -314,7 +318,7 @@ async fn lead(
                 return;
             }
             Err(error) => {
-                tracing::error!(%error, "the pass is made again");
+                tracing::error!(error = with_causes(&error), "the pass is made again");
                 pause(BACK_OFF, stop).await;
             }
         }
@@ -338,7 +342,7 @@ async fn lead(
                         tracing::warn!("another scheduler leads now; standing by");
                         return;
                     }
-                    Err(error) => tracing::error!(%error, "the lease was not renewed; trying again"),
+                    Err(error) => tracing::error!(error = with_causes(&error), "the lease was not renewed; trying again"),
                 }
                 if hints.is_none() {
                     hints = store.listen(&[CHANGE]).await.ok();
@@ -346,7 +350,7 @@ async fn lead(
                 if beats.is_multiple_of(HEARTBEAT_BEATS)
                     && let Err(error) = store.service_heartbeat(config.id).await
                 {
-                    tracing::warn!(%error, "the heartbeat was not written");
+                    tracing::warn!(error = with_causes(&error), "the heartbeat was not written");
                 }
             }
         }
@@ -385,7 +389,7 @@ async fn passes(
         }
     }
     if has_committed && let Err(error) = store.notify_progress().await {
-        tracing::warn!(%error, "pages were not told of progress");
+        tracing::warn!(error = with_causes(&error), "pages were not told of progress");
     }
     Ok(())
 }

@@ -12,6 +12,9 @@ use crate::scratch::Scratch;
 /// The variable that marks every process of an executor, with [`WorkerConfig::executor_id`] as its value.
 pub const EXECUTOR_MARK: &str = "FLOWCTL_EXECUTOR";
 
+/// The variable that names the scratch folder of an attempt, of which each has its own ([`crate::run_dir`]).
+pub const RUN_DIR: &str = "FLOWCTL_RUN_DIR";
+
 /// What the service knows and its tasks must not.
 const SECRETS: [&str; 6] = [
     "FLOWCTL_DATABASE_URL",
@@ -63,7 +66,7 @@ pub(crate) fn set(
     set("AIRFLOW_CTX_TRY_NUMBER", &try_number);
     set("AIRFLOW_CTX_DAG_OWNER", &attempt.dag.owner);
     set(EXECUTOR_MARK, &config.executor_id);
-    command.env("FLOWCTL_RUN_DIR", scratch.path());
+    command.env(RUN_DIR, scratch.path());
     command.env("FLOWCTL_XCOM", scratch.file("xcom"));
 }
 

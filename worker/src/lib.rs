@@ -31,6 +31,7 @@ mod xcom_file;
 pub use attempt::{STOPPED, run_attempt};
 pub use clock::{Clock, SystemClock};
 pub use config::{WorkerConfig, executor_id};
-pub use environment::EXECUTOR_MARK;
+pub use environment::{EXECUTOR_MARK, RUN_DIR};
 pub use log::{Stream, log_path};
+pub use scratch::run_dir;
 pub use values::{Values, ValuesError};

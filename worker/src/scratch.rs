@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 
 use model::ids::AttemptToken;
 
+/// `{home}/run/{token}`: the scratch folder of an attempt.
+pub fn run_dir(home: &Path, token: AttemptToken) -> PathBuf {
+    home.join("run").join(token.0.to_string())
+}
+
 /// `{home}/run/{token}/`, for this user's eyes only; removed when it goes out of scope.
 #[derive(Debug)]
 pub(crate) struct Scratch(PathBuf);
@@ -15,7 +20,7 @@ impl Scratch {
     /// Makes it: one system call once `{home}/run` is there.
     pub(crate) fn make(home: &Path, token: AttemptToken) -> io::Result<Self> {
         let all = home.join("run");
-        let path = all.join(token.0.to_string());
+        let path = run_dir(home, token);
         let mut builder = DirBuilder::new();
         builder.mode(0o700);
         match builder.create(&path) {

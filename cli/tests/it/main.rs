@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod import;
 mod local;
+mod dag_folder;
 mod output;
 mod processes;
 mod services;

@@ -1,6 +1,5 @@
 //! flowctl is stopped, or a run is, while tasks are running.
 
-use jiff::Timestamp;
 use nix::sys::signal::Signal;
 use store::Store;
 use store::testing::history::History;
@@ -39,6 +38,14 @@ const PARENT: &str = r#"tasks:
             return "again"
         child = subprocess.Popen(["sh", "-c", "touch $FLOWCTL_HOME/up; exec sleep 1000"])
         child.wait()
+"#;
+
+/// A task that starts a daemon in a session of its own, which does not heed SIGTERM.
+const DAEMON: &str = r#"tasks:
+  - id: parent
+    bash: |
+      setsid sh -c 'trap "" TERM; touch "$FLOWCTL_HOME/up"; while :; do sleep 0.05; done' &
+      wait
 "#;
 
 async fn running(dag_id: &str, text: &str) -> (System, Store) {
@@ -114,11 +121,23 @@ async fn a_second_ctrl_c_ends_at_once_and_the_next_start_recovers() {
 }
 
 #[tokio::test]
+async fn a_daemon_that_left_its_group_ends_with_the_run_that_is_cancelled() {
+    let (mut system, store) = running("daemon", DAEMON).await;
+    assert!(!processes::of_home(system.home()).is_empty());
+    assert!(store.cancel_dag_run("daemon", "one", "ada", crate::chaos::now()).await.unwrap());
+    until_some(
+        "the daemon is gone",
+        || system.stderr(),
+        async || processes::of_home(system.home()).is_empty().then_some(()),
+    )
+    .await;
+    assert!(system.terminate().await.success());
+}
+
+#[tokio::test]
 async fn a_cancelled_run_stops_its_processes_and_says_who_cancelled_it() {
     let (mut system, store) = running("patient", PATIENT).await;
-    #[expect(clippy::disallowed_methods, reason = "a person's clock")]
-    let now = Timestamp::now();
-    assert!(store.cancel_dag_run("patient", "one", "ada", now).await.unwrap());
+    assert!(store.cancel_dag_run("patient", "one", "ada", crate::chaos::now()).await.unwrap());
     is_there(&system, "asked").await;
     until_some(
         "the task is gone",

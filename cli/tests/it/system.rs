@@ -129,7 +129,8 @@ impl System {
     pub(crate) async fn start(&mut self) {
         self.spawn();
         let line = self.printed("flowctl is at ").await;
-        self.running.as_mut().expect("it runs").url = line.trim_start_matches("flowctl is at ").trim().to_owned();
+        let url = line.trim_start_matches("flowctl is at ").trim();
+        url.clone_into(&mut self.running.as_mut().expect("it runs").url);
     }
 
     /// The first line of its stdout with `part`, once there is one. Panics when it ended before.

@@ -2,12 +2,14 @@
 //!
 //! 1. The folder is listed, when the file system says that something changed and every [`RESCAN`] besides (network
 //!    file systems and mounted config maps say nothing).
+//!    A file that somebody is still writing is not read before it is closed: half of it could be a DAG, too.
 //! 2. Files that are new or were written since are read and checked, in parallel; no others are.
 //! 3. Each good file is saved (an equal content never makes a new version), each bad one becomes an import error while
 //!    the last good version of its DAG stays in force. DAGs of files that are gone become stale; their history stays.
 
 mod folder;
 mod read;
+mod writers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,8 +24,10 @@ use store::import_error::NewImportError;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::causes::with_causes;
 use crate::ports::Clock;
-use folder::Listing;
+use folder::{Listing, Stamp};
+use writers::Writers;
 
 pub use folder::FolderError;
 pub use read::ReadFile;
@@ -54,11 +58,12 @@ pub struct Processor<C> {
     dag_ids: BTreeMap<String, String>,
     is_first_look: bool,
     folder_is_missing: bool,
+    writers: Writers,
 }
 
 impl<C: Clock> Processor<C> {
     /// A processor that has not looked yet.
-    pub const fn new(store: Store, config: ProcessorConfig, clock: C) -> Self {
+    pub fn new(store: Store, config: ProcessorConfig, clock: C) -> Self {
         Self {
             store,
             config,
@@ -67,22 +72,23 @@ impl<C: Clock> Processor<C> {
             dag_ids: BTreeMap::new(),
             is_first_look: true,
             folder_is_missing: false,
+            writers: Writers::default(),
         }
     }
 
     /// Looks whenever something changed, until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
         let (hints, mut hinted) = mpsc::channel::<()>(1);
-        let mut watcher = watch(&self.config.folder, hints.clone());
+        let mut watcher = watch(&self.config.folder, self.writers.clone(), hints.clone());
         loop {
             if let Err(error) = self.look().await {
-                tracing::error!(%error, "the DAG folder's changes were not saved; trying again");
+                tracing::error!(error = with_causes(&error), "the DAG folder's changes were not saved; trying again");
                 self.listing.clear();
                 // What is gone is not in the listing either: only the database knows of it.
                 self.is_first_look = true;
             }
             if watcher.is_none() || self.folder_is_missing {
-                watcher = watch(&self.config.folder, hints.clone());
+                watcher = watch(&self.config.folder, self.writers.clone(), hints.clone());
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -97,16 +103,19 @@ impl<C: Clock> Processor<C> {
     pub async fn look(&mut self) -> Result<(), store::Error> {
         let folder = self.config.folder.clone();
         let listed = tokio::task::spawn_blocking(move || folder::list(&folder)).await;
-        let after = match listed {
+        let mut after = match listed {
             Ok(Ok(listing)) => listing,
             Ok(Err(error)) => {
                 if !std::mem::replace(&mut self.folder_is_missing, true) {
-                    tracing::error!(%error, "no DAG is changed or removed until the folder is back");
+                    tracing::error!(
+                        error = with_causes(&error),
+                        "no DAG is changed or removed until the folder is back"
+                    );
                 }
                 return Ok(());
             }
             Err(error) => {
-                tracing::error!(%error, "listing the DAG folder failed");
+                tracing::error!(error = with_causes(&error), "listing the DAG folder failed");
                 return Ok(());
             }
         };
@@ -120,15 +129,25 @@ impl<C: Clock> Processor<C> {
             difference.gone.sort();
             difference.gone.dedup();
         }
+        // Once it can be read again the database says what should be there.
+        self.is_first_look |= difference.spare_hidden(&after);
         if difference.gone.is_empty() && difference.changed.is_empty() {
             return Ok(());
         }
         self.save_gone(&mut difference).await?;
+        let unfinished = self.writers.take_unfinished(&self.config.folder, &mut difference.changed);
+        for path in &unfinished {
+            after.remove(path);
+        }
         let (folder, defaults) = (self.config.folder.clone(), self.config.defaults.clone());
-        let changed = difference.changed;
-        let files = tokio::task::spawn_blocking(move || read_all(&folder, &changed, &defaults)).await;
+        let (changed, listing) = (difference.changed, after.clone());
+        let files = tokio::task::spawn_blocking(move || read_all(&folder, &changed, &listing, &defaults)).await;
         for file in files.unwrap_or_default() {
             self.save(file).await?;
+        }
+        // What is being written is looked at again as if it had never been seen, and is not gone meanwhile.
+        for path in unfinished {
+            after.insert(path, Stamp::default());
         }
         self.listing = after;
         Ok(())
@@ -239,15 +258,19 @@ fn describe(path: &Path, problem: &Problem) -> String {
     }
 }
 
-fn read_all(folder: &Path, changed: &[String], defaults: &Defaults) -> Vec<ReadFile> {
-    changed.par_iter().map(|relative| read::read(folder, relative, defaults)).collect()
+fn read_all(folder: &Path, changed: &[String], listing: &Listing, defaults: &Defaults) -> Vec<ReadFile> {
+    let read = |relative: &String| match listing.get(relative).and_then(|stamp| stamp.problem.clone()) {
+        Some(problem) => read::refused(relative, problem),
+        None => read::read(folder, relative, defaults),
+    };
+    changed.par_iter().map(read).collect()
 }
 
 /// Sends a hint whenever something happens below the folder; none when the folder cannot be watched.
-fn watch(folder: &Path, hints: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+fn watch(folder: &Path, writers: Writers, hints: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let is_access = event.as_ref().is_ok_and(|event| event.kind.is_access());
-        if !is_access {
+        let says_something = event.as_ref().map_or(true, |event| writers.note(event));
+        if says_something {
             // A full channel already holds the hint.
             let _ = hints.try_send(());
         }

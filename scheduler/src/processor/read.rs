@@ -1,5 +1,7 @@
 //! One DAG file: read and checked, whatever is in it.
 
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use model::dag_file::{Defaults, Parsed, Problem, Severity, parse};
@@ -18,6 +20,12 @@ pub struct ReadFile {
     pub result: Result<Parsed, Vec<Problem>>,
     /// How long that took.
     pub duration: std::time::Duration,
+}
+
+/// What is not a file to be read.
+pub(super) fn refused(relative: &str, problem: String) -> ReadFile {
+    let result = Err(vec![whole_file(problem)]);
+    ReadFile { relative: relative.to_owned(), source: String::new(), result, duration: std::time::Duration::ZERO }
 }
 
 /// Reads and checks a file.
@@ -41,7 +49,11 @@ pub(super) fn whole_file(message: String) -> Problem {
 }
 
 fn text_of(path: &Path) -> Result<String, String> {
-    let metadata = std::fs::metadata(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    let unreadable = |error: std::io::Error| format!("the file cannot be read: {error}");
+    // Opening a pipe that nobody writes to would wait for ever.
+    let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err("this is not a regular file".to_owned());
     }
@@ -49,7 +61,8 @@ fn text_of(path: &Path) -> Result<String, String> {
         let megabytes = metadata.len() / 1_000_000;
         return Err(format!("the file has {megabytes} MB; a DAG file may have up to 10 MB"));
     }
-    let bytes = std::fs::read(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid].split(|byte| *byte == b'\n').count();
@@ -81,6 +94,17 @@ mod tests {
     #[test]
     fn a_file_that_vanished_is_a_problem_and_not_a_crash() {
         assert!(message("gone.yaml", None).starts_with("the file cannot be read"));
+    }
+
+    #[test]
+    fn a_pipe_and_a_device_are_problems_and_do_not_hang() {
+        let folder = tempfile::tempdir().unwrap();
+        nix::unistd::mkfifo(&folder.path().join("pipe.yaml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join("zero.yaml")).unwrap();
+        for name in ["pipe.yaml", "zero.yaml"] {
+            let file = read(folder.path(), name, &Defaults { timezone: "UTC".to_owned() });
+            assert_eq!(file.result.unwrap_err()[0].message, "this is not a regular file");
+        }
     }
 
     #[test]

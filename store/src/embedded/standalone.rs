@@ -194,4 +194,98 @@ mod tests {
         assert!(error.to_string().contains("was made by PostgreSQL 9"), "{error}");
         assert!(data.join("PG_VERSION").is_file());
     }
+
+    /// A setting of the running server.
+    async fn setting(embedded: &EmbeddedPostgres, name: &str) -> String {
+        let mut connection = PgConnection::connect(&embedded.url()).await.unwrap();
+        let value = sqlx::query_scalar("SELECT current_setting($1)").bind(name).fetch_one(&mut connection).await;
+        connection.close().await.unwrap();
+        value.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_acknowledged_is_on_the_disk_and_only_its_owner_can_reach_it() {
+        let home = home();
+        let embedded = EmbeddedPostgres::start(home.path(), binaries()).await.unwrap();
+        for name in ["fsync", "synchronous_commit", "full_page_writes"] {
+            assert_eq!(setting(&embedded, name).await, "on", "{name}");
+        }
+        assert_eq!(setting(&embedded, "listen_addresses").await, "");
+        let socket = std::fs::metadata(setting(&embedded, "unix_socket_directories").await.trim_matches('"')).unwrap();
+        assert_eq!(socket.permissions().mode() & 0o777, 0o700);
+        embedded.stop().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_home_may_have_any_name_that_pg_ctl_takes() {
+        let outer = home();
+        for name in ["with spaces, it's one", "집 ünï", &"long".repeat(30)] {
+            let home = outer.path().join(name);
+            let embedded = EmbeddedPostgres::start(&home, binaries()).await.unwrap();
+            assert_eq!(setting(&embedded, "fsync").await, "on", "{name}");
+            embedded.stop().await.unwrap();
+        }
+        let error = EmbeddedPostgres::start(&outer.path().join("a$b"), binaries()).await.unwrap_err();
+        assert!(error.to_string().contains("use another --home"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_socket_directory_among_strangers_that_is_a_link_is_refused_and_left_alone() {
+        let outer = home();
+        let home = outer.path().join("long".repeat(30));
+        let base = Cluster::base_for(&home).unwrap();
+        let target = outer.path().join("target");
+        std::fs::create_dir(&target).unwrap();
+        let socket = std::env::temp_dir().join(format!("flowctl-{}", super::super::cluster::short_hash(&base)));
+        std::os::unix::fs::symlink(&target, &socket).unwrap();
+        let error = EmbeddedPostgres::start(&home, binaries()).await.unwrap_err();
+        std::fs::remove_file(&socket).unwrap();
+        assert!(error.to_string().contains("somebody else made it"), "{error}");
+        assert_ne!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[tokio::test]
+    async fn the_server_of_a_home_does_not_run_as_root() {
+        use std::os::unix::fs::MetadataExt;
+        let home = home();
+        let embedded = EmbeddedPostgres::start(home.path(), binaries()).await.unwrap();
+        let data = setting(&embedded, "data_directory").await;
+        let pid: i32 =
+            std::fs::read_to_string(format!("{data}/postmaster.pid")).unwrap().lines().next().unwrap().parse().unwrap();
+        assert_ne!(std::fs::metadata(format!("/proc/{pid}")).unwrap().uid(), 0);
+        embedded.stop().await.unwrap();
+    }
+
+    /// Needs root: an ordinary user cannot make a small disk.
+    #[tokio::test]
+    async fn a_full_disk_is_named_and_the_next_start_begins_anew() {
+        let home = home();
+        let disk = home.path().join("disk");
+        std::fs::create_dir(&disk).unwrap();
+        let mount = |size: &str| {
+            let options = format!("size={size},mode=755");
+            let mut command = std::process::Command::new("mount");
+            command
+                .args(["-t", "tmpfs", "-o", &options, "none"])
+                .arg(&disk)
+                .status()
+                .is_ok_and(|status| status.success())
+        };
+        let unmount = || assert!(std::process::Command::new("umount").arg(&disk).status().unwrap().success());
+        if !mount("8m") {
+            return;
+        }
+        let error = EmbeddedPostgres::start(&disk, binaries()).await.map(drop).unwrap_err();
+        let has_room = std::process::Command::new("mount").args(["-o", "remount,size=200m"]).arg(&disk).status();
+        assert!(has_room.unwrap().success());
+        let started = EmbeddedPostgres::start(&disk, binaries()).await;
+        if let Ok(embedded) = started {
+            embedded.stop().await.unwrap();
+            unmount();
+        } else {
+            unmount();
+            started.unwrap();
+        }
+        assert!(error.to_string().contains("No space left on device"), "{error}");
+    }
 }

@@ -105,3 +105,15 @@ pub async fn cut_connections(store: &Store) -> Result<i64> {
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     Ok(sqlx::query_scalar(cut).fetch_one(store.pool()).await?)
 }
+
+/// Files with import errors and their problems in words, by file.
+pub async fn import_errors(store: &Store) -> Result<Vec<(String, String)>> {
+    let rows = sqlx::query_as("SELECT filename, stack_trace FROM import_error ORDER BY filename");
+    Ok(rows.fetch_all(store.pool()).await?)
+}
+
+/// How many versions a DAG has.
+pub async fn versions(store: &Store, dag_id: &str) -> Result<i64> {
+    let count = sqlx::query_scalar("SELECT count(*) FROM dag_version WHERE dag_id = $1");
+    Ok(count.bind(dag_id).fetch_one(store.pool()).await?)
+}

@@ -7,7 +7,7 @@ mod two_schedulers;
 mod verify;
 mod world;
 
-pub(crate) use world::trigger;
+pub(crate) use world::{now, trigger};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
