@@ -10,6 +10,7 @@ use super::lock;
 use crate::{Error, Result, Store, to_sql};
 
 /// Which task instances of a run start over.
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own, as in Airflow's body")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClearSelection {
     /// These tasks, each as a whole or one element of it; none: all.
