@@ -7,7 +7,7 @@ params:
   day: {type: string, pattern: '^\d{4}-\d{2}-\d{2}$'}
 tasks:
   - id: extract
-    bash: echo "rows of {{ params.day }}"
+    python: {code: "print('rows of', params['day'])"}
   - id: load
     bash: echo "적재 완료 🎉"
     depends_on: extract
