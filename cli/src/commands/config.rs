@@ -30,6 +30,9 @@ struct Entry {
     key: &'static str,
     value: Option<String>,
     source: String,
+    takes: &'static str,
+    default: Option<&'static str>,
+    description: &'static str,
 }
 
 const COLUMNS: [Column<Entry>; 3] = [
@@ -53,7 +56,14 @@ fn list(globals: &Globals) -> anyhow::Result<ExitCode> {
     let entries: Vec<Entry> = resolved
         .list
         .iter()
-        .map(|setting| Entry { key: setting.key.name, value: shown(setting, home), source: setting.origin.to_string() })
+        .map(|setting| Entry {
+            key: setting.key.name,
+            value: shown(setting, home),
+            source: setting.origin.to_string(),
+            takes: setting.key.takes,
+            default: setting.key.default,
+            description: setting.key.doc,
+        })
         .collect();
     globals.output().list(&entries, &COLUMNS, u64::try_from(entries.len()).unwrap_or(u64::MAX))?;
     tell(&resolved);
