@@ -62,6 +62,7 @@ async fn versions_and_their_sources_follow_the_file() {
     assert_eq!(site.run(&["dags", "source", "etl", "--version", "1"]).done(), EMPTY);
     assert_eq!(site.run(&["tasks", "list", "etl"]).done(), "other\tempty\t\tall_success\t0\n");
     assert_eq!(site.run(&["tasks", "list", "etl", "--version", "1"]).done(), "only\tempty\t\tall_success\t0\n");
+    assert_eq!(site.run(&["tasks", "list", "etl", "--offset", "1"]).stderr, "0 of 1\n");
     let details = site.run(&["dags", "details", "etl"]).done();
     assert!(details.contains("\nversion\t2\n") && details.contains("\ntags\t한국, features\n"), "{details}");
 }

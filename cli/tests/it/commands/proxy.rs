@@ -38,7 +38,7 @@ impl Proxy {
 
     /// Where the server is now.
     pub(super) fn moved(&self, server: &str) {
-        *self.behind.lock().expect("an address") = server.to_owned();
+        server.clone_into(&mut self.behind.lock().expect("an address"));
     }
 }
 
