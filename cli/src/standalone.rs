@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use store::Store;
+use store::embedded::HomeLock;
 use tokio::net::TcpListener;
 use webserver::doors::{Doors, first_account};
 
@@ -36,15 +37,14 @@ pub(crate) async fn run(globals: &Globals, arguments: Standalone) -> anyhow::Res
     settings.home = settings.home.canonicalize().context("the home cannot be used")?;
     prepare_dags(&mut settings, arguments.no_examples)?;
     let listener = services::bind(settings.bind).await?;
-    let embedded = match settings.database_url {
-        Some(_) => None,
-        None => Some(services::embedded(&settings.home).await?),
-    };
-    let url = embedded.as_ref().map(store::embedded::EmbeddedPostgres::url).or_else(|| settings.database_url.clone());
-    let result = serve(&settings, &url.unwrap_or_default(), listener).await;
-    if let Some(embedded) = embedded {
-        embedded.stop().await?;
+    if let Some(url) = &settings.database_url {
+        // Two processes on one home would end each other's tasks.
+        let _home = HomeLock::take(&settings.home)?;
+        return serve(&settings, url, listener).await;
     }
+    let embedded = services::embedded(&settings.home).await?;
+    let result = serve(&settings, &embedded.url(), listener).await;
+    embedded.stop().await?;
     result
 }
 

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use worker::{Clock, SystemClock, Values, WorkerConfig, run_attempt};
+use worker::{Clock, STOPPED, SystemClock, Values, WorkerConfig, run_attempt};
 
 /// Runs attempts as processes of this machine, at most `parallelism` at once.
 pub struct LocalExecutor {
@@ -148,6 +148,6 @@ impl<V: Values> Runner<V> {
 
 fn never_started() -> Finished {
     let now = SystemClock.now();
-    let outcome = Outcome::Failed { reason: "stopped".to_owned(), exit_code: None, may_retry: false };
+    let outcome = Outcome::Failed { reason: STOPPED.to_owned(), exit_code: None, may_retry: false };
     Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new() }
 }

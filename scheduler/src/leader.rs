@@ -48,15 +48,27 @@ pub struct Pass {
     pub committed: bool,
 }
 
+/// An attempt that an executor has.
+#[derive(Debug, Clone)]
+struct Alive {
+    key: TaskInstanceKey,
+    /// The report of its start, which is written late: a run that is read again may not know of it yet.
+    started: Option<Report>,
+}
+
 /// A scheduler that leads.
 pub struct Leader<J, D, C> {
     journal: J,
     dispatch: D,
     clock: C,
     epoch: Epoch,
+    /// The leadership that began with the take-over; all since then are ours too.
+    first_epoch: Epoch,
+    /// The outcome of a write is unknown, and it may still be under way in the database.
+    may_be_late: bool,
     planner: Planner,
     /// Attempts that an executor has, until their end is committed.
-    alive: HashMap<AttemptToken, TaskInstanceKey>,
+    alive: HashMap<AttemptToken, Alive>,
     reports: Vec<Report>,
     inbox: Vec<InboxReport>,
     look_at_inbox: bool,
@@ -80,6 +92,8 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             dispatch,
             clock,
             epoch,
+            first_epoch: epoch,
+            may_be_late: false,
             planner: Planner::new(limits, epoch),
             alive: HashMap::new(),
             reports: Vec::new(),
@@ -126,8 +140,22 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
     }
 
     /// Prolongs the lease.
-    pub async fn renew(&self) -> Result<(), LeaderError> {
+    pub async fn renew(&mut self) -> Result<(), LeaderError> {
+        if self.may_be_late {
+            return self.shut_out_late_writes().await;
+        }
         if self.journal.renew(self.epoch).await? { Ok(()) } else { Err(LeaderError::Deposed) }
+    }
+
+    /// A statement whose connection broke may still wait for a lock in the database, and would write after what is
+    /// read now was read. A new epoch of the same leader refuses it like one of a predecessor.
+    async fn shut_out_late_writes(&mut self) -> Result<(), LeaderError> {
+        if self.may_be_late {
+            self.epoch = self.journal.advance(self.epoch).await?.ok_or(LeaderError::Deposed)?;
+            self.planner.begin_epoch(self.epoch);
+            self.may_be_late = false;
+        }
+        Ok(())
     }
 
     /// Writes what has been reported, without starting anything.
@@ -153,11 +181,16 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         for entry in &inbox {
             self.planner.fold_report(&entry.report, Some(entry.id));
         }
+        for report in reports.iter().chain(inbox.iter().map(|entry| &entry.report)) {
+            if let (AttemptEvent::Started { .. }, Some(alive)) = (&report.event, self.alive.get_mut(&report.token)) {
+                alive.started = Some(report.clone());
+            }
+        }
         let decisions = self.planner.plan(self.clock.now(), flush);
         if let Err(error) = self.commit(&decisions.batch).await {
             self.reports.splice(0..0, reports);
             self.inbox.splice(0..0, inbox);
-            self.distrust(&decisions);
+            self.distrust(&decisions, &error);
             return match error {
                 CommitError::Fenced(_) => Err(LeaderError::Deposed),
                 CommitError::Conflict => Ok(Pass { more: true, ..Pass::default() }),
@@ -174,6 +207,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
 
     /// Reads again what is known to have changed.
     async fn take_in(&mut self) -> Result<(), LeaderError> {
+        self.shut_out_late_writes().await?;
         if std::mem::take(&mut self.look_at_inbox)
             && let Err(error) = self.read_inbox().await
         {
@@ -248,17 +282,23 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         let mut seen: BTreeSet<DagRunKey> = BTreeSet::new();
         for row in rows {
             seen.insert(row.facts.key);
-            let (alive, epoch) = (&self.alive, self.epoch);
+            let (alive, first_epoch) = (&self.alive, self.first_epoch);
             let fate = |token: AttemptToken| {
                 if alive.contains_key(&token) {
                     Fate::Alive
-                } else if token.epoch() == epoch {
+                } else if token.epoch() >= first_epoch {
                     Fate::NeverDispatched
                 } else {
                     Fate::Gone
                 }
             };
+            let key = row.facts.key;
             self.planner.fold_run(row, fate, now);
+            for alive in self.alive.values().filter(|alive| alive.key.dag_run == key) {
+                if let Some(started) = &alive.started {
+                    self.planner.fold_report(started, None);
+                }
+            }
         }
         for key in only.unwrap_or_default() {
             if !seen.contains(key) {
@@ -271,7 +311,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
 
     /// Stops attempts that the runs just read do not want any more: cancelled, cleared, deleted.
     fn stop_unwanted(&mut self, only: Option<&[DagRunKey]>) {
-        for (token, key) in &self.alive {
+        for (token, Alive { key, .. }) in &self.alive {
             let is_read = only.is_none_or(|only| only.contains(&key.dag_run));
             if is_read && self.planner.wanted_token(*key) != Some(*token) {
                 self.dispatch.cancel(*token);
@@ -284,7 +324,8 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
     }
 
     /// What the planner decided is not in the database, or perhaps: everything it touched has to be read again.
-    fn distrust(&mut self, decisions: &Decisions) {
+    fn distrust(&mut self, decisions: &Decisions, error: &CommitError) {
+        self.may_be_late |= matches!(error, CommitError::Unknown(_));
         self.stale_runs.extend(self.planner.abandon(&decisions.batch));
         self.stale_runs.extend(decisions.dispatch.iter().map(|attempt| attempt.key.dag_run));
         self.stale_dags.extend(decisions.new_runs.iter().map(|new| new.run.dag_id.clone()));
@@ -310,7 +351,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             self.stop_unwanted(Some(&ended));
         }
         for attempt in &decisions.dispatch {
-            self.alive.insert(attempt.token, attempt.key);
+            self.alive.insert(attempt.token, Alive { key: attempt.key, started: None });
         }
         if !decisions.dispatch.is_empty() {
             self.dispatch.submit(decisions.dispatch);
@@ -319,13 +360,21 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         if !decisions.new_runs.is_empty() {
             let dags: Vec<String> = decisions.new_runs.iter().map(|new| new.run.dag_id.clone()).collect();
             self.stale_dags.extend(dags);
+            // Should this write fail, the next one is not tried: those DAGs say again when they run next.
+            let unsaved: Vec<String> = decisions.next_runs.iter().map(|next| next.dag_id.clone()).collect();
             let created = self.journal.create_runs(self.epoch, &decisions.new_runs, self.clock.now()).await;
+            if created.is_err() {
+                self.stale_dags.extend(unsaved);
+            }
             let created = self.expect_written(created)?;
             self.stale_runs.extend(created);
             pass.committed = true;
         }
         if !decisions.next_runs.is_empty() {
             let saved = self.journal.save_next_runs(self.epoch, &decisions.next_runs).await;
+            if saved.is_err() {
+                self.stale_dags.extend(decisions.next_runs.into_iter().map(|next| next.dag_id));
+            }
             self.expect_written(saved)?;
         }
         Ok(pass)
@@ -339,6 +388,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             Err(CommitError::Unknown(reason)) => {
                 // A run may have been created all the same: look at everything.
                 self.reload_runs = true;
+                self.may_be_late = true;
                 Err(LeaderError::Write(reason))
             }
         }

@@ -35,6 +35,8 @@ pub struct World {
     pub reports: Vec<InboxReport>,
     /// The leadership in force.
     pub epoch: i64,
+    /// The epoch of the last take-over: later ones are of the same leader.
+    pub owned_since: i64,
     /// Batches written.
     pub commits: u64,
     next_id: i64,
@@ -118,6 +120,12 @@ impl World {
         if batch.runs.iter().any(|write| self.runs.get(&write.key).is_none_or(|run| run.version != write.version)) {
             return Err(CommitError::Conflict);
         }
+        let exists = |row: &model::journal::TaskInstanceRow| {
+            self.runs.get(&row.key.dag_run).is_some_and(|run| run.task_instances.iter().any(|ti| ti.key == row.key))
+        };
+        if batch.inserted.iter().any(exists) {
+            return Err(CommitError::Unknown("a task instance exists already".to_owned()));
+        }
         self.commits += 1;
         for write in &batch.runs {
             if let (Some(change), Some(run)) = (&write.change, self.runs.get_mut(&write.key)) {
@@ -154,11 +162,21 @@ impl Journal for MemoryJournal {
     async fn take_over(&self) -> Result<Option<Epoch>, ReadError> {
         let mut world = self.world();
         world.epoch += 1;
+        world.owned_since = world.epoch;
         Ok(Some(Epoch(world.epoch)))
     }
 
     async fn renew(&self, epoch: Epoch) -> Result<bool, ReadError> {
         Ok(self.world().epoch == epoch.0)
+    }
+
+    async fn advance(&self, epoch: Epoch) -> Result<Option<Epoch>, ReadError> {
+        let mut world = self.world();
+        if world.owned_since > epoch.0 {
+            return Ok(None);
+        }
+        world.epoch += 1;
+        Ok(Some(Epoch(world.epoch)))
     }
 
     async fn resign(&self, _epoch: Epoch) -> Result<(), ReadError> {

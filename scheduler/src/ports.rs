@@ -20,6 +20,9 @@ pub trait Journal: Send + Sync + 'static {
     fn take_over(&self) -> impl Future<Output = Result<Option<Epoch>, ReadError>> + Send;
     /// Prolongs the lease; false when another epoch has begun.
     fn renew(&self, epoch: Epoch) -> impl Future<Output = Result<bool, ReadError>> + Send;
+    /// Begins a new epoch of the same leader and prolongs the lease, so that what `epoch` sent and nobody answered
+    /// writes nothing any more; none when another scheduler has led since.
+    fn advance(&self, epoch: Epoch) -> impl Future<Output = Result<Option<Epoch>, ReadError>> + Send;
     /// Gives the lease back, so that a standby need not wait for it to expire.
     fn resign(&self, epoch: Epoch) -> impl Future<Output = Result<(), ReadError>> + Send;
     /// The DAGs with these ids, or all.

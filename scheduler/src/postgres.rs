@@ -19,6 +19,9 @@ impl Journal for LeaderJournal {
     async fn renew(&self, epoch: Epoch) -> Result<bool, ReadError> {
         Self::renew(self, epoch).await.map_err(read_error)
     }
+    async fn advance(&self, epoch: Epoch) -> Result<Option<Epoch>, ReadError> {
+        Self::advance(self, epoch).await.map_err(read_error)
+    }
     async fn resign(&self, epoch: Epoch) -> Result<(), ReadError> {
         Self::resign(self, epoch).await.map_err(read_error)
     }

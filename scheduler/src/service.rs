@@ -2,9 +2,12 @@
 //!
 //! 1. The DAG processor runs from the start, whoever leads: saving the same content twice makes no second version.
 //! 2. Until the lease is free this process stands by and looks every [`STANDBY_LOOK`].
-//! 3. As leader it ends what a crashed predecessor on this machine left running, loads all unfinished runs and then
-//!    loops: wait for an event, take in all that queued up, pass after pass until nothing follows.
+//! 3. As leader it loads all unfinished runs and then loops: wait for an event, take in all that queued up, pass after
+//!    pass until nothing follows.
 //! 4. When it is deposed it stops its own attempts (their tokens are stale) and stands by again.
+//!
+//! Whenever it begins to stand by, nothing of this home runs: what a crashed predecessor left running is ended first,
+//! and so is what left its process group when the executor was stopped.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,7 +51,7 @@ pub struct SchedulerConfig {
     pub id: Uuid,
     /// Host name, for people.
     pub hostname: String,
-    /// Where logs and scratch folders are.
+    /// Where logs and scratch folders are. No other process may use it: what runs under its mark is this one's.
     pub home: PathBuf,
     /// Where DAG files are.
     pub dags_folder: PathBuf,
@@ -108,11 +111,27 @@ impl Values for StoreValues {
         task_id: &str,
         key: &str,
     ) -> Result<Option<serde_json::Value>, ValuesError> {
-        self.0.xcom(dag_run, task_id, key).await.map_err(|error| ValuesError(error.to_string()))
+        once_it_answers(|| self.0.xcom(dag_run, task_id, key)).await
     }
 
     async fn previous_success(&self, dag_run: DagRunKey) -> Result<Option<PreviousSuccess>, ValuesError> {
-        self.0.previous_success(dag_run).await.map_err(|error| ValuesError(error.to_string()))
+        once_it_answers(|| self.0.previous_success(dag_run)).await
+    }
+}
+
+/// A task must not fail because the database restarts: it waits, like the leader. Its stop and its timeout end the wait.
+async fn once_it_answers<T, F>(ask: impl Fn() -> F) -> Result<T, ValuesError>
+where
+    F: Future<Output = Result<T, store::SqlError>>,
+{
+    loop {
+        match ask().await {
+            Err(error) if store::is_passing(&error) => {
+                tracing::warn!(%error, "a task waits for the database");
+                tokio::time::sleep(BACK_OFF).await;
+            }
+            result => return result.map_err(|error| ValuesError(error.to_string())),
+        }
     }
 }
 
@@ -189,7 +208,7 @@ async fn schedule(store: &Store, config: &SchedulerConfig, stop: &CancellationTo
     let pid = std::process::id().cast_signed();
     store.register_service(config.id, "scheduler", &config.hostname, pid).await?;
     let owner_name = format!("{}:{pid}", config.hostname);
-    let journal = LeaderJournal::new(store.pool().clone(), config.id, owner_name);
+    let journal = LeaderJournal::new(store.pool().clone(), lease_owner(&config), owner_name);
     let start_executor = || {
         let (reports, reported) = mpsc::unbounded_channel();
         let values = StoreValues(journal.clone());
@@ -198,19 +217,22 @@ async fn schedule(store: &Store, config: &SchedulerConfig, stop: &CancellationTo
     };
     let mut idle = None;
     while !stop.is_cancelled() {
+        if idle.is_none() {
+            let orphans = LocalExecutor::end_orphans(&config.worker.executor_id).await;
+            if orphans > 0 {
+                tracing::warn!(orphans, "ended processes that an earlier scheduler or task left behind");
+            }
+        }
         let (executor, mut reported) = idle.take().unwrap_or_else(start_executor);
         let dispatch = LocalDispatch(Arc::clone(&executor));
         match Leader::take_over(journal.clone(), dispatch, SystemClock, config.limits).await {
             Ok(Ok(mut leader)) => {
-                let orphans = LocalExecutor::end_orphans(&config.worker.executor_id).await;
-                if orphans > 0 {
-                    tracing::warn!(orphans, "ended processes that a scheduler left behind when it was killed");
-                }
                 tracing::info!(epoch = leader.epoch().0, runs = leader.planner().run_count(), "this scheduler leads");
                 lead(&mut leader, store, &mut reported, config, stop).await;
-                executor.stop().await;
-                if let Err(error) = resign(&mut leader, &mut reported).await {
-                    tracing::warn!(%error, "the lease was not given back; it expires by itself");
+                stop_executor(&executor, &mut leader).await;
+                match resign(&mut leader, &mut reported).await {
+                    Ok(()) | Err(LeaderError::Deposed) => {}
+                    Err(error) => tracing::warn!(%error, "the lease was not given back; it expires by itself"),
                 }
             }
             Ok(Err(_)) => {
@@ -227,12 +249,40 @@ async fn schedule(store: &Store, config: &SchedulerConfig, stop: &CancellationTo
     Ok(store.stop_service(config.id).await?)
 }
 
+/// Whose the lease is. The same for each process on this home, which come one after the other, so that the next one
+/// need not wait until the lease of one that was killed expires.
+fn lease_owner(config: &SchedulerConfig) -> Uuid {
+    let path = config.home.join("scheduler.id");
+    if let Some(id) = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()) {
+        return id;
+    }
+    if let Err(error) = std::fs::write(&path, config.id.to_string()) {
+        tracing::warn!(%error, path = %path.display(), "the next start will have to wait for the lease");
+    }
+    config.id
+}
+
+/// Stops all attempts and keeps the lease meanwhile: another leader would run them again while they are ending.
+async fn stop_executor(executor: &LocalExecutor, leader: &mut ServiceLeader) {
+    let mut stopping = std::pin::pin!(executor.stop());
+    loop {
+        tokio::select! {
+            () = &mut stopping => return,
+            () = tokio::time::sleep(BEAT) => {
+                if let Err(error) = leader.renew().await {
+                    tracing::warn!(%error, "the lease was not renewed while attempts are being stopped");
+                }
+            }
+        }
+    }
+}
+
 /// What the stopped attempts reported is written before the lease is given back, so that the next leader does not
 /// take them for lost.
 async fn resign(leader: &mut ServiceLeader, reported: &mut mpsc::UnboundedReceiver<Report>) -> Result<(), LeaderError> {
     while let Ok(mut report) = reported.try_recv() {
         if let AttemptEvent::Finished(finished) = &mut report.event
-            && matches!(&finished.outcome, Outcome::Failed { reason, .. } if reason == "stopped")
+            && matches!(&finished.outcome, Outcome::Failed { reason, .. } if reason == worker::STOPPED)
         {
             // Not the task's fault: it is tried again when a scheduler is back.
             finished.outcome = Outcome::Lost { reason: "its scheduler was stopped".to_owned() };
@@ -255,8 +305,9 @@ async fn lead(
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut beats = 0_u32;
     let mut flush_at: Option<Instant> = None;
+    let mut renewed = Instant::now();
     loop {
-        match passes(leader, store, &mut flush_at, stop).await {
+        match passes(leader, store, reported, &mut flush_at, &mut renewed, stop).await {
             Ok(()) => {}
             Err(LeaderError::Deposed) => {
                 tracing::warn!("another scheduler leads now; standing by");
@@ -282,7 +333,7 @@ async fn lead(
                 leader.look_at_inbox();
                 beats += 1;
                 match leader.renew().await {
-                    Ok(()) => {}
+                    Ok(()) => renewed = Instant::now(),
                     Err(LeaderError::Deposed) => {
                         tracing::warn!("another scheduler leads now; standing by");
                         return;
@@ -302,15 +353,25 @@ async fn lead(
     }
 }
 
-/// Passes until nothing more follows.
+/// Passes until nothing more follows. That may take longer than the lease holds: it is renewed on the way, and what
+/// is reported meanwhile is taken in.
 async fn passes(
     leader: &mut ServiceLeader,
     store: &Store,
+    reported: &mut mpsc::UnboundedReceiver<Report>,
     flush_at: &mut Option<Instant>,
+    renewed: &mut Instant,
     stop: &CancellationToken,
 ) -> Result<(), LeaderError> {
     let mut has_committed = false;
     loop {
+        if renewed.elapsed() >= BEAT {
+            leader.renew().await?;
+            *renewed = Instant::now();
+        }
+        while let Ok(report) = reported.try_recv() {
+            leader.receive(report);
+        }
         let flush = flush_at.is_some_and(|at| at <= Instant::now());
         let pass = leader.pass(flush).await?;
         has_committed |= pass.committed;

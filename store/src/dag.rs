@@ -93,6 +93,17 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.dag_id, row.relative_fileloc)).collect())
     }
 
+    /// The files that a DAG or an import error is listed for, as paths below the folder.
+    pub async fn known_files(&self) -> Result<Vec<String>> {
+        let files = sqlx::query_scalar!(
+            r#"-- dag.known_files
+            SELECT relative_fileloc AS "file!" FROM dag WHERE NOT is_stale UNION SELECT filename FROM import_error"#
+        )
+        .fetch_all(self.pool())
+        .await?;
+        Ok(files)
+    }
+
     /// The DAGs of files that are gone become stale, and the files' import errors go. Returns those DAGs.
     pub async fn mark_files_gone(&self, relative_filelocs: &[String]) -> Result<Vec<String>> {
         let rows = sqlx::query_scalar!(

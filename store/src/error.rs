@@ -1,11 +1,35 @@
 //! What can go wrong in the database.
 
+pub use sqlx::Error as SqlError;
+
+/// Whether the same statement may succeed a little later: the database is not there, or not there yet.
+pub fn is_passing(error: &SqlError) -> bool {
+    match error {
+        SqlError::Io(_) | SqlError::PoolTimedOut | SqlError::WorkerCrashed | SqlError::Protocol(_) => true,
+        // Connection exceptions, insufficient resources, operator intervention (shutdown, crash, starting up).
+        SqlError::Database(error) => {
+            error.code().is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class)))
+        }
+        _ => false,
+    }
+}
+
 /// Why a statement or a transaction was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database refused, or cannot be reached.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+    /// There is no server, or it refuses the connection.
+    #[error("the database `{database}` at {address} cannot be reached")]
+    Unreachable {
+        /// Its name.
+        database: String,
+        /// Host and port, or the directory of its socket.
+        address: String,
+        /// Why.
+        source: sqlx::Error,
+    },
     /// The schema cannot be brought up to date.
     #[error("the database's schema cannot be migrated")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -26,16 +50,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same may succeed a little later: the database is not there, or is starting or stopping. False for
-    /// what somebody has to put right, such as a wrong password or a database that does not exist.
+    /// Whether the same may succeed a little later. False for what somebody has to put right, such as a wrong password
+    /// or a database that does not exist.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => {
-                // Classes 08 (connection), 53 (resources) and 57 (operator intervention: shutting down, starting up).
-                error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
-            }
-            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_)) => true,
-            _ => false,
+            Self::Database(error) | Self::Unreachable { source: error, .. } => is_passing(error),
+            Self::Migrate(_) | Self::NotFound { .. } | Self::Unreadable { .. } => false,
         }
     }
 }

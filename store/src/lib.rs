@@ -21,7 +21,7 @@ pub mod service;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use error::Error;
+pub use error::{Error, SqlError, is_passing};
 pub use listen::Hints;
 pub use pool::Store;
 

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
-use sqlx::postgres::PgPoolOptions;
 
-use crate::Result;
+use crate::error::SqlError;
+use crate::{Error, Result};
 
 /// More connections than about twice the cores only queue inside PostgreSQL.
 const MAX_CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection before it says that the database is not there.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection that was idle for this long is asked whether it lives before it is used. A busy one never is.
+const IDLE: Duration = Duration::from_millis(500);
 
 /// The database. Cheap to clone; all clones share one pool.
 #[derive(Debug, Clone)]
@@ -21,25 +25,43 @@ pub struct Store {
 impl Store {
     /// Connects; fails when the first connection cannot be made.
     pub async fn connect(url: &str) -> Result<Self> {
+        let options: PgConnectOptions = url.parse()?;
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // The default asks each connection whether it lives before each use, which halves the throughput.
+            // The default asks each connection whether it lives before each use, which halves the throughput. Only
+            // those are asked that were idle: after a restart of the database all of them are dead.
             .test_before_acquire(false)
-            .connect(url)
-            .await?;
-        Ok(Self { pool })
+            .before_acquire(|connection, about| {
+                Box::pin(async move {
+                    if about.idle_for >= IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_lazy_with(options.clone());
+        match pool.acquire().await {
+            Ok(_) => Ok(Self { pool }),
+            // The pool says only that it took too long; another attempt says why.
+            Err(sqlx::Error::PoolTimedOut) => match PgConnection::connect_with(&options).await {
+                Ok(_) => Ok(Self { pool }),
+                Err(error) => Err(unreachable(&options, error)),
+            },
+            Err(error) => Err(unreachable(&options, error)),
+        }
     }
 
-    /// Sees whether the database answers, on a connection that is closed again. Says what is wrong, which a pool,
-    /// which tries again and again, does not.
+    /// Sees whether the database answers, on a connection that is closed again. Says what is wrong at once, where a pool
+    /// tries again and again.
     pub async fn probe(url: &str) -> Result<()> {
-        let connecting = PgConnection::connect(url);
-        let connection = tokio::time::timeout(ACQUIRE_TIMEOUT, connecting)
-            .await
-            .map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))??;
-        connection.close().await?;
-        Ok(())
+        let options: PgConnectOptions = url.parse()?;
+        let timed_out = || SqlError::Io(std::io::ErrorKind::TimedOut.into());
+        match tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&options)).await {
+            Ok(Ok(connection)) => Ok(connection.close().await?),
+            Ok(Err(error)) => Err(unreachable(&options, error)),
+            Err(_) => Err(unreachable(&options, timed_out())),
+        }
     }
 
     /// Over an existing pool.
@@ -62,4 +84,14 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Names the database, without the credentials.
+fn unreachable(options: &PgConnectOptions, source: sqlx::Error) -> Error {
+    let address = match options.get_socket() {
+        Some(directory) => directory.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    let database = options.get_database().unwrap_or(options.get_username()).to_owned();
+    Error::Unreachable { database, address, source }
 }

@@ -4,6 +4,8 @@
 //! that nothing of an earlier run is in it) under a lock; each holds another lock, shared, as long as it lives; a
 //! small shell process stops the cluster once nobody has held that lock for a while.
 
+pub mod history;
+
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -60,6 +62,17 @@ impl TestDatabase {
     /// The database.
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Runs statements that no program would.
+    pub async fn execute(&self, sql: &str) {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(self.store.pool()).await.expect("the test's statements");
+    }
+
+    /// The one number that a statement gives.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+        query.fetch_one(self.store.pool()).await.expect("the test's statement")
     }
 
     /// Its address, for other processes.

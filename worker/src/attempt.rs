@@ -18,6 +18,8 @@ use crate::supervise::{Ending, Group, Limits, supervise};
 use crate::values::Values;
 use crate::{exit, python, questions, xcom_file};
 
+/// Why an attempt failed that was stopped from outside.
+pub const STOPPED: &str = "stopped";
 /// How much of a returned value is shown in the log.
 const MAX_SHOWN: usize = 1000;
 /// The exit code by which any process skips its task.
@@ -115,7 +117,7 @@ async fn run<V: Values, C: Clock>(
 }
 
 fn stopped() -> NotLaunched {
-    NotLaunched { reason: "stopped".to_owned(), may_retry: false }
+    NotLaunched { reason: STOPPED.to_owned(), may_retry: false }
 }
 
 fn ended_from_outside(ending: Ending, attempt: &Attempt) -> Outcome {

@@ -28,7 +28,7 @@ mod supervise;
 mod values;
 mod xcom_file;
 
-pub use attempt::run_attempt;
+pub use attempt::{STOPPED, run_attempt};
 pub use clock::{Clock, SystemClock};
 pub use config::{WorkerConfig, executor_id};
 pub use environment::EXECUTOR_MARK;

@@ -62,6 +62,17 @@ impl Group {
     }
 }
 
+/// Ends the group of an attempt that nobody watches over any more: its service ends at once.
+struct KillOnDrop(Option<Group>);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            group.signal(Signal::SIGKILL);
+        }
+    }
+}
+
 /// Runs until the process has ended and its group is gone. Says how it ended, and what ended it if that came from outside.
 pub(crate) async fn supervise<C: Clock>(
     mut child: Child,
@@ -69,6 +80,7 @@ pub(crate) async fn supervise<C: Clock>(
     output: &mut Output<'_, C>,
     limits: &Limits<'_>,
 ) -> (std::io::Result<ExitStatus>, Option<Ending>) {
+    let mut guard = KillOnDrop(Some(group));
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     let mut phase = Phase::Running;
     let mut ending = None;
@@ -135,6 +147,7 @@ pub(crate) async fn supervise<C: Clock>(
             () = at(flush_at), if flush_at.is_some() => output.log.flush(),
         }
     }
+    guard.0 = None;
     (exited.unwrap_or_else(|| Err(std::io::Error::other("the process was not waited for"))), ending)
 }
 

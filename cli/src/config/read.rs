@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -149,7 +150,9 @@ fn config_file(
     let path = named.as_ref().map_or_else(|| home.join("flowctl.toml"), |named| source.here.join(named));
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok((Some(path), Some(text))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok((None, None)),
+        Err(error) if named.is_none() && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok((None, None))
+        }
         Err(error) => Err(error).with_context(|| format!("the configuration file {} cannot be read", path.display())),
     }
 }

@@ -130,11 +130,14 @@ pub(crate) async fn access(settings: &Settings) -> anyhow::Result<Access> {
             Failure::failed(format!("there is no database: none is named, and none is below {}", home.display()));
         return Err(failure.hint("set FLOWCTL_DATABASE_URL, or start `flowctl standalone` once").into());
     }
-    let (url, started) = match EmbeddedPostgres::start(home, binaries()?).await {
-        Ok(embedded) => (embedded.url(), Some(embedded)),
-        Err(ClusterError::InUse { .. }) => (EmbeddedPostgres::url_of(home, binaries()?)?, None),
+    // The other process may only just have started.
+    let (url, started, patience) = match EmbeddedPostgres::start(home, binaries()?).await {
+        Ok(embedded) => (embedded.url(), Some(embedded), Duration::ZERO),
+        Err(ClusterError::InUse { .. }) => {
+            (EmbeddedPostgres::url_of(home, binaries()?)?, None, settings.database_connect_timeout)
+        }
         Err(error) => return Err(error.into()),
     };
-    let store = connect(&url, Duration::ZERO).await?;
+    let store = connect(&url, patience).await?;
     Ok(Access { store, url, started })
 }

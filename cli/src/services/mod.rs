@@ -14,6 +14,7 @@ pub(crate) use parts::{bind, clock, dag_processor, pages, process, scheduler};
 pub(crate) use supervise::{Services, signalled};
 
 use clap::Args;
+use store::embedded::HomeLock;
 use webserver::doors::first_account;
 
 use crate::config;
@@ -32,6 +33,8 @@ pub(crate) async fn run_scheduler(globals: &Globals, arguments: &Scheduler) -> a
     let settings = config::load(globals, &[])?;
     settings.start_log();
     prepare_home(&settings.home)?;
+    // Two executors on one home would end each other's tasks.
+    let _home = HomeLock::take(&settings.home)?;
     let store = deployment(&settings).await?;
     let mut services = Services::new();
     if !arguments.no_dag_processor {

@@ -57,18 +57,21 @@ impl Narrator {
 
 fn say(world: &World, dag: &Dag, row: &TaskInstanceRow) {
     let task = dag.task(row.key.task);
-    let ended = world.attempts.iter().rfind(|attempt| attempt.key == row.key && attempt.try_number == row.try_number);
-    let reason = ended.map(|ended| format!(": {}", ended.reason)).unwrap_or_default();
+    let reason_of = |try_number: u32| {
+        let ended = world.attempts.iter().rfind(|attempt| attempt.key == row.key && attempt.try_number == try_number);
+        ended.map(|ended| format!(": {}", ended.reason)).unwrap_or_default()
+    };
     let id = &task.task_id;
     match row.state {
+        // Without a delay it is queued again in the pass in which it failed.
         TaskInstanceState::Queued if row.try_number > 1 => {
-            anstream::eprintln!("{id}: starts, try {} of {}", row.try_number, row.max_tries);
+            let (failed, reason) = (colored("failed"), reason_of(row.try_number - 1));
+            anstream::eprintln!("{id}: {failed}{reason}; is tried again at once, try {} of {}", row.try_number, row.max_tries);
         }
         TaskInstanceState::Queued => anstream::eprintln!("{id}: starts"),
-        TaskInstanceState::UpForRetry => {
-            anstream::eprintln!("{id}: {}{reason}; is tried again at once", colored("failed"));
+        state if state.is_finished() => {
+            anstream::eprintln!("{id}: {}{}", colored(state.as_str()), reason_of(row.try_number));
         }
-        state if state.is_finished() => anstream::eprintln!("{id}: {}{reason}", colored(state.as_str())),
         // Nothing a person would want a line for.
         _ => {}
     }

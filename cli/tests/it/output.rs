@@ -1,11 +1,15 @@
 //! What a process prints, line by line, while it runs.
 
 use std::io::{BufRead, BufReader, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The lines of one stream so far. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Output(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Output {
+    lines: Arc<Mutex<Vec<String>>>,
+    has_ended: Arc<AtomicBool>,
+}
 
 impl Output {
     /// Reads `stream` to its end, on a thread of its own.
@@ -16,12 +20,18 @@ impl Output {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
                 lines.lines().push(String::from_utf8_lossy(&line).into_owned());
             }
+            lines.has_ended.store(true, Ordering::Release);
         });
         output
     }
 
     fn lines(&self) -> MutexGuard<'_, Vec<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nothing more will come.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
     }
 
     /// All of it.

@@ -59,9 +59,19 @@ impl System {
 
     /// With its own embedded PostgreSQL. Started.
     pub(crate) async fn with_embedded_postgres() -> Self {
-        let mut system = Self::new(Database::Embedded);
+        let mut system = Self::embedded();
         system.start().await;
         system
+    }
+
+    /// With its own embedded PostgreSQL. Not started.
+    pub(crate) fn embedded() -> Self {
+        Self::new(Database::Embedded)
+    }
+
+    /// With a database of the test cluster. Not started.
+    pub(crate) async fn on_test_database() -> Self {
+        Self::new(Database::Shared(TestDatabase::create().await))
     }
 
     /// With the database at `url`, which may not be there yet. Not started.
@@ -85,9 +95,11 @@ impl System {
 
     /// The binary with a subcommand, in the environment that this system has; not started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flowctl"));
+        // `FLOWCTL_TEST_BINARY`: the same tests against a release artefact.
+        let binary = std::env::var_os("FLOWCTL_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_flowctl").into());
+        let mut command = Command::new(binary);
         command.args(arguments).env("FLOWCTL_HOME", self.home.path()).env("FLOWCTL_DAGS_FOLDER", &self.dags);
-        command.env("FLOWCTL_ADMIN_PASSWORD", PASSWORD).env_remove("FLOWCTL_DATABASE_URL");
+        command.env("FLOWCTL_ADMIN_PASSWORD", PASSWORD).env("NO_COLOR", "1").env_remove("FLOWCTL_DATABASE_URL");
         match &self.database {
             Database::Embedded => {}
             Database::Shared(database) => {
@@ -179,6 +191,14 @@ impl System {
         until_some("flowctl ends", || stderr.text(), async || running.child.try_wait().expect("its status")).await
     }
 
+    /// How it ended and what it said, once it has.
+    pub(crate) async fn ended_saying(&mut self) -> (ExitStatus, String) {
+        let stderr = self.running.as_ref().expect("it runs").stderr.clone();
+        let status = self.ended().await;
+        until_some("its stderr is closed", String::new, async || stderr.has_ended().then_some(())).await;
+        (status, stderr.text())
+    }
+
     /// Its process id.
     pub(crate) fn pid(&self) -> i32 {
         self.running.as_ref().expect("it runs").child.id().cast_signed()
@@ -230,11 +250,7 @@ impl System {
 
     /// Its embedded cluster.
     pub(crate) fn cluster(&self) -> Cluster {
-        let binaries = Binaries::find(
-            std::env::var_os("FLOWCTL_POSTGRES_BIN").map(PathBuf::from).as_deref(),
-            std::env::var_os("PATH").as_deref(),
-        );
-        Cluster::new(binaries.expect("PostgreSQL"), self.home.path().join("postgres"), &[]).expect("its cluster")
+        Cluster::new(binaries(), self.home.path().join("postgres"), &[]).expect("its cluster")
     }
 
     fn postmaster(&self) -> i32 {
@@ -242,6 +258,15 @@ impl System {
             std::fs::read_to_string(self.home.path().join("postgres/data/postmaster.pid")).expect("a postmaster");
         text.lines().next().and_then(|line| line.trim().parse().ok()).expect("its process id")
     }
+}
+
+/// PostgreSQL's programs.
+pub(crate) fn binaries() -> Binaries {
+    Binaries::find(
+        std::env::var_os("FLOWCTL_POSTGRES_BIN").map(PathBuf::from).as_deref(),
+        std::env::var_os("PATH").as_deref(),
+    )
+    .expect("PostgreSQL")
 }
 
 impl Drop for System {

@@ -138,9 +138,13 @@ impl Planner {
             return;
         }
         let timeout = run.version.loaded.dag.dagrun_timeout.unwrap_or_default();
+        let reason = format!("timed out after {} (dagrun_timeout)", human(timeout.absolute()));
         let unfinished: Vec<(TaskInstanceKey, TaskInstanceState)> =
             run.task_instances.iter().filter(|ti| !ti.state.is_finished()).map(|ti| (ti.key, ti.state)).collect();
         for (ti, state) in unfinished {
+            if state.holds_slot() {
+                self.record_attempt(ti, "cancelled", format!("the run {reason}"), None, now);
+            }
             if let Some(row) = self.task_instance_mut(ti) {
                 row.ended_at = Some(now);
             }
@@ -155,7 +159,6 @@ impl Planner {
             self.dirty.insert(ti);
             self.lazy.remove(&ti);
         }
-        let reason = format!("timed out after {} (dagrun_timeout)", human(timeout.absolute()));
         self.end_run(key, DagRunState::Failed, Some(reason), now);
     }
 }

@@ -257,7 +257,7 @@ impl Planner {
         }
     }
 
-    fn record_attempt(
+    pub(super) fn record_attempt(
         &mut self,
         key: TaskInstanceKey,
         state: &'static str,

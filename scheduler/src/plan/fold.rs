@@ -202,13 +202,18 @@ impl Planner {
 
     fn resume_attempts(&mut self, key: DagRunKey, fate: &impl Fn(AttemptToken) -> Fate, now: Timestamp) {
         let Some(run) = self.runs.get(&key) else { return };
-        let held: Vec<(TaskInstanceKey, Option<AttemptToken>)> =
-            run.task_instances.iter().filter(|ti| ti.state.holds_slot()).map(|ti| (ti.key, ti.attempt_token)).collect();
-        for (key, token) in held {
+        let held: Vec<(TaskInstanceKey, TaskInstanceState, Option<AttemptToken>)> = run
+            .task_instances
+            .iter()
+            .filter(|ti| ti.state.holds_slot())
+            .map(|ti| (ti.key, ti.state, ti.attempt_token))
+            .collect();
+        for (key, state, token) in held {
             match token.map_or(Fate::Gone, fate) {
                 Fate::Alive => {}
-                Fate::NeverDispatched => self.redispatch(key),
-                Fate::Gone => {
+                // One that is to start over anyway is not started first: nobody has it, so nobody would report its end.
+                Fate::NeverDispatched if state != TaskInstanceState::Restarting => self.redispatch(key),
+                Fate::NeverDispatched | Fate::Gone => {
                     let reason = "the scheduler that ran it is gone".to_owned();
                     self.finish_attempt(
                         key,

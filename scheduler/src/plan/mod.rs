@@ -172,6 +172,11 @@ impl Planner {
         decisions
     }
 
+    /// From now on attempts are handed out under `epoch`.
+    pub const fn begin_epoch(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+    }
+
     /// From now on nothing gets a slot: what is running ends, and nothing else starts.
     pub fn take_no_more(&mut self) {
         self.limits.parallelism = 0;

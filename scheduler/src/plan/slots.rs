@@ -112,6 +112,9 @@ impl Planner {
             };
             if is_retry {
                 let task_id = run.version.loaded.dag.task(task).task_id.clone();
+                // Also what the attempt before pushed in this very pass.
+                self.xcoms
+                    .retain(|xcom| (xcom.dag_run, &xcom.task_id, xcom.map_index) != (dag_run, &task_id, key.map_index));
                 self.cleared_xcoms.push((dag_run, task_id, key.map_index));
             }
             self.next_attempt += 1;

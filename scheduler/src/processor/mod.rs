@@ -78,6 +78,8 @@ impl<C: Clock> Processor<C> {
             if let Err(error) = self.look().await {
                 tracing::error!(%error, "the DAG folder's changes were not saved; trying again");
                 self.listing.clear();
+                // What is gone is not in the listing either: only the database knows of it.
+                self.is_first_look = true;
             }
             if watcher.is_none() || self.folder_is_missing {
                 watcher = watch(&self.config.folder, hints.clone());
@@ -113,8 +115,10 @@ impl<C: Clock> Processor<C> {
         }
         let mut difference = folder::difference(&self.listing, &after);
         if std::mem::take(&mut self.is_first_look) {
-            let known = self.store.dag_files().await?;
-            difference.gone.extend(known.into_iter().map(|(_, file)| file).filter(|file| !after.contains_key(file)));
+            let known = self.store.known_files().await?;
+            difference.gone.extend(known.into_iter().filter(|file| !after.contains_key(file)));
+            difference.gone.sort();
+            difference.gone.dedup();
         }
         if difference.gone.is_empty() && difference.changed.is_empty() {
             return Ok(());

@@ -1,8 +1,11 @@
 //! The whole loop under a seed: random DAGs and outcomes, commits that fail before and *after* they were written,
 //! crashes, people who interfere. However it goes, every run must end as it ends without faults.
 
+mod cases;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
@@ -52,9 +55,34 @@ struct Faulty {
     inner: MemoryJournal,
     random: Arc<Mutex<Seeded>>,
     odds: u64,
+    /// Batches whose connection broke while they waited for a lock in the database: they are written later.
+    late: Arc<Mutex<Vec<(Epoch, Batch)>>>,
+    /// The next commit is written, and fails.
+    fail_after_next: Arc<AtomicBool>,
 }
 
 impl Faulty {
+    fn new(inner: &MemoryJournal, random: &Arc<Mutex<Seeded>>, odds: u64) -> Self {
+        Self {
+            inner: inner.clone(),
+            random: Arc::clone(random),
+            odds,
+            late: Arc::default(),
+            fail_after_next: Arc::default(),
+        }
+    }
+
+    /// Now and then a batch that nobody waits for any more is written after all.
+    async fn arrive_late(&self) {
+        if self.odds == 0 || !self.random.lock().unwrap().one_in(3) {
+            return;
+        }
+        let next = self.late.lock().unwrap().pop();
+        if let Some((epoch, batch)) = next {
+            let _ = self.inner.commit(epoch, &batch).await;
+        }
+    }
+
     fn fails(&self) -> bool {
         self.random.lock().unwrap().one_in(self.odds)
     }
@@ -66,6 +94,13 @@ impl Journal for Faulty {
     }
     async fn renew(&self, epoch: Epoch) -> Result<bool, ReadError> {
         self.inner.renew(epoch).await
+    }
+    async fn advance(&self, epoch: Epoch) -> Result<Option<Epoch>, ReadError> {
+        if self.fails() {
+            return Err(ReadError("before".to_owned()));
+        }
+        let advanced = self.inner.advance(epoch).await;
+        if self.fails() { Err(ReadError("after".to_owned())) } else { advanced }
     }
     async fn resign(&self, epoch: Epoch) -> Result<(), ReadError> {
         self.inner.resign(epoch).await
@@ -80,17 +115,26 @@ impl Journal for Faulty {
         if self.fails() { Err(ReadError("read".to_owned())) } else { self.inner.dag_runs(only).await }
     }
     async fn inbox(&self) -> Result<(Vec<Change>, Vec<InboxReport>), ReadError> {
+        self.arrive_late().await;
         self.inner.inbox().await
     }
     async fn forget_changes(&self, ids: &[i64]) -> Result<(), ReadError> {
         if self.fails() { Err(ReadError("delete".to_owned())) } else { self.inner.forget_changes(ids).await }
     }
     async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
+        self.arrive_late().await;
         if self.fails() {
+            if self.random.lock().unwrap().one_in(2) {
+                self.late.lock().unwrap().push((epoch, batch.clone()));
+            }
             return Err(CommitError::Unknown("before".to_owned()));
         }
         self.inner.commit(epoch, batch).await?;
-        if self.fails() { Err(CommitError::Unknown("after".to_owned())) } else { Ok(()) }
+        if self.fail_after_next.swap(false, Ordering::Relaxed) || self.fails() {
+            Err(CommitError::Unknown("after".to_owned()))
+        } else {
+            Ok(())
+        }
     }
     async fn create_runs(
         &self,
@@ -235,7 +279,7 @@ async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
         memory.world().add_run(&run, serde_json::Map::new());
     }
     let faults = Arc::new(Mutex::new(Seeded(seed ^ 0xFA17)));
-    let journal = Faulty { inner: memory.clone(), random: Arc::clone(&faults), odds: fault_odds };
+    let journal = Faulty::new(&memory, &faults, fault_odds);
     let limits = Limits { parallelism: 3, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16 };
     let hands = Hands::default();
     let mut leader = lead(&journal, &hands, &clock, limits).await;
@@ -248,6 +292,9 @@ async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
             // kill -9: memory and attempts are gone, the journal stays.
             hands.attempts.lock().unwrap().clear();
             leader = lead(&journal, &hands, &clock, limits).await;
+        }
+        if faults.lock().unwrap().one_in(fault_odds) {
+            somebody_changes_a_run(&memory, &faults);
         }
         let flush = faults.lock().unwrap().one_in(3);
         match leader.pass(flush).await {
@@ -268,6 +315,18 @@ async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
         *clock.0.lock().unwrap() = now.checked_add(SignedDuration::from_secs(1)).unwrap();
     }
     end_of(&memory)
+}
+
+/// A person's change (a note, say) that leaves the end of the run as it is: a plan made before is refused.
+fn somebody_changes_a_run(memory: &MemoryJournal, random: &Arc<Mutex<Seeded>>) {
+    let mut world = memory.world();
+    let keys: Vec<DagRunKey> = world.runs.keys().copied().collect();
+    let at = random.lock().unwrap().below(keys.len() as u64);
+    let key = keys[usize::try_from(at).unwrap()];
+    if let Some(run) = world.runs.get_mut(&key) {
+        run.version += 1;
+    }
+    world.changed(None, Some(key));
 }
 
 fn lost_attempts(memory: &MemoryJournal, attempt: &Attempt) -> u32 {

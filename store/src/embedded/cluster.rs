@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::binaries::Binaries;
 use super::owner::Owner;
+use super::server;
 
 /// Why there is no database.
 #[derive(Debug, thiserror::Error)]
@@ -73,20 +74,23 @@ pub struct Cluster {
     owner: Owner,
     base: PathBuf,
     socket: PathBuf,
+    /// The socket is not below `base`, whose path is too long for one, but where anybody may write.
+    socket_is_outside: bool,
     settings: Vec<String>,
 }
 
 impl Cluster {
     /// The cluster below `base`, which need not exist yet. `settings` are `name=value`.
     pub fn new(binaries: Binaries, base: PathBuf, settings: &[&str]) -> Result<Self, ClusterError> {
-        let socket = base.join("socket");
-        let socket = if socket.as_os_str().len() > MAX_SOCKET_DIRECTORY {
+        let inside = base.join("socket");
+        let socket_is_outside = inside.as_os_str().len() > MAX_SOCKET_DIRECTORY;
+        let socket = if socket_is_outside {
             std::env::temp_dir().join(format!("flowctl-{}", short_hash(&base)))
         } else {
-            socket
+            inside
         };
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
-        Ok(Self { binaries, owner: Owner::choose()?, base, socket, settings })
+        Ok(Self { binaries, owner: Owner::choose()?, base, socket, socket_is_outside, settings })
     }
 
     /// Where it is to be when the home cannot be reached by the user that PostgreSQL runs as.
@@ -103,14 +107,20 @@ impl Cluster {
     pub fn start(&self) -> Result<(), ClusterError> {
         self.check_version()?;
         self.owner.create_private(&self.base)?;
-        self.owner.create_private(&self.socket)?;
+        if self.socket_is_outside {
+            self.owner.create_private_among_strangers(&self.socket)?;
+        } else {
+            self.owner.create_private(&self.socket)?;
+        }
         if !self.exists() {
             self.create()?;
         }
-        if self.is_running() {
+        if server::settle(&self.data(), &self.socket)? {
             return Ok(());
         }
-        let mut options = format!("-k '{}' -c listen_addresses=''", self.socket.display());
+        server::forget(&self.data(), &self.socket)
+            .map_err(|source| ClusterError::Directory { directory: self.data(), source })?;
+        let mut options = format!("-k {} -c listen_addresses=''", quoted(&self.socket));
         for setting in &self.settings {
             options.push_str(" -c ");
             options.push_str(setting);
@@ -134,9 +144,14 @@ impl Cluster {
         run(self.pg_ctl("stop").arg("-w").arg("-m").arg("fast"))
     }
 
-    /// Whether its server runs.
+    /// Stops it as a crash does: nothing is finished, and the next start recovers from the write-ahead log.
+    pub fn stop_at_once(&self) -> Result<(), ClusterError> {
+        run(self.pg_ctl("stop").arg("-w").arg("-m").arg("immediate"))
+    }
+
+    /// Whether its server runs and takes connections.
     pub fn is_running(&self) -> bool {
-        self.pg_ctl("status").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        server::is_listening(&self.socket)
     }
 
     /// The address of one of its databases.
@@ -206,6 +221,12 @@ fn run_status(command: &mut Command) -> Result<bool, ClusterError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command.status().map_err(|error| ClusterError::Program { program, output: error.to_string() })?;
     Ok(status.success())
+}
+
+/// A directory as a value of `unix_socket_directories`, a list with double quotes, in the shell that `pg_ctl` uses.
+fn quoted(directory: &Path) -> String {
+    let in_list = directory.display().to_string().replace('"', "\"\"");
+    format!("'\"{}\"'", in_list.replace('\'', r"'\''"))
 }
 
 /// Enough of a hash of a path to tell homes apart in a directory name.

@@ -4,8 +4,9 @@
 mod binaries;
 mod cluster;
 mod owner;
+mod server;
 mod standalone;
 
 pub use binaries::Binaries;
 pub use cluster::{Cluster, ClusterError};
-pub use standalone::EmbeddedPostgres;
+pub use standalone::{EmbeddedPostgres, HomeLock};

@@ -46,6 +46,23 @@ impl Owner {
         Ok(())
     }
 
+    /// The same where anybody may write: what is there already must be a directory of ours, not a link to elsewhere.
+    pub(super) fn create_private_among_strangers(&self, directory: &Path) -> Result<(), ClusterError> {
+        let failed = |source| ClusterError::Directory { directory: directory.to_owned(), source };
+        match std::fs::create_dir(directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                let found = std::fs::symlink_metadata(directory).map_err(failed)?;
+                let is_ours = found.uid() == Uid::effective().as_raw()
+                    || self.0.as_ref().is_some_and(|user| found.uid() == user.uid.as_raw());
+                if !found.is_dir() || !is_ours {
+                    return Err(failed(std::io::Error::other("somebody else made it")));
+                }
+            }
+            result => result.map_err(failed)?,
+        }
+        self.create_private(directory)
+    }
+
     /// Whether the owner can reach what is below `directory`: each directory above it lets others pass.
     pub(super) fn may_pass(&self, directory: &Path) -> bool {
         let Self(Some(user)) = self else { return true };

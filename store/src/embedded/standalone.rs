@@ -3,7 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use sqlx::{Connection, PgConnection};
 
@@ -13,23 +15,32 @@ use super::cluster::{Cluster, ClusterError};
 /// Name of the database in the cluster.
 const DATABASE: &str = "flowctl";
 
+/// What PostgreSQL says while it starts up or recovers.
+const CANNOT_CONNECT_NOW: &str = "57P03";
+/// How often to look whether it is ready.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The home is this process's: the lock ends with the process, however it ends.
+#[derive(Debug)]
+pub struct HomeLock(#[expect(dead_code, reason = "held, not read")] Flock<File>);
+
+/// How long the lock of a process that has ended may last.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
+
 /// A running cluster, and the lock on its home.
 #[derive(Debug)]
 pub struct EmbeddedPostgres {
     cluster: Cluster,
-    _lock: Flock<File>,
+    _lock: HomeLock,
 }
 
 impl EmbeddedPostgres {
     /// Locks the home, then starts its cluster (or takes over one that outlived a killed flowctl). `fsync` stays on:
     /// what is acknowledged is on the disk.
     pub async fn start(home: &Path, binaries: Binaries) -> Result<Self, ClusterError> {
-        let lock = lock_home(home)?;
+        let lock = HomeLock::take(home)?;
         let cluster = Cluster::new(binaries, Cluster::base_for(home)?, &["max_wal_size=2GB"])?;
-        let starting = cluster.clone();
-        tokio::task::spawn_blocking(move || starting.start())
-            .await
-            .map_err(|error| ClusterError::Program { program: "pg_ctl".to_owned(), output: error.to_string() })??;
+        start(&cluster).await?;
         let embedded = Self { cluster, _lock: lock };
         embedded.create_database().await?;
         Ok(embedded)
@@ -58,8 +69,26 @@ impl EmbeddedPostgres {
             .map_err(|error| ClusterError::Program { program: "pg_ctl".to_owned(), output: error.to_string() })?
     }
 
+    /// Connects once it is ready. One that was taken over may still be recovering, or be on its way down: then it is
+    /// started again.
+    async fn connect(&self) -> Result<PgConnection, ClusterError> {
+        let mut was_going_down = false;
+        loop {
+            match PgConnection::connect(&self.cluster.url("postgres")).await {
+                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(CANNOT_CONNECT_NOW) => {
+                    tokio::time::sleep(LOOK).await;
+                }
+                Err(sqlx::Error::Io(_)) if !was_going_down => {
+                    was_going_down = true;
+                    start(&self.cluster).await?;
+                }
+                result => return Ok(result?),
+            }
+        }
+    }
+
     async fn create_database(&self) -> Result<(), ClusterError> {
-        let mut connection = PgConnection::connect(&self.cluster.url("postgres")).await?;
+        let mut connection = self.connect().await?;
         let exists: bool =
             sqlx::query_scalar("-- database.exists\nSELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
                 .bind(DATABASE)
@@ -73,22 +102,41 @@ impl EmbeddedPostgres {
     }
 }
 
-/// One flowctl per home: the lock ends with the process, however it ends.
-fn lock_home(home: &Path) -> Result<Flock<File>, ClusterError> {
-    let failed = |source| ClusterError::Directory { directory: home.to_owned(), source };
-    std::fs::create_dir_all(home).map_err(failed)?;
-    let path = home.join("standalone.lock");
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(mut lock) => {
-            lock.set_len(0).and_then(|()| lock.rewind()).map_err(failed)?;
-            write!(lock, "{}", std::process::id()).map_err(failed)?;
-            Ok(lock)
-        }
-        Err((mut file, _)) => {
+async fn start(cluster: &Cluster) -> Result<(), ClusterError> {
+    let cluster = cluster.clone();
+    tokio::task::spawn_blocking(move || cluster.start())
+        .await
+        .map_err(|error| ClusterError::Program { program: "pg_ctl".to_owned(), output: error.to_string() })?
+}
+
+impl HomeLock {
+    /// Takes it, or says which process has it. One that has ended may hold it a moment longer: in a child that it was
+    /// starting, until that child is another program.
+    pub fn take(home: &Path) -> Result<Self, ClusterError> {
+        let failed = |source| ClusterError::Directory { directory: home.to_owned(), source };
+        std::fs::create_dir_all(home).map_err(failed)?;
+        let path = home.join("standalone.lock");
+        let started = Instant::now();
+        loop {
+            let file =
+                OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+            let (mut file, reason) = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(mut lock) => {
+                    lock.set_len(0).and_then(|()| lock.rewind()).map_err(failed)?;
+                    write!(lock, "{}", std::process::id()).map_err(failed)?;
+                    return Ok(Self(lock));
+                }
+                Err(refused) => refused,
+            };
+            if reason != Errno::EWOULDBLOCK {
+                return Err(failed(reason.into()));
+            }
             let mut pid = String::new();
             let _ = file.read_to_string(&mut pid);
-            Err(ClusterError::InUse { home: home.to_owned(), pid })
+            if super::server::is_alive(&pid) || started.elapsed() > LAST_MOMENT {
+                return Err(ClusterError::InUse { home: home.to_owned(), pid });
+            }
+            std::thread::sleep(LOOK);
         }
     }
 }

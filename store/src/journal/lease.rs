@@ -39,6 +39,24 @@ impl LeaderJournal {
         Ok(result.rows_affected() == 1)
     }
 
+    /// Begins a new epoch of the same leader and prolongs the lease, so that a statement of `epoch` that nobody waits
+    /// for any more writes nothing; none when somebody else has led since. A call whose answer was lost can be made
+    /// again: the epochs in between are ours.
+    pub async fn advance(&self, epoch: Epoch) -> Result<Option<Epoch>, sqlx::Error> {
+        let epoch = sqlx::query_scalar!(
+            "-- leader_lease.advance
+             UPDATE leader_lease SET epoch = epoch + 1, expires_at = clock_timestamp() + $3::text::interval
+             WHERE id = 1 AND owner = $1 AND epoch >= $2
+             RETURNING epoch",
+            self.owner,
+            epoch.0,
+            LEASE
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(epoch.map(Epoch))
+    }
+
     /// Gives the lease back.
     pub async fn resign(&self, epoch: Epoch) -> Result<(), sqlx::Error> {
         sqlx::query!(

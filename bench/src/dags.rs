@@ -1,0 +1,173 @@
+//! The DAGs that are measured, and runs of them.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use model::dag::{Dag, OnLost, Schedule, Task};
+use model::dag_run::NewDagRun;
+use model::ids::TaskIndex;
+use model::operator::{Bash, Operator};
+use model::state::{DagRunType, TriggeredBy};
+use model::trigger_rule::TriggerRule;
+use store::Store;
+
+/// Now.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+pub(crate) fn now() -> Timestamp {
+    model::dag_run::to_microsecond(Timestamp::now())
+}
+
+/// Finished by the leader itself.
+pub(crate) const fn empty() -> Operator {
+    Operator::Empty
+}
+
+/// A process.
+pub(crate) fn bash(command: &str) -> Operator {
+    Operator::Bash(Bash {
+        command: command.to_owned(),
+        cwd: None,
+        env: IndexMap::new(),
+        shell: "bash".to_owned(),
+        skip_on_exit_code: Some(99),
+        output_encoding: "utf-8".to_owned(),
+    })
+}
+
+fn task(index: u32, upstream: Vec<u32>, operator: Operator) -> Arc<Task> {
+    Arc::new(Task {
+        task_id: format!("t{index}"),
+        group: None,
+        upstream: upstream.into_iter().map(TaskIndex).collect(),
+        operator,
+        trigger_rule: TriggerRule::AllSuccess,
+        retries: 0,
+        retry_delay: model::duration::Duration::from_secs(300),
+        execution_timeout: None,
+        priority_weight: 1,
+        do_xcom_push: true,
+        multiple_outputs: false,
+        on_lost: OnLost::Retry,
+        env: IndexMap::new(),
+        doc_md: None,
+        line: 1,
+    })
+}
+
+/// 1 → `width` → 1.
+pub(crate) fn fan_out(dag_id: &str, width: u32, operator: &Operator) -> Dag {
+    let mut tasks = vec![task(0, Vec::new(), operator.clone())];
+    tasks.extend((1..=width).map(|index| task(index, vec![0], operator.clone())));
+    tasks.push(task(width + 1, (1..=width).collect(), operator.clone()));
+    dag(dag_id, tasks)
+}
+
+/// One after the other.
+pub(crate) fn chain(dag_id: &str, length: u32, operator: &Operator) -> Dag {
+    dag(
+        dag_id,
+        (0..length).map(|index| task(index, index.checked_sub(1).into_iter().collect(), operator.clone())).collect(),
+    )
+}
+
+/// 1 → 4 → 4 → 1.
+pub(crate) fn diamond(dag_id: &str, operator: &Operator) -> Dag {
+    let upstream = |index| match index {
+        0 => Vec::new(),
+        1..=4 => vec![0],
+        5..=8 => vec![index - 4],
+        _ => vec![5, 6, 7, 8],
+    };
+    dag(dag_id, (0..10).map(|index| task(index, upstream(index), operator.clone())).collect())
+}
+
+fn dag(dag_id: &str, tasks: Vec<Arc<Task>>) -> Dag {
+    Dag {
+        dag_id: dag_id.to_owned(),
+        description: None,
+        owner: "bench".to_owned(),
+        tags: Vec::new(),
+        doc_md: None,
+        schedule: Schedule::None,
+        timezone: "UTC".to_owned(),
+        start_date: None,
+        end_date: None,
+        catchup: false,
+        max_active_runs: Some(10_000),
+        max_active_tasks: Some(100_000),
+        dagrun_timeout: None,
+        is_paused_upon_creation: None,
+        params: IndexMap::new(),
+        env: IndexMap::new(),
+        default_args: serde_json::Map::new(),
+        tasks,
+        groups: Vec::new(),
+    }
+}
+
+/// Saves a DAG as the DAG processor would.
+pub(crate) async fn save(store: &Store, dag: &Dag, fileloc: &str) -> Result<()> {
+    let pool = store.pool();
+    sqlx::query(
+        "INSERT INTO dag (dag_id, is_paused, fileloc, relative_fileloc, owner, last_parsed_at)
+         VALUES ($1, false, $2, $2, 'bench', now())",
+    )
+    .bind(&dag.dag_id)
+    .bind(fileloc)
+    .execute(pool)
+    .await?;
+    let version: i64 = sqlx::query_scalar(
+        "INSERT INTO dag_version (dag_id, version_number, content_hash, spec, source, fileloc)
+         VALUES ($1, 1, '', $2::text::json, '', $3) RETURNING id",
+    )
+    .bind(&dag.dag_id)
+    .bind(serde_json::to_string(dag)?)
+    .bind(fileloc)
+    .fetch_one(pool)
+    .await?;
+    sqlx::query(
+        "WITH changed AS (INSERT INTO change (dag_id) VALUES ($1))
+         UPDATE dag SET current_version_id = $2 WHERE dag_id = $1",
+    )
+    .bind(&dag.dag_id)
+    .bind(version)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Triggers many runs in one statement, so that triggering is not what is measured.
+pub(crate) async fn trigger_many(store: &Store, dag_id: &str, count: i32) -> Result<()> {
+    sqlx::query(
+        "WITH run AS (
+             INSERT INTO dag_run (dag_id, run_id, dag_version_id, run_type, run_after, queued_at, triggered_by)
+             SELECT $1, 'manual__' || gen_random_uuid(), current_version_id, 'manual', now(), now(), 'test'
+             FROM dag, generate_series(1, $2) WHERE dag_id = $1 RETURNING id)
+         INSERT INTO change (dag_run_id) SELECT id FROM run",
+    )
+    .bind(dag_id)
+    .bind(count)
+    .execute(store.pool())
+    .await?;
+    Ok(())
+}
+
+/// Triggers one run as a person would; its row.
+pub(crate) async fn trigger(store: &Store, dag_id: &str, run_id: &str) -> Result<i64> {
+    let now = now();
+    let run = NewDagRun {
+        dag_id: dag_id.to_owned(),
+        run_id: run_id.to_owned(),
+        run_type: DagRunType::Manual,
+        logical_date: Some(now),
+        data_interval: None,
+        run_after: now,
+        conf: serde_json::Map::new(),
+        triggered_by: TriggeredBy::Test,
+        triggering_user: None,
+        note: None,
+    };
+    Ok(store.trigger(&run, &serde_json::Map::new(), now).await?.0)
+}
