@@ -95,7 +95,7 @@ pub(super) async fn get_xcom_entry(
     let row = api.store.api_xcom(&filter).await?;
     let row = row.ok_or_else(|| ApiError::not_found(format!("XCom entry with key: `{key}` not found")))?;
     let value = match (query.stringify == Some(true), row.value) {
-        (true, Value::String(text)) => Value::String(text),
+        (true, value @ (Value::String(_) | Value::Null)) => value,
         (true, value) => Value::String(value.to_string()),
         (false, value) => value,
     };
