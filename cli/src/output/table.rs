@@ -45,10 +45,9 @@ pub(crate) fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>, 
     }
     let last = table.column_count().saturating_sub(1);
     for (position, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2)).set_constraint(match position == last {
-            true => ColumnConstraint::LowerBoundary(Width::Fixed(NARROWEST)),
-            false => ColumnConstraint::ContentWidth,
-        });
+        let whole = ColumnConstraint::ContentWidth;
+        let wrapped = ColumnConstraint::LowerBoundary(Width::Fixed(NARROWEST));
+        column.set_padding((0, 2)).set_constraint(if position == last { wrapped } else { whole });
     }
     table.trim_fmt()
 }
