@@ -21,6 +21,17 @@ async fn a_token_is_given_for_json_and_for_a_form() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_revoked_is_not_accepted() {
+    let world = World::create().await;
+    let bearer = format!("Bearer {}", world.log_in("admin").await);
+    let ask = async |method, path| world.ask(method, path, None, &[("authorization", &bearer)]).await;
+    ask(Method::GET, "/api/v2/dags").await.expect(200);
+    assert_eq!(ask(Method::POST, "/auth/logout").await.status.as_u16(), 204);
+    ask(Method::GET, "/api/v2/dags").await.refused(401);
+    world.ask(Method::POST, "/auth/logout", None, &[]).await.refused(401);
+}
+
+#[tokio::test]
 async fn wrong_credentials_and_wrong_bodies_are_refused_in_airflows_words() {
     let world = World::create().await;
     let ask = async |body| world.ask(Method::POST, "/auth/token", Some(body), &[]).await;
