@@ -13,7 +13,8 @@ fn main() {
     for file in &files {
         let name = file.strip_prefix(folder).expect("it is below the folder");
         let path = file.canonicalize().expect("it exists");
-        write!(list, "({:?}, include_bytes!({:?}).as_slice()),", name.display().to_string(), path).expect("a string");
+        let (name, path) = (name.display().to_string(), path.display().to_string());
+        write!(list, "({name:?}, include_bytes!({path:?}).as_slice()),").expect("a string");
     }
     list.push(']');
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo says where"));

@@ -154,10 +154,10 @@ class Reader:
             if called == "DAG":
                 self.variables[name] = self.new_dag(value, None)
                 return
-            if called.endswith("Operator") or self.is_task_call(value):
+            if is_operator(value) or self.is_task_call(value):
                 self.variables[name] = self.task(value)
                 return
-        if isinstance(value, (ast.List, ast.Tuple)) and any(isinstance(item, ast.Call) and name_of(item.func).endswith("Operator") for item in value.elts):
+        if isinstance(value, (ast.List, ast.Tuple)) and any(is_operator(item) for item in value.elts):
             self.variables[name] = [self.task(item) for item in value.elts]
             return
         try:
@@ -178,7 +178,7 @@ class Reader:
             groups = [self.tasks_of(argument) for argument in node.args]
             for first, second in zip(groups, groups[1:]):
                 self.edges(first, second)
-        elif isinstance(node, ast.Call) and (name_of(node.func).endswith("Operator") or self.is_task_call(node)):
+        elif isinstance(node, ast.Call) and (is_operator(node) or self.is_task_call(node)):
             self.task(node)
         elif isinstance(node, ast.Call) and any(dag["dag_id"] == name_of(node.func) or dag.get("function") == name_of(node.func) for dag in self.dags):
             return  # `my_dag()` below a decorated function
@@ -214,7 +214,7 @@ class Reader:
                 return found
         if isinstance(node, ast.BinOp):
             return self.chain(node)
-        if isinstance(node, ast.Call) and (name_of(node.func).endswith("Operator") or self.is_task_call(node)):
+        if isinstance(node, ast.Call) and (is_operator(node) or self.is_task_call(node)):
             return [self.task(node)]
         raise NotUnderstood(node, "`%s` is not a task of this file" % ast.unparse(node))
 
@@ -417,7 +417,8 @@ class Reader:
         context = {"ds", "ds_nodash", "ts", "ts_nodash", "ti", "task_instance", "params", "run_id", "dag_run", "logical_date", "data_interval_start", "data_interval_end", "dag", "task"}
         parts = list(args)
         if signature.kwarg is not None:
-            parts.append("**{**context, **%s}" % ("{" + ", ".join("%r: %s" % (name, name) for name in kwargs) + "}"))
+            given = "".join(", %r: %s" % (name, name) for name in kwargs)
+            parts.append("**{**context%s}" % given if given else "**context")
         else:
             parts += ["%s=%s" % (name, name) for name in names if name in kwargs or name in context or name in required]
         return self.prelude(function) + call % ", ".join(parts)
@@ -427,7 +428,7 @@ class Reader:
         wanted, order = [function], []
         needed = set()
         while wanted:
-            used = {n.id for n in ast.walk(wanted.pop()) if isinstance(n, ast.Name)}
+            used = names_in(wanted.pop())
             for name in used - needed:
                 needed.add(name)
                 for node in self.tree.body:
@@ -452,8 +453,18 @@ class Reader:
         return ast.unparse(node)
 
 
+def is_operator(node):
+    return isinstance(node, ast.Call) and name_of(node.func).endswith(("Operator", "Sensor"))
+
+
 def is_docstring(node):
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def names_in(node):
+    """The names that a node uses, those of its decorators apart: they are not taken along."""
+    of_decorators = {id(n) for d in getattr(node, "decorator_list", []) for n in ast.walk(d)}
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in of_decorators}
 
 
 def is_of_airflow(node):

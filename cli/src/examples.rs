@@ -27,7 +27,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_to(folder.path()).unwrap();
         let mut dags = 0;
-        for (name, content) in EXAMPLES.iter().filter(|(name, _)| name.ends_with(".yaml")) {
+        for (name, content) in
+            EXAMPLES.iter().filter(|(name, _)| Path::new(name).extension().is_some_and(|extension| extension == "yaml"))
+        {
             let defaults = model::dag_file::Defaults { timezone: "UTC".to_owned() };
             let text = std::str::from_utf8(content).unwrap();
             let stem = Path::new(name).file_stem().unwrap().to_str().unwrap();

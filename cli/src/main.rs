@@ -11,6 +11,7 @@ mod credentials;
 mod examples;
 mod failure;
 mod globals;
+mod import;
 mod local_dags;
 mod output;
 mod services;

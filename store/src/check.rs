@@ -159,7 +159,10 @@ mod tests {
         sqlx::raw_sql(RUN).execute(database.store().pool()).await.unwrap();
         sqlx::raw_sql(sql).execute(database.store().pool()).await.unwrap();
         let violations = database.store().violations().await.unwrap();
-        violations.into_iter().map(|violation| format!("{} ({}, {})", violation.rule, violation.count, violation.example)).collect()
+        violations
+            .into_iter()
+            .map(|violation| format!("{} ({}, {})", violation.rule, violation.count, violation.example))
+            .collect()
     }
 
     #[tokio::test]

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::globals::Globals;
-use crate::{services, standalone, validate};
+use crate::{import, services, standalone, validate};
 
 /// DAG workflows from YAML files: scheduled, run and shown by one binary with one PostgreSQL database.
 ///
@@ -53,6 +53,9 @@ enum Command {
     Validate(validate::Validate),
     /// The JSON Schema of DAG files, for editors.
     Schema,
+    /// A DAG file from what you already have. What is not understood is a comment in it, and a line on stderr.
+    #[command(subcommand)]
+    Import(import::Import),
     /// The metadata database.
     #[command(subcommand)]
     Db(db::Db),
@@ -108,6 +111,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::DagProcessor => services::run_dag_processor(&globals).await.map(done),
         Command::Validate(arguments) => validate::run(&globals, &arguments),
         Command::Schema => schema(),
+        Command::Import(source) => import::run(&globals, &source),
         Command::Db(verb) => db::run(&globals, verb).await,
         Command::Users(verb) => users::run(&globals, verb).await,
         Command::Doctor(arguments) => doctor::run(&globals, &arguments).await,

@@ -53,7 +53,7 @@ pub(super) fn read(text: &str, shown: &str) -> (Vec<Entry>, Vec<Problem>) {
                 Ok(text) => entries.push(Entry { name: full, text, place }),
                 // An unknown key with a table in it is refused as unknown by whoever reads the entries.
                 Err(_) if super::find(&full).is_none() => {
-                    entries.push(Entry { name: full, text: String::new(), place })
+                    entries.push(Entry { name: full, text: String::new(), place });
                 }
                 Err(kind) => problems.push(Problem { place, message: format!("`{full}` takes one value, not {kind}") }),
             }

@@ -42,7 +42,7 @@ pub(crate) fn load(globals: &Globals, flags: &[Flag]) -> anyhow::Result<Settings
 /// Reads the settings and everything that is wrong with them.
 pub(crate) fn resolve(globals: &Globals, flags: &[Flag]) -> anyhow::Result<Resolved> {
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    read::resolve(read::Source {
+    read::resolve(&read::Source {
         home: globals.home.as_deref(),
         config: globals.config.as_deref(),
         flags,

@@ -80,15 +80,15 @@ pub(crate) struct Resolved {
 const PREFIX: &str = "FLOWCTL_";
 
 /// Reads everything. Fails only when the home is not known or the named file cannot be read.
-pub(crate) fn resolve(source: Source<'_>) -> anyhow::Result<Resolved> {
+pub(crate) fn resolve(source: &Source<'_>) -> anyhow::Result<Resolved> {
     let variables: BTreeMap<String, String> = source
         .environment
         .iter()
         .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_string_lossy().into_owned())))
         .filter(|(name, _)| name.starts_with(PREFIX))
         .collect();
-    let home = home(&source, &variables)?;
-    let (path, text) = config_file(&source, &variables, &home)?;
+    let home = home(source, &variables)?;
+    let (path, text) = config_file(source, &variables, &home)?;
     let base = path.as_deref().and_then(Path::parent).unwrap_or(source.here).to_owned();
     let (entries, mut problems) = match (&path, &text) {
         (Some(path), Some(text)) => file::read(text, &path.display().to_string()),
@@ -105,7 +105,7 @@ pub(crate) fn resolve(source: Source<'_>) -> anyhow::Result<Resolved> {
     let mut settings = Settings::blank(&home);
     let mut list = Vec::with_capacity(KEYS.len());
     for key in KEYS {
-        let found = look_up(key, &source, &variables, &entries, &mut problems);
+        let found = look_up(key, source, &variables, &entries, &mut problems);
         let (mut text, mut origin) = (found.0, found.1);
         if let Some(value) = &text {
             let base = if matches!(origin, Origin::File(_)) { base.as_path() } else { source.here };

@@ -6,7 +6,7 @@ use super::{Settings, page};
 
 fn resolve_in(home: &Path, environment: &[(&str, &str)], file: &str) -> Resolved {
     std::fs::write(home.join("flowctl.toml"), file).unwrap();
-    resolve(Source {
+    resolve(&Source {
         home: Some(home),
         config: None,
         flags: &[],
@@ -43,7 +43,7 @@ fn a_flag_is_before_the_environment_before_the_file_before_the_default() {
         "[core]\nparallelism = 1\nmax_active_runs_per_dag = 1\nmax_active_tasks_per_dag = 1\n",
     )
     .unwrap();
-    let resolved = resolve(Source {
+    let resolved = resolve(&Source {
         home: Some(home.path()),
         config: None,
         flags: &[("core.parallelism", "--parallelism", "3".to_owned())],

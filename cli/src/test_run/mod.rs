@@ -86,7 +86,7 @@ pub(crate) async fn run(test: TestRun) -> anyhow::Result<DagRunState> {
     executor.stop().await;
     tails.look()?;
     let state = result?;
-    narrator.summary(&journal)?;
+    narrator.summary(&journal);
     Ok(state)
 }
 

@@ -38,10 +38,10 @@ impl Narrator {
     }
 
     /// How each task instance ended, and the run.
-    pub(super) fn summary(&self, journal: &MemoryJournal) -> anyhow::Result<()> {
+    pub(super) fn summary(&self, journal: &MemoryJournal) {
         let world = journal.world();
-        let Some(run) = world.runs.get(&self.run) else { return Ok(()) };
-        let Some(version) = world.versions.get(&run.dag_version) else { return Ok(()) };
+        let Some(run) = world.runs.get(&self.run) else { return };
+        let Some(version) = world.versions.get(&run.dag_version) else { return };
         anstream::eprintln!();
         for row in &run.task_instances {
             let task = version.dag.task(row.key.task);
@@ -51,7 +51,6 @@ impl Narrator {
         }
         let reason = world.reasons.get(&self.run).map(|reason| format!(": {reason}")).unwrap_or_default();
         anstream::eprintln!("{} {} {}{reason}", run.facts.dag_id, run.facts.run_id, colored(run.state.as_str()));
-        Ok(())
     }
 }
 
@@ -66,7 +65,11 @@ fn say(world: &World, dag: &Dag, row: &TaskInstanceRow) {
         // Without a delay it is queued again in the pass in which it failed.
         TaskInstanceState::Queued if row.try_number > 1 => {
             let (failed, reason) = (colored("failed"), reason_of(row.try_number - 1));
-            anstream::eprintln!("{id}: {failed}{reason}; is tried again at once, try {} of {}", row.try_number, row.max_tries);
+            anstream::eprintln!(
+                "{id}: {failed}{reason}; is tried again at once, try {} of {}",
+                row.try_number,
+                row.max_tries
+            );
         }
         TaskInstanceState::Queued => anstream::eprintln!("{id}: starts"),
         state if state.is_finished() => {

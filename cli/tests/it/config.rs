@@ -4,7 +4,8 @@ use crate::local::Home;
 
 #[test]
 fn each_setting_is_listed_with_its_source_and_secrets_are_masked() {
-    let home = Home::new().set("FLOWCTL_DATABASE_URL", "postgres://u:hunter2@h/d").set("FLOWCTL_CORE__PARALLELISM", "4");
+    let home =
+        Home::new().set("FLOWCTL_DATABASE_URL", "postgres://u:hunter2@h/d").set("FLOWCTL_CORE__PARALLELISM", "4");
     home.write("flowctl.toml", "[webserver]\nbind = \"127.0.0.1:9999\"\n");
     let said = home.flowctl(&["config", "list"]);
     assert_eq!(said.code, 0, "{}", said.stderr);
@@ -51,7 +52,10 @@ fn nothing_starts_with_a_wrong_setting_and_lint_shows_all_of_them() {
     let place = format!("{}:2:1: unknown key `core.paralelism`; did you mean `core.parallelism`?", file.display());
     for text in [&started.stderr, &linted.stdout] {
         assert!(text.contains(&place), "{text}");
-        assert!(text.contains("FLOWCTL_CORE__DEFAULT_TIMEZONE: `core.default_timezone` takes an IANA time zone"), "{text}");
+        assert!(
+            text.contains("FLOWCTL_CORE__DEFAULT_TIMEZONE: `core.default_timezone` takes an IANA time zone"),
+            "{text}"
+        );
     }
 }
 

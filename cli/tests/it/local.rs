@@ -199,7 +199,8 @@ fn a_test_run_of_the_tutorial_does_what_the_tutorial_says() {
     let tutorial = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dags/simple_tutorial.yaml");
     let said = home.flowctl(&["dags", "test", tutorial.to_str().unwrap()]);
     assert_eq!(said.code, 0, "{}\n{}", said.stdout, said.stderr);
-    for line in ["🚀 작업을 시작합니다!", "📊 3명의 사용자 데이터를 처리합니다.", "🎉 모든 작업 완료!"] {
+    for line in ["🚀 작업을 시작합니다!", "📊 3명의 사용자 데이터를 처리합니다.", "🎉 모든 작업 완료!"]
+    {
         assert!(said.stdout.contains(line), "{}", said.stdout);
     }
 }
@@ -217,7 +218,10 @@ fn wrong_arguments_of_a_test_run_are_told() {
     assert_eq!(bad.code, 1);
     assert!(bad.stderr.contains("did you mean `retries`?"), "{}", bad.stderr);
     let task = home.flowctl(&["dags", "test", "good", "--task", "c"]);
-    assert_eq!((task.code, task.stderr.as_str()), (3, "error: no task or group `c` in `good`\nhint: its tasks are a, b\n"));
+    assert_eq!(
+        (task.code, task.stderr.as_str()),
+        (3, "error: no task or group `c` in `good`\nhint: its tasks are a, b\n")
+    );
     let conf = home.flowctl(&["dags", "test", "strict", "--conf", "{\"n\": \"x\"}"]);
     assert_eq!(conf.code, 2);
     assert!(conf.stderr.contains("the params of `strict` are not met: n: "), "{}", conf.stderr);
@@ -271,7 +275,10 @@ async fn accounts_are_made_changed_and_removed() {
     assert_eq!(again.code, 1);
     assert!(again.stderr.contains("there is an account `ada` already"), "{}", again.stderr);
     let only = home.flowctl(&["users", "set-role", "ada", "viewer"]);
-    assert_eq!((only.code, only.stderr.as_str()), (1, "error: `ada` is the only administrator\nhint: make another one first\n"));
+    assert_eq!(
+        (only.code, only.stderr.as_str()),
+        (1, "error: `ada` is the only administrator\nhint: make another one first\n")
+    );
     assert_eq!(home.flowctl(&["users", "create", "bob", "--role", "user"]).code, 0);
     assert_eq!(home.flowctl(&["users", "set-role", "bob", "admin"]).code, 0);
     assert_eq!(home.flowctl(&["users", "delete", "ada"]).code, 0);
@@ -317,7 +324,11 @@ async fn old_runs_are_cleaned_with_their_logs_and_a_dry_run_only_counts() {
     assert!(counted.stdout.starts_with("dag_runs\t1\n"), "{}", counted.stdout);
     assert!(log.exists());
     let cleaned = home.flowctl(&["db", "clean", "--before", "2026-01-01"]);
-    assert!(cleaned.stdout.contains("dag_runs\t1\n") && cleaned.stdout.contains("log_folders\t1\n"), "{}", cleaned.stdout);
+    assert!(
+        cleaned.stdout.contains("dag_runs\t1\n") && cleaned.stdout.contains("log_folders\t1\n"),
+        "{}",
+        cleaned.stdout
+    );
     assert!(!log.exists());
     let nothing = home.flowctl(&["db", "clean", "--before", "2026-01-01"]);
     assert!(nothing.stdout.starts_with("dag_runs\t0\n"), "{}", nothing.stdout);
@@ -335,9 +346,7 @@ async fn psql_speaks_to_the_database_and_gives_its_exit_code() {
 async fn doctor_finds_what_is_wrong_and_says_what_to_do() {
     let (database, home) = with_database().await;
     home.write("dags/bad.yaml", BAD);
-    database
-        .execute("INSERT INTO xcom (dag_run_id, task_id, key, value) VALUES (9, 't', 'k', '1')")
-        .await;
+    database.execute("INSERT INTO xcom (dag_run_id, task_id, key, value) VALUES (9, 't', 'k', '1')").await;
     let said = home.flowctl(&["doctor"]);
     assert_eq!(said.code, 1);
     for (check, part) in [

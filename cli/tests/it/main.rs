@@ -4,6 +4,7 @@
 mod chaos;
 mod commands;
 mod config;
+mod import;
 mod local;
 mod output;
 mod processes;

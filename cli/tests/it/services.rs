@@ -123,9 +123,11 @@ async fn the_services_of_a_deployment_run_apart_and_run_a_dag_together() {
     let mut webserver = Running::start(&home, &["webserver"]);
     webserver.printed("flowctl is at http://127.0.0.1:").await;
     let store = database.store();
-    until_some("the run ends", || format!("{}\n{}", scheduler.stderr.text(), processor.stderr.text()), async || {
-        (database.number("SELECT count(*) FROM dag_run WHERE state = 'success'").await == 1).then_some(())
-    })
+    until_some(
+        "the run ends",
+        || format!("{}\n{}", scheduler.stderr.text(), processor.stderr.text()),
+        async || (database.number("SELECT count(*) FROM dag_run WHERE state = 'success'").await == 1).then_some(()),
+    )
     .await;
     let mut kinds: Vec<String> = store.services().await.unwrap().into_iter().map(|service| service.kind).collect();
     kinds.sort();
@@ -136,6 +138,33 @@ async fn the_services_of_a_deployment_run_apart_and_run_a_dag_together() {
         assert_eq!(service.stop(Signal::SIGINT).await, 0, "{}", service.stderr.text());
     }
     assert_eq!(store.services().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_second_signal_does_not_wait_for_a_task_that_ignores_sigterm() {
+    let mut system = System::with_test_database().await;
+    let mark = system.home().join("started");
+    system.write_dag(
+        "stubborn.yaml",
+        &format!(
+            "tasks: [{{id: a, bash: 'trap \"\" TERM; touch {}; while true; do sleep 0.1; done'}}]\n",
+            mark.display()
+        ),
+    );
+    system.said("a new version of the DAG is in force").await;
+    let triggered = system.command(&["dags", "trigger", "stubborn"]).output().unwrap();
+    assert!(triggered.status.success(), "{:?}", crate::local::said(&triggered));
+    until_some("the task runs", || system.stderr(), async || mark.exists().then_some(())).await;
+    system.signal(Signal::SIGINT);
+    system.said("once more to stop at once").await;
+    system.signal(Signal::SIGINT);
+    assert!(system.ended().await.success());
+    // Without the process that the second signal left behind; the next start would end it.
+    crate::processes::end(&crate::processes::of_home(system.home()));
+    until_some("its process is gone", String::new, async || {
+        crate::processes::of_home(system.home()).is_empty().then_some(())
+    })
+    .await;
 }
 
 /// A service of a home that is not `standalone` of the fixture.
@@ -166,12 +195,16 @@ impl Running {
 
     async fn shows(&mut self, stream: &Output, part: &str) {
         let stderr = self.stderr.clone();
-        until_some(&format!("it shows `{part}`"), || stderr.text(), async || {
-            let ended = self.child.try_wait().unwrap();
-            let line = stream.line_with(part);
-            assert!(line.is_some() || ended.is_none(), "ended before `{part}`: {}", stderr.text());
-            line
-        })
+        until_some(
+            &format!("it shows `{part}`"),
+            || stderr.text(),
+            async || {
+                let ended = self.child.try_wait().unwrap();
+                let line = stream.line_with(part);
+                assert!(line.is_some() || ended.is_none(), "ended before `{part}`: {}", stderr.text());
+                line
+            },
+        )
         .await;
     }
 

@@ -17,7 +17,7 @@ use crate::services::{self, Access};
 /// What to delete.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Runs that ended before this time; without an offset in core.default_timezone.
+    /// Runs that ended before this time; without an offset in the default time zone.
     #[arg(long, value_name = "T", value_parser = when::parse)]
     before: When,
     /// Counts only.
