@@ -48,10 +48,13 @@ impl Globals {
     /// A client of the server that flag, environment or credentials name, in this order.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
         let left = credentials::read(&self.home()?)?;
+        // A variable that is set to nothing is as good as none.
+        let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+        let (server, token) = (given(&self.server), given(&self.token));
         // A token is for the server that gave it.
-        let token = left.as_ref().filter(|left| self.server.as_ref().is_none_or(|server| left.is_for(server)));
-        let token = self.token.clone().or_else(|| token.map(|left| left.token.clone()));
-        let server = self.server.clone().or_else(|| left.map(|left| left.server));
+        let own = left.as_ref().filter(|left| server.as_ref().is_none_or(|server| left.is_for(server)));
+        let token = token.or_else(|| own.map(|left| left.token.clone()));
+        let server = server.or_else(|| left.map(|left| left.server));
         Client::new(&server.unwrap_or_else(|| credentials::DEFAULT_SERVER.to_owned()), token)
     }
 }

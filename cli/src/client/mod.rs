@@ -15,8 +15,10 @@ pub(crate) use error::Error;
 
 use crate::failure::Failure;
 
-/// Nothing that a server does before it begins to answer takes longer; a log that grows may.
+/// A server that is there takes a connection within this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// No request waits for something to happen: the slowest, clearing a run of ten thousand tasks, takes seconds.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A server and the token for it.
 #[derive(Debug, Clone)]
@@ -42,6 +44,7 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
             .user_agent(concat!("flowctl/", env!("CARGO_PKG_VERSION")))
             .build()
             .context("no HTTP client can be made")?;

@@ -81,7 +81,10 @@ async fn ask_password(prompt: &str) -> anyhow::Result<String> {
     std::thread::spawn(move || answer.send(read_line()));
     let password = tokio::select! {
         password = answered => password.context("the password cannot be read")?,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new(Code::Interrupted, "not logged in").into()),
+        _ = tokio::signal::ctrl_c() => {
+            anstream::eprintln!();
+            Err(Failure::new(Code::Interrupted, "not logged in").into())
+        }
     };
     tcsetattr(&stdin, SetArg::TCSANOW, &before).context("the terminal cannot be restored")?;
     password

@@ -38,6 +38,12 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// That part of a list that is here as a whole.
+    pub(crate) fn cut<'a, T>(&self, all: &'a [T]) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        let at = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        all.iter().skip(at(self.offset)).take(at(self.limit))
+    }
+
     /// Gets that part of a list, and how many entries there are in all.
     pub(crate) async fn of<C: Collection>(
         &self,

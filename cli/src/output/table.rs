@@ -1,7 +1,7 @@
 //! Tables in a terminal.
 
 use anstyle::AnsiColor;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
 
 use super::cell::Cell;
 
@@ -22,7 +22,11 @@ impl Target {
     }
 }
 
-/// Columns, aligned by what a terminal shows of each value; in a terminal long ones are wrapped.
+/// What is left for the last column of a table that is too wide.
+const NARROWEST: u16 = 24;
+
+/// Columns, aligned by what a terminal shows of each value. In a terminal the last one is wrapped, which is the one with
+/// prose if any has; ids and times stay whole, so that they can be copied.
 pub(crate) fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>, target: Target) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
@@ -39,8 +43,11 @@ pub(crate) fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>, 
     for row in rows {
         table.add_row(row.into_iter().map(|cell| table_cell(cell, is_colored)));
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+    let last = table.column_count().saturating_sub(1);
+    for (position, column) in table.column_iter_mut().enumerate() {
+        let whole = ColumnConstraint::ContentWidth;
+        let wrapped = ColumnConstraint::LowerBoundary(Width::Fixed(NARROWEST));
+        column.set_padding((0, 2)).set_constraint(if position == last { wrapped } else { whole });
     }
     table.trim_fmt()
 }

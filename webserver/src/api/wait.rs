@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use api::{DagRunWait, HttpError};
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
 use model::state::DagRunState;
@@ -18,7 +19,9 @@ use utoipa::IntoParams;
 
 use super::error::{ApiError, ApiResult};
 use super::extract::{Path, Query};
+use super::versions::accepts;
 use super::{Api, missing};
+use crate::serve::Live;
 
 /// However many hints come in, the database is asked at most so often.
 const COALESCE: Duration = Duration::from_millis(50);
@@ -56,6 +59,7 @@ pub(super) async fn wait_dag_run(
     State(api): State<Api>,
     Path((dag_id, run_id)): Path<(String, String)>,
     Query(query): Query<WaitQuery>,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let seconds = query.interval.unwrap_or(1.0);
     if !seconds.is_finite() || seconds <= 0.0 {
@@ -68,7 +72,12 @@ pub(super) async fn wait_dag_run(
     }
     let interval = Duration::from_secs_f64(seconds.min(MAX_INTERVAL));
     let waiter = Waiter { api, dag_id, run_id, interval, result: query.result, hints, told: None };
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines(waiter))).into_response())
+    let lines = Body::from_stream(lines(waiter));
+    if accepts(&headers, "application/x-ndjson") {
+        return Ok((Extension(Live), [(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response());
+    }
+    // Airflow names no type, and its Python client reads nothing else: it knows JSON and text.
+    Ok((Extension(Live), lines).into_response())
 }
 
 fn lines(waiter: Waiter) -> impl Stream<Item = Result<Bytes, Infallible>> {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::client::{Client, Error};
 use crate::commands::conf;
 use crate::commands::place::{DagArgument, Place};
-use crate::commands::runs::wait;
+use crate::commands::runs::{exit_code, wait};
 use crate::commands::when::{self, When};
 use crate::failure::{Code, Failure};
 use crate::globals::Globals;
@@ -49,21 +49,28 @@ pub(super) async fn run(globals: &Globals, arguments: Trigger) -> anyhow::Result
     let dag_id = &arguments.dag.dag_id;
     let run = Place::dag(dag_id).within(&client, trigger(&client, &arguments, conf)).await?;
     let run_id = &run.dag_run_id;
-    if arguments.wait {
-        anstream::eprintln!("triggered run `{run_id}` of `{dag_id}`");
-        return wait::run(&client, dag_id, run_id, arguments.logs).await;
+    if !arguments.wait {
+        print(globals, &run)?;
+        anstream::eprintln!("`flowctl runs watch {dag_id} {run_id}` follows it");
+        return Ok(ExitCode::SUCCESS);
     }
-    globals.output().entry(
-        &run,
-        &[
-            ("dag_id", dag_id.as_str().into()),
-            ("dag_run_id", run_id.as_str().into()),
-            ("logical_date", moment(run.logical_date).into()),
-            ("state", Cell::state(&run.state, run.state.as_str())),
-        ],
-    )?;
-    anstream::eprintln!("`flowctl runs watch {dag_id} {run_id}` follows it");
-    Ok(ExitCode::SUCCESS)
+    anstream::eprintln!("triggered run `{run_id}` of `{dag_id}`");
+    let ended = wait::run(&client, dag_id, run_id, arguments.logs).await?;
+    // With --logs stdout is for the logs; without, a format that was asked for is meant for something.
+    if let Some(run) = ended.as_ref().filter(|_| !arguments.logs && globals.output.is_some()) {
+        print(globals, run)?;
+    }
+    Ok(exit_code(dag_id, run_id, ended.as_ref()))
+}
+
+fn print(globals: &Globals, run: &DagRun) -> anyhow::Result<()> {
+    let fields = [
+        ("dag_id", run.dag_id.as_str().into()),
+        ("dag_run_id", run.dag_run_id.as_str().into()),
+        ("logical_date", moment(run.logical_date).into()),
+        ("state", Cell::state(&run.state, run.state.as_str())),
+    ];
+    globals.output().entry(run, &fields)
 }
 
 async fn trigger(client: &Client, arguments: &Trigger, conf: Option<Map<String, Value>>) -> anyhow::Result<DagRun> {

@@ -23,13 +23,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A server that is restarted is back by then.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Looks at a run until it has ended; the exit code is the run's.
+/// Looks at a run until it has ended: what it was then; none when Ctrl-C came first.
 pub(super) async fn follow(
     client: &Client,
     dag_id: &str,
     run_id: &str,
     mut show: impl AsyncFnMut(&DagRun) -> anyhow::Result<()>,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<Option<DagRun>> {
     let work = async {
         let path = ["dags", dag_id, "dagRuns", run_id];
         let mut pause = FIRST_PAUSE;
@@ -42,7 +42,7 @@ pub(super) async fn follow(
                 anyhow::Ok(run)
             };
             match look.await {
-                Ok(run) if matches!(run.state.as_str(), "success" | "failed") => return Ok(run),
+                Ok(run) if has_ended(&run) => return Ok(run),
                 Ok(_) => unanswered_since = None,
                 Err(error) => bear(error, &mut unanswered_since)?,
             }
@@ -51,14 +51,27 @@ pub(super) async fn follow(
         }
     };
     tokio::select! {
-        run = Place::run(dag_id, run_id).within(client, work) => {
-            Ok(if run?.state == "success" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-        }
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            anstream::eprintln!("\nno longer waiting; the run goes on: `flowctl runs watch {dag_id} {run_id}` resumes, \
-                `flowctl runs cancel {dag_id} {run_id}` stops it");
-            Ok(Code::Interrupted.into())
+        run = Place::run(dag_id, run_id).within(client, work) => run.map(Some),
+        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None).map_err(Into::into),
+    }
+}
+
+/// Whether a run stays as it is.
+pub(super) fn has_ended(run: &DagRun) -> bool {
+    matches!(run.state.as_str(), "success" | "failed")
+}
+
+/// The exit code of a run that was followed; says how to resume what Ctrl-C ended.
+pub(crate) fn exit_code(dag_id: &str, run_id: &str, ended: Option<&DagRun>) -> ExitCode {
+    match ended {
+        Some(run) if run.state == "success" => ExitCode::SUCCESS,
+        Some(_) => ExitCode::FAILURE,
+        None => {
+            anstream::eprintln!(
+                "no longer waiting; the run goes on: `flowctl runs watch {dag_id} {run_id}` resumes, `flowctl runs \
+                 cancel {dag_id} {run_id}` stops it"
+            );
+            Code::Interrupted.into()
         }
     }
 }

@@ -22,11 +22,10 @@ pub(crate) struct List {
     page: Page,
 }
 
-const COLUMNS: [Column<DagRun>; 7] = [
+const COLUMNS: [Column<DagRun>; 6] = [
     Column { title: "dag_id", cell: |run| run.dag_id.as_str().into() },
     Column { title: "run_id", cell: |run| run.dag_run_id.as_str().into() },
     Column { title: "state", cell: |run| Cell::state(&run.state, run.state.as_str()) },
-    Column { title: "type", cell: |run| run.run_type.as_str().into() },
     Column { title: "logical_date", cell: |run| moment(run.logical_date).into() },
     Column { title: "started", cell: |run| moment(run.start_date).into() },
     Column { title: "duration", cell: |run| span(run.duration).into() },

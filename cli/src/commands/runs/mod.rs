@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+pub(super) use follow::exit_code;
 pub(super) use logs::{Attempt, Streams, has_ended};
 
 use super::place::RunArguments;

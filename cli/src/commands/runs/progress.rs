@@ -10,18 +10,22 @@ const FINISHED: [&str; 5] = ["success", "failed", "skipped", "upstream_failed", 
 /// How many running tasks fit beside the bar.
 const NAMED: u64 = 3;
 
+/// Before it is known how many task instances there are.
+const WAITING: &str = "{spinner} {elapsed}  {msg}";
+/// Afterwards.
+const RUNNING: &str = "{spinner} {bar:30} {pos} of {len}  {elapsed}  {msg}";
+
 /// The bar.
 pub(super) struct Progress {
     bar: ProgressBar,
-    reason: Option<String>,
+    /// What the run waited for when it was last looked at, and whether that was told.
+    reason: Option<(String, bool)>,
 }
 
 impl Progress {
     /// Nothing is shown yet.
     pub(super) fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{spinner} {bar:30} {pos} of {len}  {elapsed}  {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸ "));
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style(WAITING));
         Self { bar, reason: None }
     }
 
@@ -43,23 +47,26 @@ impl Progress {
         let running = [("state", "running".to_owned())];
         let (running, _) = client.list::<TaskInstanceCollection>(&path, &running, NAMED, 0).await?;
         let names: Vec<_> = running.iter().map(|instance| instance.task_id.as_str()).collect();
+        self.bar.set_message(names.join(", "));
+        self.bar.set_style(style(RUNNING));
         self.bar.set_length(total);
         self.bar.set_position(done);
-        self.bar.set_message(names.join(", "));
         self.bar.tick();
         Ok(())
     }
 
+    /// Tells what the run waits for, once, and only when it still does so at the second look: most runs start at once.
     fn tell(&mut self, reason: String) {
-        if self.reason.as_ref() == Some(&reason) {
-            return;
+        match &mut self.reason {
+            Some((last, is_told)) if *last == reason => {
+                if !std::mem::replace(is_told, true) && self.bar.is_hidden() {
+                    anstream::eprintln!("the run waits: {reason}");
+                }
+                self.bar.set_message(format!("waits: {reason}"));
+            }
+            _ => self.reason = Some((reason, false)),
         }
-        if self.bar.is_hidden() && !reason.is_empty() {
-            anstream::eprintln!("the run waits: {reason}");
-        }
-        self.bar.set_message(format!("waits: {reason}"));
         self.bar.tick();
-        self.reason = Some(reason);
     }
 
     /// Prints in between without breaking the bar.
@@ -71,4 +78,9 @@ impl Progress {
     pub(super) fn clear(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.progress_chars("━╸ ")
 }

@@ -3,6 +3,9 @@
 use std::process::ExitCode;
 
 use api::{DagRun, DagRunWaiting, TaskInstance, TaskInstanceCollection};
+use jiff::Timestamp;
+use scheduler::ports::Clock;
+use scheduler::service::SystemClock;
 use serde::Serialize;
 
 use super::tree;
@@ -17,6 +20,9 @@ pub(super) struct Shown {
     pub(super) dag_run: DagRun,
     pub(super) task_instances: Vec<TaskInstance>,
     pub(super) waiting: DagRunWaiting,
+    /// When it was loaded.
+    #[serde(skip)]
+    pub(super) at: Timestamp,
 }
 
 impl Shown {
@@ -26,7 +32,7 @@ impl Shown {
         let waiting = client.get(&[&path[..], &["waiting"]].concat(), &[]).await?;
         let task_instances =
             client.all::<TaskInstanceCollection>(&[&path[..], &["taskInstances"]].concat(), &[]).await?;
-        Ok(Self { dag_run, task_instances, waiting })
+        Ok(Self { dag_run, task_instances, waiting, at: SystemClock.now() })
     }
 }
 

@@ -1,6 +1,7 @@
 //! A run as a tree: groups are branches, task instances are leaves.
 
 use api::TaskInstance;
+use jiff::Timestamp;
 
 use super::show::Shown;
 use crate::output::{Cell, Target, glyph, moment, span, table};
@@ -69,9 +70,9 @@ fn heading(shown: &Shown, target: Target) -> String {
         vec!["run".into(), format!("{} of {}", run.dag_run_id, run.dag_id).into()],
         vec!["state".into(), Cell::state(&run.state, state)],
         vec!["logical_date".into(), moment(run.logical_date).into()],
-        vec!["duration".into(), span(run.duration).into()],
+        vec!["duration".into(), span(run.duration.or(so_far(&run.state, run.start_date, shown.at))).into()],
     ];
-    rows.extend(shown.waiting.reason.iter().map(|reason| vec!["waits".into(), reason.as_str().into()]));
+    rows.extend(shown.waiting.reason.iter().map(|reason| vec!["why".into(), reason.as_str().into()]));
     rows.extend(run.note.iter().map(|note| vec!["note".into(), note.as_str().into()]));
     table(&[], rows, target)
 }
@@ -83,9 +84,14 @@ fn leaf(corner: &str, name: &str, shown: &Shown, instance: &TaskInstance) -> Vec
         format!("{corner} {name}").into(),
         Cell::state(state, format!("{} {state}", glyph(state))),
         tries(instance).into(),
-        span(instance.duration).into(),
+        span(instance.duration.or(so_far(state, instance.start_date, shown.at))).into(),
         why(shown, instance).into(),
     ]
+}
+
+/// Seconds since the start of what runs.
+fn so_far(state: &str, start: Option<Timestamp>, now: Timestamp) -> Option<f64> {
+    start.filter(|_| state == "running").map(|start| now.duration_since(start).as_secs_f64().max(0.0))
 }
 
 /// Task, map index, state, try, seconds, why: for programs.
@@ -138,12 +144,13 @@ mod tests {
         instance["try_number"] = tries.0.into();
         instance["max_tries"] = tries.1.into();
         instance["duration"] = duration.into();
+        instance["start_date"] = "2026-01-01T00:01:30Z".into();
         serde_json::from_value(instance).expect("a task instance")
     }
 
     fn shown() -> Shown {
         let run = json!({
-            "dag_run_id": "a", "dag_id": "etl", "logical_date": "2026-01-01T00:00:00Z", "duration": 83.0,
+            "dag_run_id": "a", "dag_id": "etl", "logical_date": "2026-01-01T00:00:00Z", "start_date": "2026-01-01T00:00:37Z",
             "run_after": "2026-01-01T00:00:00Z", "run_type": "manual", "state": "running", "dag_versions": [],
             "dag_display_name": "etl", "note": "첫 실행",
         });
@@ -159,6 +166,7 @@ mod tests {
                 instance("load", -1, "none", (0, 0), None),
             ],
             waiting: DagRunWaiting { dag_run: None, reason: None, task_instances: vec![waiting] },
+            at: "2026-01-01T00:02:00Z".parse().expect("an instant"),
         }
     }
 
@@ -175,7 +183,7 @@ mod tests {
         TASK             STATE      TRY     DURATION  WHY
         ├─ start         ✓ success  1 of 1  120ms
         ├─ extract
-        │  ├─ orders     ▸ running  2 of 4  –
+        │  ├─ orders     ▸ running  2 of 4  30.0s
         │  └─ cities
         │     ├─ one[0]  ✓ success  1 of 1  1m 01s
         │     └─ one[1]  ✕ failed   1 of 1  2.5s

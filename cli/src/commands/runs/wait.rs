@@ -1,7 +1,5 @@
 //! Waiting for a run, with its progress and, if asked for, its logs.
 
-use std::process::ExitCode;
-
 use api::{DagRun, DagRunWaiting};
 
 use super::follow::follow;
@@ -13,27 +11,25 @@ use crate::output::{Target, glyph, paint, print, span};
 /// How many tasks of a failed run are told of; more would push the first off the screen.
 const TOLD: usize = 10;
 
-/// Waits until a run has ended; the exit code is the run's.
-pub(crate) async fn run(client: &Client, dag_id: &str, run_id: &str, logs: bool) -> anyhow::Result<ExitCode> {
+/// Waits until a run has ended, and says how: what it was then; none when Ctrl-C came first.
+pub(crate) async fn run(client: &Client, dag_id: &str, run_id: &str, logs: bool) -> anyhow::Result<Option<DagRun>> {
     let mut progress = Progress::new();
     let mut streams = Streams::default();
-    let mut ended = None;
-    let code = follow(client, dag_id, run_id, async |run: &DagRun| {
+    let ended = follow(client, dag_id, run_id, async |run: &DagRun| {
         if logs {
             for line in streams.read(client, run).await? {
                 progress.suspend(|| print(&line))?;
             }
         }
-        progress.show(client, run).await?;
-        ended = Some(run.clone());
-        Ok(())
+        Ok(progress.show(client, run).await?)
     })
     .await;
     progress.clear();
-    if let (Ok(_), Some(run)) = (&code, ended.filter(|run| run.end_date.is_some())) {
-        tell(client, &run).await?;
+    let ended = ended?;
+    if let Some(run) = &ended {
+        tell(client, run).await?;
     }
-    code
+    Ok(ended)
 }
 
 /// Says how a run ended, and what of it failed.

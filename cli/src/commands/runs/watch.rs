@@ -1,13 +1,12 @@
 //! `flowctl runs watch`.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use api::DagRun;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::follow::follow;
+use super::follow::{exit_code, follow, has_ended};
 use super::show::{Shown, show};
 use super::{tree, wait};
 use crate::client::Client;
@@ -29,37 +28,30 @@ pub(crate) struct Watch {
 pub(super) async fn run(globals: &Globals, arguments: &Watch) -> anyhow::Result<ExitCode> {
     let client = globals.client()?;
     let (dag_id, run_id) = (&arguments.run.dag_id, arguments.run.resolve(&client).await?);
-    if arguments.logs {
-        return wait::run(&client, dag_id, &run_id, true).await;
-    }
-    let mut last = None;
-    let code = if std::io::stderr().is_terminal() {
-        redraw(&client, dag_id, &run_id, &mut last).await?
+    let ended = if arguments.logs {
+        wait::run(&client, dag_id, &run_id, true).await?
     } else {
-        follow(&client, dag_id, &run_id, async |run: &DagRun| {
-            last = Some(run.clone());
-            Ok(())
-        })
-        .await?
+        let ended = redraw(&client, dag_id, &run_id).await?;
+        if let Some(run) = &ended {
+            show(globals.output(), &Shown::load(&client, run.clone()).await?)?;
+        }
+        ended
     };
-    if let Some(run) = last.filter(|run| run.end_date.is_some()) {
-        show(globals.output(), &Shown::load(&client, run).await?)?;
-    }
-    Ok(code)
+    Ok(exit_code(dag_id, &run_id, ended.as_ref()))
 }
 
-/// Draws the tree in the place of the one before.
-async fn redraw(client: &Client, dag_id: &str, run_id: &str, last: &mut Option<DagRun>) -> anyhow::Result<ExitCode> {
+/// In a terminal, draws the tree in the place of the one before. The end is not drawn: it is to stay.
+async fn redraw(client: &Client, dag_id: &str, run_id: &str) -> anyhow::Result<Option<DagRun>> {
     let picture = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     picture.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    let code = follow(client, dag_id, run_id, async |run: &DagRun| {
-        let shown = Shown::load(client, run.clone()).await?;
-        picture.set_message(tree::draw(&shown, Target::Stderr));
-        picture.tick();
-        *last = Some(shown.dag_run);
+    let ended = follow(client, dag_id, run_id, async |run: &DagRun| {
+        if !picture.is_hidden() && !has_ended(run) {
+            let shown = Shown::load(client, run.clone()).await?;
+            picture.set_message(tree::draw(&shown, Target::Stderr));
+        }
         Ok(())
     })
     .await;
     picture.finish_and_clear();
-    code
+    ended
 }

@@ -12,7 +12,7 @@ use crate::commands::dags::source;
 use crate::commands::place::{DagArgument, Place};
 use crate::failure::Failure;
 use crate::globals::Globals;
-use crate::output::Column;
+use crate::output::{Column, Page};
 
 /// Whose.
 #[derive(Debug, Args)]
@@ -22,6 +22,8 @@ pub(crate) struct List {
     /// The version; default: the newest.
     #[arg(long, value_name = "N")]
     version: Option<i32>,
+    #[command(flatten)]
+    page: Page,
 }
 
 /// A task as it is listed.
@@ -55,8 +57,9 @@ pub(super) async fn run(globals: &Globals, arguments: &List) -> anyhow::Result<E
         Failure::failed(format!("this version of flowctl does not understand the file of `{dag_id}`"))
             .hint(format!("`flowctl dags source {dag_id}` prints it"))
     })?;
-    let tasks: Vec<_> = dag.dag.tasks.iter().map(|task| listed(&dag.dag, task)).collect();
-    globals.output().list(&tasks, &COLUMNS, tasks.len() as u64)?;
+    let all = &dag.dag.tasks;
+    let tasks: Vec<_> = arguments.page.cut(all).map(|task| listed(&dag.dag, task)).collect();
+    globals.output().list(&tasks, &COLUMNS, all.len() as u64)?;
     Ok(ExitCode::SUCCESS)
 }
 

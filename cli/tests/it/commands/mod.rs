@@ -5,6 +5,7 @@ mod bad_input;
 mod listings;
 mod manual;
 mod newcomer;
+mod proxy;
 mod runs;
 mod tasks;
 mod terminal;

@@ -7,7 +7,7 @@ params:
   day: {type: string, pattern: '^\d{4}-\d{2}-\d{2}$'}
 tasks:
   - id: extract
-    bash: echo "rows of {{ params.day }}"
+    python: {code: "print('rows of', params['day'])"}
   - id: load
     bash: echo "적재 완료 🎉"
     depends_on: extract
@@ -47,6 +47,9 @@ async fn a_run_that_nobody_waits_for_is_printed() {
     assert!(!run["logical_date"].is_null());
     let ended = site.run(&["runs", "watch", "one", "mine"]).done();
     assert!(ended.starts_with("only\t-1\tsuccess\t"), "{ended}");
+    let printed = site.run(&["dags", "trigger", "one", "--wait", "-o", "json"]).done();
+    let run: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!(run["state"], "success");
 }
 
 #[tokio::test]

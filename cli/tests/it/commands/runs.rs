@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::Site;
+use super::proxy::Proxy;
 use crate::output::Output;
 use crate::wait::until_some;
 
@@ -72,6 +73,31 @@ async fn ctrl_c_ends_the_waiting_and_not_the_run() {
     for line in ["extract.orders    | waiting", "extract.orders    | gone", "load              | loaded"] {
         assert!(resumed.lines().any(|got| got == line), "{line} in\n{resumed}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_restarts_is_waited_for() {
+    let mut site = Site::start().await;
+    site.dag("held", &held(&site)).await;
+    let proxy = Proxy::before(site.system.url()).await;
+    let token: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(site.system.home().join("client.json")).expect("credentials"))
+            .expect("JSON");
+    let mut command = site.command(&["dags", "trigger", "held", "--run-id", "a", "--wait", "--logs"]);
+    command.env("FLOWCTL_SERVER", proxy.url()).env("FLOWCTL_TOKEN", token["token"].as_str().expect("a token"));
+    let mut waiting = command.spawn().expect("flowctl starts");
+    let stdout = Output::of(waiting.stdout.take().expect("its stdout"));
+    let stderr = Output::of(waiting.stderr.take().expect("its stderr"));
+    until_some("the log grows", || stdout.text(), async || stdout.line_with("| waiting")).await;
+    site.system.kill9();
+    until_some("the loss is told", || stderr.text(), async || stderr.line_with("trying again")).await;
+    site.system.start().await;
+    proxy.moved(site.system.url());
+    release(&site);
+    let context = || format!("{}\n{}", stdout.text(), stderr.text());
+    let ended = until_some("the run ends", context, async || waiting.try_wait().expect("its status")).await;
+    assert_eq!(ended.code(), Some(0), "{}", context());
+    until_some("what follows is printed", context, async || stdout.line_with("load              | loaded")).await;
 }
 
 #[tokio::test]

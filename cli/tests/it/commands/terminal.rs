@@ -72,7 +72,9 @@ async fn a_run_is_waited_for_with_a_bar_and_states_have_colours() {
     site.dag("one", "tasks:\n  - id: only\n    bash: echo seen\n").await;
     let mut terminal = Terminal::open(site.command(&["dags", "trigger", "one", "--wait", "--logs"]));
     assert_eq!(terminal.ended().await, Some(0), "{}", terminal.text());
-    terminal.shows("| seen").await;
+    terminal.shows("only |").await;
+    terminal.shows(" seen").await;
+    terminal.shows("━━━ 1 of 1").await;
     terminal.shows("\u{1b}[32m✓ success").await;
 
     let mut terminal = Terminal::open(site.command(&["runs", "list"]));

@@ -1,0 +1,10 @@
+//! The REST API over a real database, and over a real scheduler where runs have to run.
+
+mod auth;
+mod dag_runs;
+mod dags;
+mod document;
+mod lists;
+mod logs;
+mod running;
+mod world;
