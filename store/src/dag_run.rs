@@ -68,7 +68,7 @@ impl Store {
             ), noted AS (
                 INSERT INTO change (dag_run_id) SELECT id FROM created
             )
-            SELECT id AS "id!" FROM created, pg_notify('flowctl_change', '')"#,
+            SELECT id AS "id!" FROM created, pg_notify('flowctl_change', 'dag:' || $1)"#,
             run.dag_id,
             run.run_id,
             run.run_type.as_str(),
@@ -138,7 +138,7 @@ impl Store {
              ), noted AS (
                  INSERT INTO change (dag_run_id) VALUES ($1)
              ), notified AS MATERIALIZED (
-                 SELECT pg_notify('flowctl_change', '')
+                 SELECT pg_notify('flowctl_change', 'run:' || $1::bigint || '*')
              )
              UPDATE dag_run SET state = 'failed', reason = $2, ended_at = $3, version = version + 1
              FROM notified WHERE id = $1",
@@ -226,7 +226,7 @@ impl Store {
              WITH noted AS (
                  INSERT INTO change (dag_run_id) VALUES ($1)
              ), notified AS MATERIALIZED (
-                 SELECT pg_notify('flowctl_change', '')
+                 SELECT pg_notify('flowctl_change', 'run:' || $1::bigint || '*')
              )
              UPDATE dag_run SET version = version + 1,
                  queued_at = CASE WHEN state IN ('success', 'failed') THEN $2 ELSE queued_at END,

@@ -63,7 +63,6 @@ pub(super) async fn submit(
     let problem = match read(&dag, &fields, (pages.clock)()) {
         Ok(trigger) => match pages.doors.trigger(&who, trigger).await {
             Ok(run_id) => {
-                pages.hub.hint();
                 return Ok(Redirect::to(&run_href(&dag_id, &run_id)).into_response());
             }
             Err(problem) => (problem.status(), problem.to_string()),

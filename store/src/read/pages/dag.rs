@@ -69,6 +69,8 @@ pub struct GridCell {
     pub task_id: String,
     /// Its state.
     pub state: String,
+    /// How long its newest attempt took, once it ended.
+    pub duration_ms: Option<i64>,
 }
 
 /// A version of a DAG.
@@ -160,7 +162,8 @@ impl Store {
         sqlx::query_as!(
             GridCell,
             r#"-- pages.grid
-            SELECT ti.dag_run_id, t.task_id, ti.state::text AS "state!"
+            SELECT ti.dag_run_id, t.task_id, ti.state::text AS "state!",
+                   (1000 * extract(epoch FROM ti.ended_at - ti.started_at))::bigint AS duration_ms
               FROM task_instance ti
               JOIN dag_run r ON r.id = ti.dag_run_id
               JOIN task t ON t.dag_version_id = r.dag_version_id AND t.task_index = ti.task_index
