@@ -37,7 +37,9 @@ impl Store {
     /// leader's transaction: a commit that notifies holds a lock over the whole database (reference/ceilings.md §3).
     pub async fn notify_progress(&self, runs: &BTreeMap<DagRunKey, bool>) -> Result<()> {
         let payload = crate::hint::payload(runs);
-        sqlx::query!("-- progress.notify\nSELECT pg_notify('flowctl_progress', $1)", payload).execute(self.pool()).await?;
+        sqlx::query!("-- progress.notify\nSELECT pg_notify('flowctl_progress', $1)", payload)
+            .execute(self.pool())
+            .await?;
         Ok(())
     }
 }
