@@ -157,7 +157,7 @@ pub(super) async fn show(
             graph_note = note;
             Body::Graph(svg)
         }
-        "grid" => Body::Grid(grid::load(&pages, &dag, query.window(), now).await?),
+        "grid" => Body::Grid(grid::load(&pages, &dag, &query.window(), now).await?),
         "details" => Body::Details(details(&dag, &row)),
         "code" => Body::Code(row.source.lines().map(str::to_owned).collect()),
         "versions" => Body::Versions(pages.store.pages_versions(&dag_id).await?.iter().map(version_view).collect()),
@@ -246,8 +246,9 @@ fn version_view(version: &VersionRow) -> VersionView {
 /// The graph of the shown version, coloured by the newest run.
 async fn graph_tab(pages: &Pages, dag: &Dag, row: &DagDetails) -> Result<(String, String), PageError> {
     let newest = pages.store.pages_runs(&row.dag_id, "", 1, 0).await?.into_iter().next();
+    let task_ids: Vec<_> = dag.tasks.iter().map(|task| task.task_id.clone()).collect();
     let cells = match &newest {
-        Some(run) => pages.store.pages_grid(&[run.id]).await?,
+        Some(run) => pages.store.pages_grid(&[run.id], &task_ids).await?,
         None => Vec::new(),
     };
     let states: HashMap<&str, &str> = cells.iter().map(|cell| (cell.task_id.as_str(), cell.state.as_str())).collect();

@@ -91,18 +91,46 @@ pub(super) struct Grid {
 }
 
 /// The window with what became of its tasks.
-pub(super) async fn load(pages: &Pages, dag: &Dag, window: Window, now: Timestamp) -> Result<Grid, PageError> {
+pub(super) async fn load(pages: &Pages, dag: &Dag, window: &Window, now: Timestamp) -> Result<Grid, PageError> {
     let columns = window.columns();
     let mut runs = pages.store.pages_runs(&dag.dag_id, "", columns + 1, window.offset).await?;
     let has_older = runs.len() as i64 > columns;
     runs.truncate(usize::try_from(columns).unwrap_or(0));
     runs.reverse();
     let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
-    let cells = pages.store.pages_grid(&ids).await?;
-    Ok(draw(dag, &runs, &cells, &window, has_older, now))
+    let tasks = Tasks::of(dag, window);
+    let task_ids: Vec<_> = tasks.shown.iter().map(|task| task.task_id.clone()).collect();
+    let cells = pages.store.pages_grid(&ids, &task_ids).await?;
+    Ok(draw(dag, &runs, &cells, &tasks, window, has_older, now))
 }
 
-fn draw(dag: &Dag, runs: &[RunRow], cells: &[GridCell], window: &Window, has_older: bool, now: Timestamp) -> Grid {
+/// The tasks of a window.
+struct Tasks<'a> {
+    shown: Vec<&'a Task>,
+    first: usize,
+    /// How many the search found.
+    found: usize,
+}
+
+impl<'a> Tasks<'a> {
+    fn of(dag: &'a Dag, window: &Window) -> Self {
+        let wanted = window.search.to_lowercase();
+        let is_wanted = |task: &&Task| task.task_id.to_lowercase().contains(&wanted);
+        let found: Vec<&Task> = dag.tasks.iter().map(AsRef::as_ref).filter(is_wanted).collect();
+        let first = window.row.min(found.len());
+        Self { shown: found.iter().skip(first).take(ROWS).copied().collect(), first, found: found.len() }
+    }
+}
+
+fn draw(
+    dag: &Dag,
+    runs: &[RunRow],
+    cells: &[GridCell],
+    tasks: &Tasks<'_>,
+    window: &Window,
+    has_older: bool,
+    now: Timestamp,
+) -> Grid {
     let at = |change: &dyn Fn(&mut Window)| {
         let mut other = window.clone();
         change(&mut other);
@@ -110,20 +138,12 @@ fn draw(dag: &Dag, runs: &[RunRow], cells: &[GridCell], window: &Window, has_old
     };
     let lengths: Vec<_> = runs.iter().map(|run| run_length(run, now)).collect();
     let longest = lengths.iter().max().copied().unwrap_or_default();
-    let wanted = window.search.to_lowercase();
-    let found: Vec<&Task> = dag
-        .tasks
-        .iter()
-        .map(AsRef::as_ref)
-        .filter(|task: &&Task| task.task_id.to_lowercase().contains(&wanted))
-        .collect();
-    let first = window.row.min(found.len());
-    let shown = &found[first..(first + ROWS).min(found.len())];
-    let step = window.columns();
+    let (first, step) = (tasks.first, window.columns());
+    let is_there = |is: bool, change: &dyn Fn(&mut Window)| if is { at(change) } else { String::new() };
     Grid {
         longest: span(longest),
         columns: runs.iter().zip(&lengths).map(|(run, length)| column(&dag.dag_id, run, *length, longest)).collect(),
-        rows: rows(dag, runs, cells, shown),
+        rows: rows(dag, runs, cells, &tasks.shown),
         search: window.search.clone(),
         choices: COLUMNS
             .iter()
@@ -133,15 +153,11 @@ fn draw(dag: &Dag, runs: &[RunRow], cells: &[GridCell], window: &Window, has_old
                 is_current: columns == step,
             })
             .collect(),
-        older: if has_older { at(&|window| window.offset += step) } else { String::new() },
-        newer: if window.offset > 0 {
-            at(&|window| window.offset = (window.offset - step).max(0))
-        } else {
-            String::new()
-        },
-        above: if first > 0 { at(&|window| window.row = first.saturating_sub(ROWS)) } else { String::new() },
-        below: if first + shown.len() < found.len() { at(&|window| window.row = first + ROWS) } else { String::new() },
-        rows_told: told(first, shown.len(), found.len(), dag.tasks.len()),
+        older: is_there(has_older, &|window| window.offset += step),
+        newer: is_there(window.offset > 0, &|window| window.offset = (window.offset - step).max(0)),
+        above: is_there(first > 0, &|window| window.row = first.saturating_sub(ROWS)),
+        below: is_there(first + tasks.shown.len() < tasks.found, &|window| window.row = first + ROWS),
+        rows_told: told(first, tasks.shown.len(), tasks.found, dag.tasks.len()),
     }
 }
 
@@ -274,7 +290,8 @@ mod tests {
                 duration_ms: Some(1_500),
             })
             .collect();
-        draw(&dag(tasks), &runs, &cells, window, true, Timestamp::UNIX_EPOCH)
+        let dag = dag(tasks);
+        draw(&dag, &runs, &cells, &Tasks::of(&dag, window), window, true, Timestamp::UNIX_EPOCH)
     }
 
     #[test]
