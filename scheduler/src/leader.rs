@@ -9,7 +9,7 @@
 //! 5. Only now attempts are handed out and stopped, runs that timetables want are created, branch expressions are
 //!    evaluated.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::attempt::{Attempt, AttemptEvent, Report};
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
@@ -75,6 +75,8 @@ pub struct Leader<J, D, C> {
     reload_runs: bool,
     stale_dags: BTreeSet<String>,
     to_evaluate: Vec<Attempt>,
+    /// Runs with committed changes that nobody was told of, and whether the run's own state is among them.
+    progress: BTreeMap<DagRunKey, bool>,
 }
 
 impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
@@ -102,6 +104,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             reload_runs: false,
             stale_dags: BTreeSet::new(),
             to_evaluate: Vec::new(),
+            progress: BTreeMap::new(),
         };
         leader.load_dags(None).await?;
         leader.load_runs(None).await?;
@@ -121,6 +124,16 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
     /// The port to the database.
     pub const fn journal(&self) -> &J {
         &self.journal
+    }
+
+    /// Whether there is progress to tell.
+    pub fn has_progress(&self) -> bool {
+        !self.progress.is_empty()
+    }
+
+    /// Runs that changed since this was last asked, each with whether its own state did.
+    pub fn take_progress(&mut self) -> BTreeMap<DagRunKey, bool> {
+        std::mem::take(&mut self.progress)
     }
 
     /// Gives the parts back.
@@ -339,6 +352,9 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             dispatched: decisions.dispatch.len(),
             committed: !decisions.batch.is_empty(),
         };
+        for run in &decisions.batch.runs {
+            *self.progress.entry(run.key).or_default() |= run.change.is_some();
+        }
         let ended: Vec<DagRunKey> = decisions
             .batch
             .runs
@@ -366,6 +382,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
                 self.stale_dags.extend(unsaved);
             }
             let created = self.expect_written(created)?;
+            self.progress.extend(created.iter().map(|key| (*key, true)));
             self.stale_runs.extend(created);
             pass.committed = true;
         }

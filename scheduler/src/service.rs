@@ -40,6 +40,8 @@ const STANDBY_LOOK: Duration = Duration::from_millis(500);
 const BEAT: Duration = Duration::from_secs(1);
 /// How long `running` and `scheduled` may wait to be written, so that short tasks never pay for them.
 const FLUSH: Duration = Duration::from_millis(50);
+/// Pages are told of progress at once, and then at most so often: each time costs the leader a round trip.
+const TELL: Duration = Duration::from_millis(100);
 /// How long to wait after the database failed.
 const BACK_OFF: Duration = Duration::from_millis(500);
 /// How often the process says in its `service` row that it is alive.
@@ -310,8 +312,9 @@ async fn lead(
     let mut beats = 0_u32;
     let mut flush_at: Option<Instant> = None;
     let mut renewed = Instant::now();
+    let mut tell_from = Instant::now();
     loop {
-        match passes(leader, store, reported, &mut flush_at, &mut renewed, stop).await {
+        match passes(leader, reported, &mut flush_at, &mut renewed, stop).await {
             Ok(()) => {}
             Err(LeaderError::Deposed) => {
                 tracing::warn!("another scheduler leads now; standing by");
@@ -322,6 +325,8 @@ async fn lead(
                 pause(BACK_OFF, stop).await;
             }
         }
+        tell(leader, store, &mut tell_from).await;
+        let tell_at = leader.has_progress().then_some(tell_from);
         let timer = leader.planner().next_timer().map(until);
         tokio::select! {
             () = stop.cancelled() => return,
@@ -333,6 +338,7 @@ async fn lead(
             () = hint(&mut hints) => leader.look_at_inbox(),
             () = sleep(timer) => {}
             () = sleep_until(flush_at) => {}
+            () = sleep_until(tell_at) => {}
             _ = beat.tick() => {
                 leader.look_at_inbox();
                 beats += 1;
@@ -361,13 +367,11 @@ async fn lead(
 /// is reported meanwhile is taken in.
 async fn passes(
     leader: &mut ServiceLeader,
-    store: &Store,
     reported: &mut mpsc::UnboundedReceiver<Report>,
     flush_at: &mut Option<Instant>,
     renewed: &mut Instant,
     stop: &CancellationToken,
 ) -> Result<(), LeaderError> {
-    let mut has_committed = false;
     loop {
         if renewed.elapsed() >= BEAT {
             leader.renew().await?;
@@ -378,7 +382,6 @@ async fn passes(
         }
         let flush = flush_at.is_some_and(|at| at <= Instant::now());
         let pass = leader.pass(flush).await?;
-        has_committed |= pass.committed;
         *flush_at = match (leader.planner().has_lazy(), *flush_at) {
             (false, _) => None,
             (true, Some(at)) if !flush => Some(at),
@@ -388,10 +391,19 @@ async fn passes(
             break;
         }
     }
-    if has_committed && let Err(error) = store.notify_progress().await {
+    Ok(())
+}
+
+/// Tells pages which runs changed, unless they were told a moment ago: then the loop comes back at `tell_from`.
+async fn tell(leader: &mut ServiceLeader, store: &Store, tell_from: &mut Instant) {
+    let now = Instant::now();
+    if !leader.has_progress() || now < *tell_from {
+        return;
+    }
+    *tell_from = now + TELL;
+    if let Err(error) = store.notify_progress(&leader.take_progress()).await {
         tracing::warn!(error = with_causes(&error), "pages were not told of progress");
     }
-    Ok(())
 }
 
 async fn hint(hints: &mut Option<store::Hints>) {

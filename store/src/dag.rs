@@ -153,7 +153,7 @@ impl Store {
             ), noted AS (
                 INSERT INTO change (dag_id) SELECT dag_id FROM changed
             )
-            SELECT count(pg_notify('flowctl_change', '')) AS "found!" FROM changed"#,
+            SELECT count(pg_notify('flowctl_change', 'dag:' || dag_id)) AS "found!" FROM changed"#,
             dag_id,
             is_paused
         )
@@ -162,7 +162,7 @@ impl Store {
         Ok(found == 1)
     }
 
-    async fn notify_change(&self) -> Result<()> {
+    pub(crate) async fn notify_change(&self) -> Result<()> {
         sqlx::query!("-- change.notify\nSELECT pg_notify('flowctl_change', '')").execute(self.pool()).await?;
         Ok(())
     }
@@ -222,7 +222,7 @@ async fn note_change(transaction: &mut sqlx::PgTransaction<'_>, dag_id: &str) ->
     sqlx::query!(
         "-- change.note_dag
          WITH noted AS (INSERT INTO change (dag_id) VALUES ($1))
-         SELECT pg_notify('flowctl_change', '')",
+         SELECT pg_notify('flowctl_change', 'dag:' || $1)",
         dag_id
     )
     .execute(&mut **transaction)

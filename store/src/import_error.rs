@@ -42,6 +42,6 @@ impl Store {
         )
         .execute(self.pool())
         .await?;
-        Ok(())
+        self.notify_change().await
     }
 }

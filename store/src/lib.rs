@@ -11,6 +11,7 @@ pub mod dag;
 pub mod dag_run;
 pub mod embedded;
 pub mod error;
+pub mod hint;
 pub mod import_error;
 pub mod journal;
 pub mod listen;

@@ -1,6 +1,9 @@
-//! Hints between processes. They carry no information: whoever gets one looks, and whoever gets none looks anyway,
-//! a little later.
+//! Hints between processes. No decision depends on what they say or on whether they arrive: whoever gets one looks, and
+//! whoever gets none looks anyway, a little later. What they name ([`crate::hint`]) only spares open pages a look.
 
+use std::collections::BTreeMap;
+
+use model::ids::DagRunKey;
 use sqlx::postgres::PgListener;
 
 use crate::{Result, Store};
@@ -30,10 +33,13 @@ impl Store {
         Ok(Hints { listener })
     }
 
-    /// Tells pages that something may have changed. In a statement of its own, never in the leader's transaction:
-    /// a commit that notifies holds a lock over the whole database (reference/ceilings.md §3).
-    pub async fn notify_progress(&self) -> Result<()> {
-        sqlx::query!("-- progress.notify\nSELECT pg_notify('flowctl_progress', '')").execute(self.pool()).await?;
+    /// Tells pages which runs changed, each with whether its own state did. In a statement of its own, never in the
+    /// leader's transaction: a commit that notifies holds a lock over the whole database (reference/ceilings.md §3).
+    pub async fn notify_progress(&self, runs: &BTreeMap<DagRunKey, bool>) -> Result<()> {
+        let payload = crate::hint::payload(runs);
+        sqlx::query!("-- progress.notify\nSELECT pg_notify('flowctl_progress', $1)", payload)
+            .execute(self.pool())
+            .await?;
         Ok(())
     }
 }

@@ -14,6 +14,11 @@ use model::dag::Dag;
 const DAGRE_LIMIT: usize = 1_500;
 /// Height of a task's box in pixels: two lines of text.
 pub const NODE_HEIGHT: f64 = 44.0;
+/// Widths of boxes in pixels; longer names are cut.
+const NARROWEST: f64 = 150.0;
+const WIDEST: f64 = 320.0;
+/// What a box has beside its name: the stripe and some air.
+const PADDING: f64 = 38.0;
 /// Layouts kept; the oldest versions are recomputed in milliseconds.
 const CACHED: usize = 128;
 
@@ -97,8 +102,19 @@ pub fn layout(dag: &Dag) -> Layout {
     dagre(dag).unwrap_or_else(|| layered(dag))
 }
 
-/// What is written into a task's box: its id without its group's.
-pub fn label(task: &model::dag::Task) -> &str {
+/// What is written into a task's box: its id without its group's, cut to the box.
+pub fn label(task: &model::dag::Task) -> String {
+    let name = name(task);
+    let mut left = WIDEST - PADDING;
+    let fits = |character: &char| {
+        left -= text_width(*character);
+        left >= 0.0
+    };
+    let shown: String = name.chars().take_while(fits).collect();
+    if shown.len() == name.len() { shown } else { format!("{}…", shown.trim_end()) }
+}
+
+fn name(task: &model::dag::Task) -> &str {
     task.group
         .as_deref()
         .and_then(|group| task.task_id.strip_prefix(group))
@@ -106,10 +122,15 @@ pub fn label(task: &model::dag::Task) -> &str {
         .unwrap_or(&task.task_id)
 }
 
-/// Width of a box for a text of 13 px: 7.4 px a character, 13 px for a wide one (Hangul, Kanji, emoji).
-fn box_width(text: &str) -> f64 {
-    let width: f64 = text.chars().map(|character| if u32::from(character) >= 0x1100 { 13.0 } else { 7.4 }).sum();
-    (width + 46.0).clamp(150.0, 320.0).round()
+/// Of a text of 13 px: Hangul, Kanji and emoji are wide.
+fn text_width(character: char) -> f64 {
+    if u32::from(character) >= 0x1100 { 13.0 } else { 7.6 }
+}
+
+/// Width of a task's box.
+fn box_width(task: &model::dag::Task) -> f64 {
+    let width: f64 = name(task).chars().map(text_width).sum();
+    (width + PADDING).clamp(NARROWEST, WIDEST).round()
 }
 
 fn node_id(position: usize) -> String {
@@ -133,7 +154,7 @@ fn dagre(dag: &Dag) -> Option<Layout> {
         graph.set_node(format!("g{}", group.group_id), NodeLabel::default());
     }
     for (position, task) in dag.tasks.iter().enumerate() {
-        let size = NodeLabel { width: box_width(label(task)), height: NODE_HEIGHT, ..Default::default() };
+        let size = NodeLabel { width: box_width(task), height: NODE_HEIGHT, ..Default::default() };
         graph.set_node(node_id(position), size);
     }
     for group in &used {
@@ -161,8 +182,9 @@ fn dagre(dag: &Dag) -> Option<Layout> {
     for (to, task) in dag.tasks.iter().enumerate() {
         for upstream in &task.upstream {
             let edge = graph.edge(&node_id(upstream.at()), &node_id(to), None)?;
-            let points: Vec<_> = edge.points.iter().map(|point| (point.x, point.y)).collect();
-            result.edges.push(Edge { from: upstream.at(), to, path: smooth(&points) });
+            let (start, end) = (&result.nodes[upstream.at()], &result.nodes[to]);
+            let path = smooth(&route(start, end, edge.points.iter().map(|point| (point.x, point.y))));
+            result.edges.push(Edge { from: upstream.at(), to, path });
         }
     }
     for group in &used {
@@ -192,7 +214,7 @@ fn layered(dag: &Dag) -> Layout {
     let columns = layers.iter().max().map_or(0, |last| last + 1);
     let mut widths = vec![0.0_f64; columns];
     for (task, &layer) in dag.tasks.iter().zip(&layers) {
-        widths[layer] = widths[layer].max(box_width(label(task)));
+        widths[layer] = widths[layer].max(box_width(task));
     }
     let mut lefts = Vec::with_capacity(columns);
     let mut left = 16.0;
@@ -209,8 +231,7 @@ fn layered(dag: &Dag) -> Layout {
     for (to, task) in dag.tasks.iter().enumerate() {
         for upstream in &task.upstream {
             let (start, end) = (&result.nodes[upstream.at()], &result.nodes[to]);
-            let path =
-                smooth(&[(start.x + start.width, start.y + NODE_HEIGHT / 2.0), (end.x, end.y + NODE_HEIGHT / 2.0)]);
+            let path = smooth(&route(start, end, std::iter::empty()));
             result.edges.push(Edge { from: upstream.at(), to, path });
         }
     }
@@ -245,6 +266,17 @@ fn finish(layout: &mut Layout) {
     let bottom = layout.nodes.iter().map(|node| node.y + NODE_HEIGHT);
     let group_bottom = layout.groups.iter().map(|group| group.y + group.height);
     layout.height = bottom.chain(group_bottom).fold(0.0, f64::max) + 16.0;
+}
+
+/// From the middle of a box's right side to the middle of another one's left side, around what is between them. dagre
+/// leads an edge to wherever it meets the border, often the top: arrows would point past the box. Only its corners
+/// between the boxes count.
+fn route(start: &NodeBox, end: &NodeBox, points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
+    let (from, to) = (start.x + start.width, end.x);
+    let first = (from, start.y + NODE_HEIGHT / 2.0);
+    let last = (to, end.y + NODE_HEIGHT / 2.0);
+    let between = points.filter(|(x, _)| *x > from + 8.0 && *x < to - 8.0);
+    std::iter::once(first).chain(between).chain(std::iter::once(last)).collect()
 }
 
 /// A curve through the points that leaves and arrives horizontally.
@@ -308,6 +340,26 @@ mod tests {
         let laid = layered(&dag(&[("a", None, &[]), ("b", None, &[0]), ("c", None, &[0])]));
         assert!((laid.nodes[1].x - laid.nodes[2].x).abs() < 1.0);
         assert!((laid.nodes[1].y - laid.nodes[2].y).abs() >= NODE_HEIGHT);
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_for_its_box_is_cut() {
+        let long = "작업".repeat(30);
+        let dag = dag(&[(&long, None, &[]), ("g.short", Some("g"), &[])]);
+        assert_eq!(label(&dag.tasks[1]), "short");
+        let cut = label(&dag.tasks[0]);
+        assert!(cut.ends_with('…') && cut.chars().count() < 25, "{cut}");
+    }
+
+    #[test]
+    fn an_edge_leaves_to_the_right_and_arrives_from_the_left() {
+        let laid = layout(&dag(&[("a", None, &[]), ("b", None, &[]), ("c", None, &[0, 1])]));
+        for edge in &laid.edges {
+            let (start, end) = (&laid.nodes[edge.from], &laid.nodes[edge.to]);
+            let middle = |node: &NodeBox| node.y + NODE_HEIGHT / 2.0;
+            assert!(edge.path.starts_with(&format!("M{:.1} {:.1}", start.x + start.width, middle(start))));
+            assert!(edge.path.ends_with(&format!("{:.1} {:.1}", end.x, middle(end))));
+        }
     }
 
     #[test]

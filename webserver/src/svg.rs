@@ -52,7 +52,7 @@ pub fn svg(dag: &Dag) -> String {
             node.width,
             node.x + 14.0,
             node.y + 19.0,
-            escape(label(task)),
+            escape(&label(task)),
             node.x + 14.0,
             node.y + 34.0,
             task.operator.name()

@@ -1,14 +1,16 @@
 //! The system as a whole: the real binary, a real PostgreSQL, real processes.
 #![allow(missing_docs, reason = "the names of the tests say it")]
 
-mod compose;
-mod docs;
+mod browser;
 mod chaos;
+mod chromium;
 mod commands;
+mod compose;
 mod config;
+mod dag_folder;
+mod docs;
 mod import;
 mod local;
-mod dag_folder;
 mod output;
 mod processes;
 mod services;

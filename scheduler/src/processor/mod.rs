@@ -227,8 +227,9 @@ impl<C: Clock> Processor<C> {
 
 /// Reads all DAG files of a folder once, as the processor does, in the order of their paths.
 pub fn read_folder(folder: &Path, defaults: &Defaults) -> Result<Vec<ReadFile>, FolderError> {
-    let files: Vec<String> = folder::list(folder)?.into_keys().collect();
-    Ok(read_all(folder, &files, defaults))
+    let listing = folder::list(folder)?;
+    let files: Vec<String> = listing.keys().cloned().collect();
+    Ok(read_all(folder, &files, &listing, defaults))
 }
 
 /// Reads one DAG file, as the processor does.

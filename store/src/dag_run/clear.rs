@@ -220,7 +220,7 @@ async fn clear(
          WITH noted AS (
              INSERT INTO change (dag_run_id) VALUES ($1)
          ), notified AS MATERIALIZED (
-             SELECT pg_notify('flowctl_change', '')
+             SELECT pg_notify('flowctl_change', 'run:' || $1::bigint || '*')
          )
          UPDATE dag_run SET version = version + 1, note = COALESCE($3, note),
              queued_at = CASE WHEN state IN ('success', 'failed') THEN $2 ELSE queued_at END,

@@ -79,7 +79,7 @@ async fn end(
          ), noted AS (
              INSERT INTO change (dag_run_id) VALUES ($1)
          ), notified AS MATERIALIZED (
-             SELECT pg_notify('flowctl_change', '')
+             SELECT pg_notify('flowctl_change', 'run:' || $1::bigint || '*')
          )
          UPDATE dag_run SET state = $4::text::dag_run_state, reason = $2, ended_at = COALESCE(ended_at, $3),
              version = version + 1

@@ -64,7 +64,7 @@ impl Store {
             ), noted AS (
                 INSERT INTO change (dag_run_id) SELECT id FROM created
             )
-            SELECT id AS "id!" FROM created, pg_notify('flowctl_change', '')"#,
+            SELECT id AS "id!" FROM created, pg_notify('flowctl_change', 'dag:' || $1)"#,
             run.dag_id,
             run.run_id,
             run.run_type.as_str(),

@@ -10,10 +10,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
+use model::ids::DagRunKey;
 use model::state::DagRunState;
 use serde::Deserialize;
 use store::read::api::RunState;
-use tokio::sync::watch;
 use tokio::time::Instant;
 use utoipa::IntoParams;
 
@@ -21,6 +21,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{Path, Query};
 use super::versions::accepts;
 use super::{Api, missing};
+use crate::pages::RunNews;
 use crate::serve::Live;
 
 /// However many hints come in, the database is asked at most so often.
@@ -45,7 +46,7 @@ struct Waiter {
     run_id: String,
     interval: Duration,
     result: Vec<String>,
-    hints: watch::Receiver<u64>,
+    news: RunNews,
     /// What was told last, and when.
     told: Option<(String, Instant)>,
 }
@@ -66,12 +67,10 @@ pub(super) async fn wait_dag_run(
         let place = [serde_json::json!("query"), serde_json::json!("interval")];
         return Err(ApiError::unprocessable("greater_than", &place, "Input should be greater than 0"));
     }
-    let hints = api.hub.subscribe();
-    if api.store.api_dag_run_state(&dag_id, &run_id).await?.is_none() {
-        return Err(missing::dag_run(&dag_id, &run_id));
-    }
+    let run = api.store.api_dag_run_state(&dag_id, &run_id).await?.ok_or_else(|| missing::dag_run(&dag_id, &run_id))?;
+    let news = api.hub.of_run(DagRunKey(run.id));
     let interval = Duration::from_secs_f64(seconds.min(MAX_INTERVAL));
-    let waiter = Waiter { api, dag_id, run_id, interval, result: query.result, hints, told: None };
+    let waiter = Waiter { api, dag_id, run_id, interval, result: query.result, news, told: None };
     let lines = Body::from_stream(lines(waiter));
     if accepts(&headers, "application/x-ndjson") {
         return Ok((Extension(Live), [(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response());
@@ -94,7 +93,6 @@ impl Waiter {
     /// The next line, and whether it is the last; none when the run is gone or the database does not answer.
     async fn next(&mut self) -> Option<(DagRunWait, bool)> {
         loop {
-            self.hints.mark_unchanged();
             let run = self.look().await?;
             let is_last = run.state.parse().is_ok_and(DagRunState::is_finished);
             let due = self.told.as_ref().map(|(_, at)| *at + self.interval);
@@ -111,7 +109,7 @@ impl Waiter {
             tokio::time::sleep(COALESCE).await;
             let next_line = due.unwrap_or_else(Instant::now);
             // Whatever the hint says, or when it is time for a line: look.
-            let _ = tokio::time::timeout_at(next_line, self.hints.changed()).await;
+            let _ = tokio::time::timeout_at(next_line, self.news.state()).await;
         }
     }
 

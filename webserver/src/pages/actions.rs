@@ -23,7 +23,6 @@ pub(super) async fn pause(
     Form(form): Form<Pause>,
 ) -> Result<Redirect, PageError> {
     pages.doors.set_paused(&who, &dag_id, form.is_paused).await?;
-    pages.hub.hint();
     Ok(Redirect::to(&dag_href(&dag_id)))
 }
 
@@ -44,7 +43,6 @@ pub(super) async fn clear(
 ) -> Result<Redirect, PageError> {
     let clear = Clear { task_id: form.task_id, only_failed: form.only_failed };
     pages.doors.clear(&who, &dag_id, &run_id, clear).await?;
-    pages.hub.hint();
     Ok(Redirect::to(&run_href(&dag_id, &run_id)))
 }
 
@@ -55,6 +53,5 @@ pub(super) async fn cancel(
     Path((dag_id, run_id)): Path<(String, String)>,
 ) -> Result<Redirect, PageError> {
     pages.doors.cancel(&who, &dag_id, &run_id).await?;
-    pages.hub.hint();
     Ok(Redirect::to(&run_href(&dag_id, &run_id)))
 }

@@ -1,35 +1,27 @@
 //! One DAG: its runs, graph, grid, details, code and versions, one tab each.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State as Shared};
 use jiff::Timestamp;
 use model::dag::{Dag, Schedule};
-use model::state::TaskInstanceState;
+use model::state::{DagRunState, TaskInstanceState};
 use serde::Deserialize;
-use store::read::pages::{DagDetails, GridCell, RunRow, VersionRow};
+use store::read::pages::{DagDetails, RunRow, VersionRow};
 
 use super::format::{
-    Fact, Moment, State, absolute, dag_href, duration, escape, fact, glyph, markdown, run_href, segment, span,
-    task_href,
+    Fact, Moment, State, absolute, dag_href, duration, fact, markdown, run_href, segment, span, task_href, words,
 };
 use super::graph::{self, About};
+use super::grid::{self, Grid, Window};
 use super::{PageError, PageResult, Pages, Shell, page};
 use crate::doors::LoggedIn;
 use crate::layout::Layout;
 
 /// Runs on one page of the list.
 const PAGE_SIZE: i64 = 50;
-/// Columns of the grid unless the address asks for more.
-const GRID_RUNS: i64 = 25;
-/// Height of the grid's bars in pixels.
-const BAR: f64 = 56.0;
-/// A grid of more cells than this is written without a link in each: 50,000 of them would be 7 MB. The script opens a
-/// cell's page from its row and column then.
-const LINKED_CELLS: usize = 5_000;
 const TABS: [(&str, &str); 6] = [
     ("runs", "Runs"),
     ("graph", "Graph"),
@@ -37,6 +29,19 @@ const TABS: [(&str, &str); 6] = [
     ("details", "Details"),
     ("code", "Code"),
     ("versions", "Versions"),
+];
+
+/// What the grid's legend explains: what occurs today.
+const LEGEND: [TaskInstanceState; 9] = [
+    TaskInstanceState::Success,
+    TaskInstanceState::Running,
+    TaskInstanceState::Failed,
+    TaskInstanceState::UpstreamFailed,
+    TaskInstanceState::UpForRetry,
+    TaskInstanceState::Skipped,
+    TaskInstanceState::Queued,
+    TaskInstanceState::Scheduled,
+    TaskInstanceState::None,
 ];
 
 /// The page's state.
@@ -47,7 +52,20 @@ pub(super) struct DagQuery {
     version: Option<i32>,
     #[serde(default)]
     offset: i64,
+    /// Of the runs in the list.
+    #[serde(default)]
+    state: String,
     runs: Option<i64>,
+    #[serde(default)]
+    row: usize,
+    #[serde(default)]
+    search: String,
+}
+
+impl DagQuery {
+    fn window(&self) -> Window {
+        Window { runs: self.runs, offset: self.offset.max(0), row: self.row, search: self.search.trim().to_owned() }
+    }
 }
 
 struct Tab {
@@ -68,25 +86,6 @@ struct RunView {
     version_number: i32,
 }
 
-struct GridRun {
-    href: String,
-    title: String,
-    state: String,
-    top: f64,
-    height: f64,
-}
-
-struct GridRow {
-    task_id: String,
-    cells: String,
-}
-
-struct Grid {
-    longest: String,
-    runs: Vec<GridRun>,
-    rows: Vec<GridRow>,
-}
-
 struct Details {
     facts: Vec<Fact>,
     doc_html: String,
@@ -99,8 +98,16 @@ struct VersionView {
     runs: i64,
 }
 
+struct Runs {
+    states: Vec<Tab>,
+    rows: Vec<RunView>,
+    /// Links to the neighbouring pages; empty where there is none.
+    newer: String,
+    older: String,
+}
+
 enum Body {
-    Runs(Vec<RunView>),
+    Runs(Runs),
     Graph(String),
     Grid(Grid),
     Details(Details),
@@ -126,8 +133,6 @@ struct DagView {
     body: Body,
     graph_note: String,
     legend: Vec<State>,
-    previous: String,
-    following: String,
 }
 
 /// The page.
@@ -137,36 +142,26 @@ pub(super) async fn show(
     Path(dag_id): Path<String>,
     Query(query): Query<DagQuery>,
 ) -> PageResult {
-    let shell = Shell::load(&pages, &who, "dags").await?;
     let found = pages.store.pages_dag(&dag_id, query.version).await?;
     let row = found.ok_or_else(|| PageError::NotFound(format!("DAG `{dag_id}`")))?;
     let dag: Dag = serde_json::from_value(row.spec.clone())?;
     let href = dag_href(&dag_id);
     let tab = TABS.iter().find(|(name, _)| *name == query.tab).map_or("runs", |(name, _)| *name);
+    let tasks = if matches!(tab, "graph" | "grid") { "&tasks=true" } else { "" };
+    let shell = Shell::load(&pages, &who, "dags", format!("/events?dag={}{tasks}", segment(&dag_id))).await?;
     let now = (pages.clock)();
-    let (mut graph_note, mut previous, mut following) = (String::new(), String::new(), String::new());
+    let mut graph_note = String::new();
     let body = match tab {
         "graph" => {
             let (svg, note) = graph_tab(&pages, &dag, &row).await?;
             graph_note = note;
             Body::Graph(svg)
         }
-        "grid" => grid_tab(&pages, &dag, query.runs.unwrap_or(GRID_RUNS).clamp(1, 100), now).await?,
+        "grid" => Body::Grid(grid::load(&pages, &dag, &query.window(), now).await?),
         "details" => Body::Details(details(&dag, &row)),
         "code" => Body::Code(row.source.lines().map(str::to_owned).collect()),
         "versions" => Body::Versions(pages.store.pages_versions(&dag_id).await?.iter().map(version_view).collect()),
-        _ => {
-            let offset = query.offset.max(0);
-            let mut runs = pages.store.pages_runs(&dag_id, "", PAGE_SIZE + 1, offset).await?;
-            if runs.len() > 50 {
-                runs.truncate(50);
-                following = format!("{href}?offset={}", offset + PAGE_SIZE);
-            }
-            if offset > 0 {
-                previous = format!("{href}?offset={}", (offset - PAGE_SIZE).max(0));
-            }
-            Body::Runs(runs.into_iter().map(|run| run_view(&dag_id, run, now)).collect())
-        }
+        _ => Body::Runs(runs_tab(&pages, &dag_id, &query, now).await?),
     };
     page(&DagView {
         shell,
@@ -182,9 +177,7 @@ pub(super) async fn show(
         fileloc: row.fileloc,
         body,
         graph_note,
-        legend: TaskInstanceState::ALL.iter().take(10).map(|state| State(state.as_str().to_owned())).collect(),
-        previous,
-        following,
+        legend: LEGEND.iter().map(|state| State(state.as_str().to_owned())).collect(),
         dag_id,
     })
 }
@@ -192,6 +185,32 @@ pub(super) async fn show(
 fn tab_link(href: &str, name: &str, text: &'static str, current: &str) -> Tab {
     let href = if name == "runs" { href.to_owned() } else { format!("{href}?tab={name}") };
     Tab { text, href, is_current: name == current }
+}
+
+async fn runs_tab(pages: &Pages, dag_id: &str, query: &DagQuery, now: Timestamp) -> Result<Runs, PageError> {
+    let offset = query.offset.max(0);
+    let state = query.state.parse::<DagRunState>().map(DagRunState::as_str).unwrap_or_default();
+    let at = |state: &str, offset: i64| {
+        let given = [("state", state.to_owned()), ("offset", offset.max(0).to_string())];
+        let pairs: Vec<_> = given
+            .iter()
+            .filter(|(_, value)| !value.is_empty() && value != "0")
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let href = dag_href(dag_id);
+        if pairs.is_empty() { href } else { format!("{href}?{}", pairs.join("&")) }
+    };
+    let mut runs = pages.store.pages_runs(dag_id, state, PAGE_SIZE + 1, offset).await?;
+    let has_more = runs.len() as i64 > PAGE_SIZE;
+    runs.truncate(usize::try_from(PAGE_SIZE).unwrap_or(0));
+    let states =
+        std::iter::once(("", "All")).chain(DagRunState::ALL.iter().map(|state| (state.as_str(), state.as_str())));
+    Ok(Runs {
+        states: states.map(|(value, text)| Tab { text, href: at(value, 0), is_current: value == state }).collect(),
+        rows: runs.into_iter().map(|run| run_view(dag_id, run, now)).collect(),
+        newer: if offset > 0 { at(state, offset - PAGE_SIZE) } else { String::new() },
+        older: if has_more { at(state, offset + PAGE_SIZE) } else { String::new() },
+    })
 }
 
 fn schedule_text(schedule: &Schedule) -> String {
@@ -227,8 +246,9 @@ fn version_view(version: &VersionRow) -> VersionView {
 /// The graph of the shown version, coloured by the newest run.
 async fn graph_tab(pages: &Pages, dag: &Dag, row: &DagDetails) -> Result<(String, String), PageError> {
     let newest = pages.store.pages_runs(&row.dag_id, "", 1, 0).await?.into_iter().next();
+    let task_ids: Vec<_> = dag.tasks.iter().map(|task| task.task_id.clone()).collect();
     let cells = match &newest {
-        Some(run) => pages.store.pages_grid(&[run.id]).await?,
+        Some(run) => pages.store.pages_grid(&[run.id], &task_ids).await?,
         None => Vec::new(),
     };
     let states: HashMap<&str, &str> = cells.iter().map(|cell| (cell.task_id.as_str(), cell.state.as_str())).collect();
@@ -246,7 +266,11 @@ async fn graph_tab(pages: &Pages, dag: &Dag, row: &DagDetails) -> Result<(String
             state: state.to_owned(),
             href,
             title: format!("{} · {} · {}", task.task_id, task.operator.name(), task.trigger_rule),
-            detail: task.operator.name().to_owned(),
+            detail: if newest.is_some() {
+                format!("{} · {}", task.operator.name(), words(state))
+            } else {
+                task.operator.name().to_owned()
+            },
         }
     })?;
     let note = newest.map_or_else(
@@ -266,88 +290,6 @@ pub(super) async fn lay_out(pages: &Pages, version_id: i64, dag: &Dag) -> std::s
             std::sync::Arc::default()
         }
     }
-}
-
-async fn grid_tab(pages: &Pages, dag: &Dag, limit: i64, now: Timestamp) -> Result<Body, PageError> {
-    let mut runs = pages.store.pages_runs(&dag.dag_id, "", limit, 0).await?;
-    runs.reverse();
-    let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
-    let cells = pages.store.pages_grid(&ids).await?;
-    Ok(Body::Grid(grid(dag, &runs, &cells, now)))
-}
-
-/// Tasks × runs. Cells are written by hand, without a template: there are 50,000 of them at 1,000 tasks × 50 runs.
-fn grid(dag: &Dag, runs: &[RunRow], cells: &[GridCell], now: Timestamp) -> Grid {
-    let lengths: Vec<_> = runs.iter().map(|run| run_length(run, now)).collect();
-    let longest = lengths.iter().max().copied().unwrap_or_default();
-    let columns: HashMap<i64, usize> = runs.iter().enumerate().map(|(column, run)| (run.id, column)).collect();
-    let mut states: HashMap<&str, Vec<&str>> = HashMap::with_capacity(dag.tasks.len());
-    for cell in cells {
-        if let Some(&column) = columns.get(&cell.dag_run_id) {
-            states.entry(&cell.task_id).or_insert_with(|| vec![""; runs.len()])[column] = &cell.state;
-        }
-    }
-    let hrefs: Vec<_> = runs.iter().map(|run| run_href(&dag.dag_id, &run.run_id)).collect();
-    let is_linked = dag.tasks.len() * runs.len() <= LINKED_CELLS;
-    let write = |task_id: &str, row: &[&str]| {
-        if is_linked { linked_cells(task_id, row, &hrefs) } else { plain_cells(row) }
-    };
-    let rows = dag.tasks.iter().map(|task| GridRow {
-        cells: states.get(task.task_id.as_str()).map(|row| write(&task.task_id, row)).unwrap_or_default(),
-        task_id: task.task_id.clone(),
-    });
-    Grid {
-        longest: span(longest),
-        rows: rows.collect(),
-        runs: runs
-            .iter()
-            .zip(&lengths)
-            .map(|(run, length)| {
-                let share = length.as_secs_f64() / longest.as_secs_f64().max(0.001);
-                let height = (share * BAR).clamp(3.0, BAR).round();
-                GridRun {
-                    href: run_href(&dag.dag_id, &run.run_id),
-                    title: format!("{}: {}, {}", run.run_id, run.state, span(*length)),
-                    state: run.state.clone(),
-                    top: 60.0 - height,
-                    height,
-                }
-            })
-            .collect(),
-    }
-}
-
-fn run_length(run: &RunRow, now: Timestamp) -> jiff::SignedDuration {
-    run.started_at.map(|start| run.ended_at.unwrap_or(now).duration_since(start)).unwrap_or_default()
-}
-
-fn linked_cells(task_id: &str, states: &[&str], run_hrefs: &[String]) -> String {
-    let mut html = String::with_capacity(states.len() * 120);
-    let (path, name) = (segment(task_id), escape(task_id));
-    for (state, run) in states.iter().zip(run_hrefs) {
-        if state.is_empty() {
-            html.push_str("<td><i></i></td>");
-        } else {
-            let sign = glyph(state);
-            let _ = write!(
-                html,
-                "<td><a class=\"s-{state}\" href=\"{run}/tasks/{path}\" title=\"{name}: {state}\">{sign}</a></td>"
-            );
-        }
-    }
-    html
-}
-
-fn plain_cells(states: &[&str]) -> String {
-    let mut html = String::with_capacity(states.len() * 26);
-    for state in states {
-        if state.is_empty() {
-            html.push_str("<td>");
-        } else {
-            let _ = write!(html, "<td class=s-{state}>{}", glyph(state));
-        }
-    }
-    html
 }
 
 fn details(dag: &Dag, row: &DagDetails) -> Details {

@@ -8,7 +8,7 @@ use model::state::DagRunState;
 use serde::Deserialize;
 use store::read::pages::{DagFilter, DagRow, RecentRun};
 
-use super::format::{Moment, absolute, dag_href, run_href, segment, span};
+use super::format::{Moment, absolute, dag_href, glyph, run_href, segment, span};
 use super::{PageResult, Pages, Shell, page};
 use crate::doors::LoggedIn;
 
@@ -77,6 +77,7 @@ struct Choice {
 
 struct Dot {
     state: String,
+    sign: &'static str,
     href: String,
     title: String,
 }
@@ -117,7 +118,7 @@ pub(super) async fn show(
     Extension(who): Extension<LoggedIn>,
     Query(query): Query<DagsQuery>,
 ) -> PageResult {
-    let shell = Shell::load(&pages, &who, "dags").await?;
+    let shell = Shell::load(&pages, &who, "dags", "/events".to_owned()).await?;
     let counts = pages.store.pages_counts().await?;
     let listed = pages.store.pages_dags(&query.filter()).await?;
     let tags = pages.store.pages_tags().await?;
@@ -163,7 +164,7 @@ fn row(dag: DagRow, now: Timestamp) -> Row {
         schedule: dag.schedule.unwrap_or_else(|| "by trigger".to_owned()),
         last: dag.recent.first().map(|run| Moment(run.started_at.unwrap_or(run.queued_at))),
         next: dag.next_run_after.filter(|_| !dag.is_paused).map(Moment),
-        dots: dag.recent.iter().map(|run| dot(&dag.dag_id, run, now)).collect(),
+        dots: dag.recent.iter().rev().map(|run| dot(&dag.dag_id, run, now)).collect(),
         dag_id: dag.dag_id,
     }
 }
@@ -175,6 +176,7 @@ fn dot(dag_id: &str, run: &RecentRun, now: Timestamp) -> Dot {
     Dot {
         href: run_href(dag_id, &run.run_id),
         title: format!("{}: {}{took}, {}", run.run_id, run.state, absolute(run.started_at.unwrap_or(run.queued_at))),
+        sign: glyph(&run.state),
         state: run.state.clone(),
     }
 }

@@ -22,15 +22,19 @@ pub(super) fn glyph(state: &str) -> &'static str {
     }
 }
 
+/// A state in words.
+pub(super) fn words(state: &str) -> String {
+    if state == "none" { "no status".to_owned() } else { state.replace('_', " ") }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(word) = self;
-        let shown = if word == "none" { "no status" } else { word };
         let sign = glyph(word);
         write!(
             f,
             "<span class=\"badge\"><span class=\"glyph s-{word}\" aria-hidden=\"true\">{sign}</span>{}</span>",
-            shown.replace('_', " ")
+            words(word)
         )
     }
 }

@@ -14,11 +14,11 @@ pub(super) struct About {
     pub(super) detail: String,
 }
 
-struct NodeView<'a> {
+struct NodeView {
     x: f64,
     y: f64,
     width: f64,
-    label: &'a str,
+    label: String,
     state: String,
     href: String,
     title: String,
@@ -30,7 +30,7 @@ struct NodeView<'a> {
 struct GraphView<'a> {
     width: f64,
     height: f64,
-    nodes: Vec<NodeView<'a>>,
+    nodes: Vec<NodeView>,
     edges: &'a [Edge],
     groups: &'a [GroupBox],
 }

@@ -1,7 +1,8 @@
 //! The web UI: each handler extracts, loads through the store's read models, makes a view of finished strings, renders.
 //!
-//! Live: one `EventSource` per page ([`events`]); on an event the page fetches itself again and replaces the fragments
-//! marked `<section data-live>`. So there is one way to render each thing, and the URL is the whole state of a page.
+//! Live: one `EventSource` per page ([`events`]) for what it shows; on an event the page fetches itself again and changes
+//! what is marked `data-live` into the fresh copy. So there is one way to render each thing, and the URL is the whole
+//! state of a page.
 
 mod actions;
 mod ansi;
@@ -11,8 +12,11 @@ mod dags;
 mod events;
 mod format;
 mod graph;
+mod grid;
 mod import_errors;
 mod log;
+mod param_field;
+mod problem;
 mod run;
 mod session;
 mod task;
@@ -31,6 +35,7 @@ use model::limits::Limits;
 use store::Store;
 
 pub use events::Hub;
+pub(crate) use events::RunNews;
 pub use session::COOKIE;
 
 use crate::doors::{ActionError, Doors, LoggedIn};
@@ -78,10 +83,13 @@ pub fn router(pages: Pages) -> Router {
         .route_layer(axum::middleware::from_fn_with_state(pages.clone(), session::require))
         .route("/login", get(session::show).post(session::log_in))
         .route("/assets/{name}", get(assets::serve))
+        .fallback(problem::unknown)
+        .layer(axum::middleware::map_response(problem::dress))
         .with_state(pages)
 }
 
 /// What the frame around every page shows.
+#[derive(Default)]
 struct Shell {
     active: &'static str,
     username: String,
@@ -89,13 +97,16 @@ struct Shell {
     import_errors: i64,
     running: i64,
     queued: i64,
+    /// Where the page hears of changes; empty: it does not.
+    events: String,
 }
 
 impl Shell {
-    async fn load(pages: &Pages, who: &LoggedIn, active: &'static str) -> Result<Self, PageError> {
+    async fn load(pages: &Pages, who: &LoggedIn, active: &'static str, events: String) -> Result<Self, PageError> {
         let counts = pages.store.pages_counts().await?;
         Ok(Self {
             active,
+            events,
             username: who.username.clone(),
             version: pages.version.clone(),
             import_errors: counts.import_errors,
@@ -139,25 +150,8 @@ impl IntoResponse for PageError {
                 (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong".to_owned(), self.to_string())
             }
         };
-        let shell = Shell {
-            active: "",
-            username: String::new(),
-            version: String::new(),
-            import_errors: 0,
-            running: 0,
-            queued: 0,
-        };
-        let body = ProblemPage { shell, title, detail }.render().unwrap_or_else(|_| self.to_string());
-        (status, Html(body)).into_response()
+        problem::render(status, title, detail)
     }
-}
-
-#[derive(Template)]
-#[template(path = "problem.html")]
-struct ProblemPage {
-    shell: Shell,
-    title: String,
-    detail: String,
 }
 
 type PageResult = Result<Html<String>, PageError>;

@@ -2,21 +2,39 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State as Shared};
+use axum::extract::{Path, Query, State as Shared};
 use jiff::Timestamp;
 use model::dag::Dag;
 use model::state::TaskInstanceState;
+use serde::Deserialize;
 use store::read::pages::{RunDetails, TaskInstanceRow};
 
-use super::format::{Fact, Moment, State, absolute, dag_href, duration, escape, fact, run_href, span, task_href};
+use super::format::{
+    Fact, Moment, State, absolute, dag_href, duration, escape, fact, run_href, segment, span, task_href, words,
+};
 use super::graph::{self, About};
 use super::why::Why;
 use super::{PageError, PageResult, Pages, Shell, dag, page, why};
 use crate::doors::LoggedIn;
 
+/// Rows of tasks on one page.
+const PAGE_SIZE: usize = 200;
+
+/// The page's state.
+#[derive(Deserialize, Default)]
+pub(super) struct RunQuery {
+    /// Of the tasks listed.
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    offset: usize,
+}
+
 struct Sum {
     count: usize,
     state: State,
+    href: String,
+    is_current: bool,
 }
 
 struct TaskView {
@@ -43,13 +61,19 @@ struct RunView {
     duration: String,
     is_finished: bool,
     has_failed: bool,
+    has_tasks: bool,
     waiting: String,
     reason: String,
     facts: Vec<Fact>,
     graph: String,
     sums: Vec<Sum>,
     tasks: Vec<TaskView>,
+    task_total: usize,
+    /// Links to the neighbouring pages of tasks; empty where there is none.
+    previous: String,
+    following: String,
     conf: String,
+    again_href: String,
 }
 
 /// The page.
@@ -57,10 +81,12 @@ pub(super) async fn show(
     Shared(pages): Shared<Pages>,
     Extension(who): Extension<LoggedIn>,
     Path((dag_id, run_id)): Path<(String, String)>,
+    Query(query): Query<RunQuery>,
 ) -> PageResult {
-    let shell = Shell::load(&pages, &who, "dags").await?;
     let found = pages.store.pages_run(&dag_id, &run_id).await?;
     let run = found.ok_or_else(|| PageError::NotFound(format!("run `{run_id}` of DAG `{dag_id}`")))?;
+    let events = format!("/events?run={}&dag={}", run.id, segment(&dag_id));
+    let shell = Shell::load(&pages, &who, "dags", events).await?;
     let dag: Dag = serde_json::from_value(run.spec.clone())?;
     let rows = pages.store.pages_task_instances(run.id).await?;
     let now = (pages.clock)();
@@ -75,10 +101,14 @@ pub(super) async fn show(
             state: states[position].as_str().to_owned(),
             href: task_href(&dag_id, &run_id, &task.task_id, row.map_or(-1, |row| row.map_index)),
             title: format!("{} · {} · {}", task.task_id, task.operator.name(), states[position]),
-            detail: row.map_or_else(String::new, |row| node_detail(row, task.operator.name(), now)),
+            detail: row
+                .map_or_else(|| task.operator.name().to_owned(), |row| node_detail(row, task.operator.name(), now)),
         }
     })?;
-    let tasks = rows.iter().filter_map(|row| {
+    let href = run_href(&dag_id, &run_id);
+    let listed: Vec<_> = rows.iter().filter(|row| query.state.is_empty() || row.state == query.state).collect();
+    let (first, task_total) = (query.offset.min(listed.len()), listed.len());
+    let tasks = listed.into_iter().skip(first).take(PAGE_SIZE).filter_map(|row| {
         let task = usize::try_from(row.task_index).ok().and_then(|at| dag.tasks.get(at))?;
         let name =
             if row.map_index < 0 { task.task_id.clone() } else { format!("{}[{}]", task.task_id, row.map_index) };
@@ -100,18 +130,31 @@ pub(super) async fn show(
     });
     page(&RunView {
         tasks: tasks.collect(),
-        sums: sums(&rows),
+        task_total,
+        previous: if first > 0 {
+            list_href(&href, &query.state, first.saturating_sub(PAGE_SIZE))
+        } else {
+            String::new()
+        },
+        following: if first + PAGE_SIZE < task_total {
+            list_href(&href, &query.state, first + PAGE_SIZE)
+        } else {
+            String::new()
+        },
+        sums: sums(&rows, &href, &query.state),
         graph: picture,
-        facts: facts(&run),
+        facts: facts(&dag_id, &run),
         state: State(run.state.clone()),
         duration: duration(run.started_at, run.ended_at, now),
         is_finished: run.ended_at.is_some(),
+        has_tasks: !rows.is_empty(),
         has_failed: states.iter().any(|state| state.is_failed()),
         waiting: why.run().map(|waiting| waiting.to_string()).unwrap_or_default(),
         reason: run.reason.unwrap_or_default(),
         conf: serde_json::to_string_pretty(&run.conf)?,
+        again_href: format!("{}/trigger?conf={}", dag_href(&dag_id), segment(&run.conf.to_string())),
         dag_href: dag_href(&dag_id),
-        href: run_href(&dag_id, &run_id),
+        href,
         shell,
         dag_id,
         run_id,
@@ -141,7 +184,7 @@ fn first_rows<'a>(dag: &Dag, rows: &'a [TaskInstanceRow]) -> Vec<Option<&'a Task
 }
 
 fn node_detail(row: &TaskInstanceRow, operator: &str, now: Timestamp) -> String {
-    let state = row.state.replace('_', " ");
+    let state = words(&row.state);
     match (row.started_at, ended(row, now)) {
         (Some(start), Some(end)) if row.ended_at.is_some() => format!("{state} · {}", span(end.duration_since(start))),
         _ if row.state == "none" => operator.to_owned(),
@@ -149,15 +192,31 @@ fn node_detail(row: &TaskInstanceRow, operator: &str, now: Timestamp) -> String 
     }
 }
 
-fn sums(rows: &[TaskInstanceRow]) -> Vec<Sum> {
+/// The list of a run's tasks in a state (empty: any), from one of them on.
+fn list_href(href: &str, state: &str, offset: usize) -> String {
+    let offset = if offset > 0 { format!("offset={offset}") } else { String::new() };
+    let state = if state.is_empty() { String::new() } else { format!("state={state}") };
+    let pairs: Vec<_> = [state, offset].into_iter().filter(|pair| !pair.is_empty()).collect();
+    if pairs.is_empty() { href.to_owned() } else { format!("{href}?{}", pairs.join("&")) }
+}
+
+/// How many tasks are in each state; a click lists those, another one all again.
+fn sums(rows: &[TaskInstanceRow], href: &str, current: &str) -> Vec<Sum> {
     let count = |state: &&TaskInstanceState| rows.iter().filter(|row| row.state == state.as_str()).count();
-    let counted = TaskInstanceState::ALL.iter().map(|state| (count(&state), state));
-    let shown = counted.filter(|(count, _)| *count > 0);
-    shown.map(|(count, state)| Sum { count, state: State(state.as_str().to_owned()) }).collect()
+    let counted = TaskInstanceState::ALL.iter().map(|state| (count(&state), state.as_str()));
+    let shown = counted.filter(|(count, state)| *count > 0 || *state == current);
+    shown
+        .map(|(count, state)| Sum {
+            count,
+            state: State(state.to_owned()),
+            href: list_href(href, if state == current { "" } else { state }, 0),
+            is_current: state == current,
+        })
+        .collect()
 }
 
 /// Values are HTML here: what people wrote is escaped.
-fn facts(run: &RunDetails) -> Vec<Fact> {
+fn facts(dag_id: &str, run: &RunDetails) -> Vec<Fact> {
     let moment = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| Moment(at).to_string());
     let interval = run.data_interval.map(|(start, end)| format!("{} to {}", absolute(start), absolute(end)));
     let by = run.triggering_user.as_ref().map(|user| format!(" ({user})")).unwrap_or_default();
@@ -169,10 +228,14 @@ fn facts(run: &RunDetails) -> Vec<Fact> {
         fact("Queued", moment(Some(run.queued_at))),
         fact("Started", moment(run.started_at)),
         fact("Ended", moment(run.ended_at)),
-        fact("DAG version", format!("v{}", run.version_number)),
+        fact("DAG version", version_link(dag_id, run.version_number)),
     ];
     if let Some(note) = &run.note {
         facts.push(fact("Note", escape(note)));
     }
     facts
+}
+
+fn version_link(dag_id: &str, version: i32) -> String {
+    format!("<a href=\"{}?tab=code&amp;version={version}\">v{version}</a>", dag_href(dag_id))
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use store::read::pages::{AttemptRow, TaskInstanceRow};
 
 use super::format::{
-    Fact, Moment, State, dag_href, duration, escape, fact, markdown, run_href, segment, span, task_href,
+    Fact, Moment, State, dag_href, duration, escape, fact, glyph, markdown, run_href, segment, span, task_href,
 };
 use super::why::Why;
 use super::{PageError, PageResult, Pages, Shell, log, page, run, why};
@@ -34,6 +34,7 @@ struct Try {
     number: u32,
     href: String,
     state: String,
+    sign: &'static str,
     title: String,
     is_current: bool,
 }
@@ -78,8 +79,9 @@ pub(super) async fn show(
     Query(query): Query<TaskQuery>,
 ) -> PageResult {
     let missing = || PageError::NotFound(format!("task `{task_id}` in run `{run_id}` of DAG `{dag_id}`"));
-    let shell = Shell::load(&pages, &who, "dags").await?;
     let found = pages.store.pages_run(&dag_id, &run_id).await?.ok_or_else(missing)?;
+    let events = format!("/events?run={}&dag={}", found.id, segment(&dag_id));
+    let shell = Shell::load(&pages, &who, "dags", events).await?;
     let dag: Dag = serde_json::from_value(found.spec.clone())?;
     let index = dag.index_of(&task_id).ok_or_else(missing)?;
     let rows = pages.store.pages_task_instances(found.id).await?;
@@ -146,6 +148,7 @@ fn tries(row: &TaskInstanceRow, attempts: &[AttemptRow], shown: u32, href: &str)
             Try {
                 number,
                 href: format!("{href}{joint}try={number}"),
+                sign: glyph(state),
                 state: state.to_owned(),
                 title: attempt.map_or_else(|| state.to_owned(), tell),
                 is_current: number == shown,

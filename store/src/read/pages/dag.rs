@@ -69,6 +69,8 @@ pub struct GridCell {
     pub task_id: String,
     /// Its state.
     pub state: String,
+    /// How long its newest attempt took, once it ended.
+    pub duration_ms: Option<i64>,
 }
 
 /// A version of a DAG.
@@ -155,17 +157,19 @@ impl Store {
             .collect())
     }
 
-    /// The states of all tasks in some runs.
-    pub async fn pages_grid(&self, dag_run_ids: &[i64]) -> Result<Vec<GridCell>, sqlx::Error> {
+    /// The states of some tasks in some runs.
+    pub async fn pages_grid(&self, dag_run_ids: &[i64], task_ids: &[String]) -> Result<Vec<GridCell>, sqlx::Error> {
         sqlx::query_as!(
             GridCell,
             r#"-- pages.grid
-            SELECT ti.dag_run_id, t.task_id, ti.state::text AS "state!"
+            SELECT ti.dag_run_id, t.task_id, ti.state::text AS "state!",
+                   (1000 * extract(epoch FROM ti.ended_at - ti.started_at))::bigint AS duration_ms
               FROM task_instance ti
               JOIN dag_run r ON r.id = ti.dag_run_id
               JOIN task t ON t.dag_version_id = r.dag_version_id AND t.task_index = ti.task_index
-             WHERE ti.dag_run_id = ANY ($1)"#,
+             WHERE ti.dag_run_id = ANY ($1) AND t.task_id = ANY ($2)"#,
             dag_run_ids,
+            task_ids,
         )
         .fetch_all(self.pool())
         .await
