@@ -1,4 +1,4 @@
-//! The services of a deployment, each started from the [`Settings`]: alone by a command of its name, all in one process by
+//! The services of a deployment, each started from the [`config::Settings`]: alone by a command of its name, all in one process by
 //! `flowctl standalone`.
 //!
 //! 1. `database` finds the database, waits for it, and says whether its schema is the right one;
