@@ -174,7 +174,11 @@ mod tests {
     async fn what_a_finished_run_must_not_have_is_found() {
         insta::assert_snapshot!(
             rules_broken_by("UPDATE task_instance SET state = 'running'").await.join("\n"),
-            @""
+            @"
+            a finished run has unfinished task instances (1, d r)
+            a finished run holds a slot (1, d r)
+            a task instance holds a slot without an attempt token (1, run 1 task 0)
+            "
         );
     }
 
@@ -188,7 +192,11 @@ mod tests {
             )
             .await
             .join("\n"),
-            @""
+            @"
+            a DAG is at a version that is not its own (1, d)
+            an XCom belongs to no run (1, run 9 task t)
+            an attempt belongs to no task instance (1, run 1 task 7)
+            "
         );
     }
 
@@ -196,7 +204,7 @@ mod tests {
     async fn a_running_run_has_each_task_once() {
         insta::assert_snapshot!(
             rules_broken_by("UPDATE dag_run SET state = 'running', ended_at = NULL; DELETE FROM task_instance").await.join("\n"),
-            @""
+            @"a running run has not exactly one task instance for each of its tasks (1, d r)"
         );
     }
 

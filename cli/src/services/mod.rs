@@ -1,5 +1,5 @@
-//! The services of a deployment, each started from the [`Settings`]: alone by a command of its name, all in one process by
-//! `flowctl standalone`.
+//! The services of a deployment, each started from the [`config::Settings`]: alone by a command of its name, all in one
+//! process by `flowctl standalone`.
 //!
 //! 1. `database` finds the database, waits for it, and says whether its schema is the right one;
 //! 2. `parts` makes each service from the settings;
