@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::LeaderJournal;
 use crate::Store;
 use crate::dag::{SaveOutcome, SavedDag};
-use crate::dag_run::TriggerError;
+use crate::dag_run::{ClearError, ClearSelection, DagRunEnd, TriggerError};
 use crate::testing::TestDatabase;
 
 fn at(second: i64) -> Timestamp {
@@ -232,6 +232,69 @@ async fn a_batch_planned_before_a_cancel_is_refused_whole() {
     assert_eq!(journal.commit(epoch, &starting(key, 0)).await, Err(CommitError::Conflict));
     let run = journal.dag_runs(Some(&[key])).await.unwrap().remove(0);
     assert_eq!((run.state, run.version, run.task_instances.len()), (DagRunState::Failed, 1, 0));
+}
+
+#[tokio::test]
+async fn a_batch_planned_before_a_mark_is_refused_whole() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let journal = leader(store, 1);
+    let epoch = journal.take_over().await.unwrap().unwrap();
+    for (run_id, end, state) in
+        [("manual__1", DagRunEnd::Success, DagRunState::Success), ("manual__2", DagRunEnd::Failed, DagRunState::Failed)]
+    {
+        let key = trigger(store, run_id, None).await.unwrap();
+        store.mark_dag_run("etl", run_id, end, "ada", at(1)).await.unwrap();
+        assert_eq!(journal.commit(epoch, &starting(key, 0)).await, Err(CommitError::Conflict));
+        // Once more changes nothing.
+        store.mark_dag_run("etl", run_id, end, "bob", at(2)).await.unwrap();
+        let run = journal.dag_runs(Some(&[key])).await.unwrap().remove(0);
+        assert_eq!((run.state, run.version, run.task_instances.len()), (state, 1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_mark_ends_what_runs_keeps_its_attempt_and_tells_the_leader() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let journal = leader(store, 1);
+    let epoch = journal.take_over().await.unwrap().unwrap();
+    let key = trigger(store, "manual__1", None).await.unwrap();
+    journal.commit(epoch, &starting(key, 0)).await.unwrap();
+    let seen = journal.inbox().await.unwrap().0.len();
+    store.mark_dag_run("etl", "manual__1", DagRunEnd::Failed, "ada", at(2)).await.unwrap();
+    let state = async || journal.dag_runs(Some(&[key])).await.unwrap().remove(0).task_instances[0].state;
+    assert_eq!(state().await, TaskInstanceState::Failed);
+    let attempts = store.api_attempts(key.0, 0, -1).await.unwrap();
+    assert_eq!(attempts[0].reason.as_deref(), Some("marked failed by ada"));
+    store.mark_dag_run("etl", "manual__1", DagRunEnd::Success, "ada", at(3)).await.unwrap();
+    assert_eq!(state().await, TaskInstanceState::Success);
+    assert_eq!(journal.inbox().await.unwrap().0.len(), seen + 2);
+}
+
+#[tokio::test]
+async fn a_dry_run_or_a_refused_clear_changes_nothing_and_a_clear_restarts_what_runs() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let journal = leader(store, 1);
+    let epoch = journal.take_over().await.unwrap().unwrap();
+    let key = trigger(store, "manual__1", None).await.unwrap();
+    journal.commit(epoch, &starting(key, 0)).await.unwrap();
+    let before = journal.dag_runs(Some(&[key])).await.unwrap();
+    let all = ClearSelection::default();
+    let dry = ClearSelection { is_dry_run: true, ..all.clone() };
+    let cleared = store.clear_task_instances("etl", "manual__1", &dry, at(2)).await.unwrap();
+    assert_eq!((cleared.task_ids, cleared.positions), (vec!["a".to_owned()], vec![(TaskIndex(0), -1)]));
+    let careful = ClearSelection { refuses_running: true, ..all.clone() };
+    let refused = store.clear_task_instances("etl", "manual__1", &careful, at(2)).await;
+    assert!(matches!(refused, Err(ClearError::Running(task)) if task == "a"));
+    assert_eq!(journal.dag_runs(Some(&[key])).await.unwrap(), before);
+    store.clear_task_instances("etl", "manual__1", &all, at(2)).await.unwrap();
+    let run = journal.dag_runs(Some(&[key])).await.unwrap().remove(0);
+    assert_eq!((run.version, run.task_instances[0].state), (1, TaskInstanceState::Restarting));
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ pub(super) async fn get_dag_runs(
         dag_id_pattern: query.dag_id_pattern,
         triggering_user_pattern: query.triggering_user_name_pattern,
     };
-    let page = api.store.api_dag_runs(&filter, &listing(query.limit, query.offset, query.order_by)).await?;
+    let page = api.store.api_dag_runs(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
     missing::check_dag(&api, filter.dag_id.as_deref(), page.total).await?;
     let dag_runs = page.rows.into_iter().map(wire).collect();
     Ok(Json(DagRunCollection { dag_runs, total_entries: page.total }))

@@ -79,7 +79,7 @@ pub(super) async fn get_dags(State(api): State<Api>, Query(query): Query<DagsQue
         has_import_errors: query.has_import_errors,
         last_run_state: words::<model::state::DagRunState>("last_dag_run_state", &last_run_state)?.pop(),
     };
-    let page = api.store.api_dags(&filter, &listing(query.limit, query.offset, query.order_by)).await?;
+    let page = api.store.api_dags(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
     let dags = page.rows.into_iter().map(|row| wire(row, api.limits)).collect();
     Ok(Json(DagCollection { dags, total_entries: page.total }))
 }

@@ -1,4 +1,4 @@
-//! What a refused request is answered with: Airflow's (FastAPI's) bodies.
+//! What a refused request is answered with: Airflow's (`FastAPI`'s) bodies.
 
 use api::{Detail, HttpError};
 use axum::Json;

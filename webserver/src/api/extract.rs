@@ -1,4 +1,4 @@
-//! Queries and bodies, with refusals that name the place of what is wrong, as FastAPI's do.
+//! Queries and bodies, with refusals that name the place of what is wrong, as `FastAPI`'s do.
 
 use std::str::FromStr;
 
@@ -101,7 +101,7 @@ fn not_json(error: &serde_json::Error) -> ApiError {
     )
 }
 
-/// Turns `invalid type: string "x", expected u32 at line 1 column 3` at `limit` into FastAPI's form.
+/// Turns `invalid type: string "x", expected u32 at line 1 column 3` at `limit` into `FastAPI`'s form.
 fn wrong<E: std::error::Error>(part: &str, error: &serde_path_to_error::Error<E>) -> ApiError {
     let message = error.inner().to_string();
     let message = message.split(" at line ").next().unwrap_or_default();

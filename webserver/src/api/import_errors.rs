@@ -35,7 +35,7 @@ pub(super) async fn get_import_errors(
     Query(query): Query<ImportErrorsQuery>,
 ) -> ApiResult<Json<ImportErrorCollection>> {
     let filter = ImportErrorFilter { id: None, filename_pattern: query.filename_pattern };
-    let page = api.store.api_import_errors(&filter, &listing(query.limit, query.offset, query.order_by)).await?;
+    let page = api.store.api_import_errors(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
     let import_errors = page.rows.into_iter().map(wire).collect();
     Ok(Json(ImportErrorCollection { import_errors, total_entries: page.total }))
 }

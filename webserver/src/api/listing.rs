@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 const MAX_TERMS: usize = 10;
 
 /// The page that is asked for.
-pub(super) fn listing(limit: Option<u32>, offset: Option<u32>, order_by: Vec<String>) -> Listing {
+pub(super) fn listing(limit: Option<u32>, offset: Option<u32>, order_by: &[String]) -> Listing {
     // Airflow's clients send one name per parameter; people send several with commas.
     let terms = order_by.iter().flat_map(|term| term.split(','));
     let order_by = terms.map(|term| term.trim().to_owned()).filter(|term| !term.is_empty()).take(MAX_TERMS).collect();
@@ -80,9 +80,9 @@ mod tests {
 
     #[test]
     fn a_page_has_at_most_a_hundred_entries_and_fifty_if_nobody_says() {
-        assert_eq!(listing(None, None, Vec::new()).limit, 50);
-        assert_eq!(listing(Some(1000), None, Vec::new()).limit, 100);
-        assert_eq!(listing(None, Some(7), vec!["-a,b".to_owned()]).order_by, ["-a", "b"]);
+        assert_eq!(listing(None, None, &[]).limit, 50);
+        assert_eq!(listing(Some(1000), None, &[]).limit, 100);
+        assert_eq!(listing(None, Some(7), &["-a,b".to_owned()]).order_by, ["-a", "b"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum_extra::extract::cookie::CookieJar;
+use axum_extra::extract::cookie::{Cookie, CookieJar};
 
 use super::Api;
 use super::error::ApiError;
@@ -34,7 +34,7 @@ const fn is_read(method: &Method) -> bool {
 async fn who(api: &Api, headers: &HeaderMap, jar: &CookieJar) -> Result<LoggedIn, ApiError> {
     let token = match headers.get(header::AUTHORIZATION) {
         Some(given) => bearer(given.to_str().unwrap_or_default()),
-        None => jar.get(COOKIE).map(|cookie| cookie.value()),
+        None => jar.get(COOKIE).map(Cookie::value),
     };
     let token = token.ok_or_else(|| ApiError::not_authenticated("Not authenticated"))?;
     api.doors.session(token).await?.ok_or_else(|| ApiError::not_authenticated("Invalid or expired token"))

@@ -110,7 +110,7 @@ pub(super) async fn get_task_instances(
             lt: query.duration_lt,
         },
     };
-    let page = api.store.api_task_instances(&filter, &listing(query.limit, query.offset, query.order_by)).await?;
+    let page = api.store.api_task_instances(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
     match (filter.dag_id.as_deref(), filter.run_id.as_deref()) {
         (Some(dag_id), Some(run_id)) => missing::check_dag_run(&api, Some((dag_id, run_id)), page.total).await?,
         (dag_id, _) => missing::check_dag(&api, dag_id, page.total).await?,

@@ -39,7 +39,7 @@ pub(super) async fn get_dag_versions(
     Query(query): Query<DagVersionsQuery>,
 ) -> ApiResult<Json<DagVersionCollection>> {
     let dag_id = unless_all(dag_id);
-    let listing = listing(query.limit, query.offset, query.order_by);
+    let listing = listing(query.limit, query.offset, &query.order_by);
     let page = api.store.api_dag_versions(dag_id.as_deref(), query.version_number, &listing).await?;
     missing::check_dag(&api, dag_id.as_deref(), page.total).await?;
     let dag_versions = page.rows.into_iter().map(wire).collect();

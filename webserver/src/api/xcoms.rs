@@ -50,7 +50,7 @@ pub(super) async fn get_xcom_entries(
         key: query.xcom_key,
         key_pattern: query.xcom_key_pattern,
     };
-    let page = api.store.api_xcoms(&filter, &listing(query.limit, query.offset, query.order_by)).await?;
+    let page = api.store.api_xcoms(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
     match (filter.dag_id.as_deref(), filter.run_id.as_deref()) {
         (Some(dag_id), Some(run_id)) => missing::check_dag_run(&api, Some((dag_id, run_id)), page.total).await?,
         (dag_id, _) => missing::check_dag(&api, dag_id, page.total).await?,
@@ -94,10 +94,10 @@ pub(super) async fn get_xcom_entry(
     };
     let row = api.store.api_xcom(&filter).await?;
     let row = row.ok_or_else(|| ApiError::not_found(format!("XCom entry with key: `{key}` not found")))?;
-    let value = match (query.stringify == Some(true), row.value) {
-        (true, value @ (Value::String(_) | Value::Null)) => value,
-        (true, value) => Value::String(value.to_string()),
-        (false, value) => value,
+    let value = match row.value {
+        value @ (Value::String(_) | Value::Null) => value,
+        value if query.stringify == Some(true) => Value::String(value.to_string()),
+        value => value,
     };
     Ok(Json(XCom { entry: wire(row.entry), value }))
 }

@@ -64,12 +64,9 @@ impl Doors {
         let account = if is_name { self.store.account(username).await? } else { None };
         // argon2 takes tens of milliseconds of a core on purpose. A name that nobody has takes them too, or the time
         // would tell which names there are.
-        let is_right = tokio::task::spawn_blocking(move || match account {
-            Some(account) => matches(&password, &account.password_hash),
-            None => {
-                matches(&password, nobodys_hash());
-                false
-            }
+        let is_right = tokio::task::spawn_blocking(move || {
+            let hash = account.as_ref().map_or_else(|| nobodys_hash(), |account| account.password_hash.as_str());
+            matches(&password, hash) && account.is_some()
         })
         .await
         .map_err(unavailable)?;
