@@ -41,6 +41,7 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
         dags_are_paused_at_creation: false,
         limits: Limits { parallelism: SLOTS, ..Limits::default() },
         worker: WorkerConfig::new(database.home.path()),
+        with_dag_processor: true,
     };
     std::fs::create_dir_all(&config.dags_folder)?;
     let serving = tokio::spawn(serve(store.clone(), config, stop.clone()));

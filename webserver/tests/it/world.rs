@@ -160,6 +160,7 @@ impl World {
             dags_are_paused_at_creation: false,
             limits: Limits::default(),
             worker: WorkerConfig::new(self.home.path()),
+            with_dag_processor: true,
         };
         let (store, stop) = (self.database.store().clone(), self.stop.clone());
         self.services.push(tokio::spawn(async move {
