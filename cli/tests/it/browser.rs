@@ -106,7 +106,9 @@ async fn a_failed_task_shows_its_log_and_why_and_runs_again_when_it_is_cleared()
     browser.confirm().await;
     browser.until_text("#head .badge", "success").await;
     browser.until("a tab for each try", "document.querySelectorAll('.tries a').length === 2").await;
-    browser.until("the log of the second try", "document.querySelector('[data-log]').dataset.log.includes('try=2')").await;
+    browser
+        .until("the log of the second try", "document.querySelector('[data-log]').dataset.log.includes('try=2')")
+        .await;
     assert!(browser.is_marked().await, "the page was loaded again");
     browser.click(".tries a").await;
     browser.until("the first try", "location.search === '?try=1'").await;
@@ -141,10 +143,11 @@ async fn an_import_error_shows_the_line_with_a_caret_until_the_file_is_right() {
     browser.until_text("#nav .count", "1").await;
     browser.click("#nav a[href='/import-errors']").await;
     browser.until_text("#errors", "unknown key `bahs`").await;
-    browser.until_text("#errors .help", "did you mean `bash`?").await;
+    browser.until_text("#errors", "did you mean `bash`?").await;
     let snippets = browser.value("[...document.querySelectorAll('.snippet')].map(pre => pre.textContent)").await;
     let snippets = snippets.as_array().cloned().unwrap_or_default();
-    let has_caret = |text: &str| text.contains("3 |     bahs: echo\n") && text.lines().any(|line| line == "  |     ^^^^");
+    let has_caret =
+        |text: &str| text.contains("3 |     bahs: echo\n") && text.lines().any(|line| line == "  |     ^^^^");
     assert!(snippets.iter().filter_map(|text| text.as_str()).any(has_caret), "{snippets:?}");
     browser.mark().await;
     system.write_dag("broken.yaml", "tasks:\n  - id: a\n    bash: echo\n");
@@ -201,7 +204,9 @@ async fn no_page_shows_an_error_in_the_console_or_breaks_the_content_security_po
     ];
     for (path, element) in pages {
         browser.open(path).await;
-        browser.until(path, &format!("document.readyState === 'complete' && !!document.querySelector('{element}')")).await;
+        browser
+            .until(path, &format!("document.readyState === 'complete' && !!document.querySelector('{element}')"))
+            .await;
         assert_eq!(browser.value("document.querySelectorAll('main').length").await, 1, "{path}");
         let is_wide = browser.value("document.documentElement.scrollWidth > innerWidth").await;
         assert_eq!(is_wide, false, "{path} is wider than the window");

@@ -142,13 +142,15 @@ pub(super) async fn show(
     Path(dag_id): Path<String>,
     Query(query): Query<DagQuery>,
 ) -> PageResult {
+    let since = pages.hub.count();
     let found = pages.store.pages_dag(&dag_id, query.version).await?;
     let row = found.ok_or_else(|| PageError::NotFound(format!("DAG `{dag_id}`")))?;
     let dag: Dag = serde_json::from_value(row.spec.clone())?;
     let href = dag_href(&dag_id);
     let tab = TABS.iter().find(|(name, _)| *name == query.tab).map_or("runs", |(name, _)| *name);
     let tasks = if matches!(tab, "graph" | "grid") { "&tasks=true" } else { "" };
-    let shell = Shell::load(&pages, &who, "dags", format!("/events?dag={}{tasks}", segment(&dag_id))).await?;
+    let shell =
+        Shell::load(&pages, &who, "dags", format!("/events?since={since}&dag={}{tasks}", segment(&dag_id))).await?;
     let now = (pages.clock)();
     let mut graph_note = String::new();
     let body = match tab {
