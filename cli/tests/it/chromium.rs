@@ -1,4 +1,4 @@
-//! A browser of a test's own: Debian's Chromium without a window, driven through its WebDriver.
+//! A browser of a test's own: Debian's Chromium without a window, driven through chromedriver.
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;

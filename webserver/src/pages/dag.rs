@@ -203,8 +203,9 @@ async fn runs_tab(pages: &Pages, dag_id: &str, query: &DagQuery, now: Timestamp)
         if pairs.is_empty() { href } else { format!("{href}?{}", pairs.join("&")) }
     };
     let mut runs = pages.store.pages_runs(dag_id, state, PAGE_SIZE + 1, offset).await?;
-    let has_more = runs.len() as i64 > PAGE_SIZE;
-    runs.truncate(usize::try_from(PAGE_SIZE).unwrap_or(0));
+    let size = usize::try_from(PAGE_SIZE).unwrap_or(usize::MAX);
+    let has_more = runs.len() > size;
+    runs.truncate(size);
     let states =
         std::iter::once(("", "All")).chain(DagRunState::ALL.iter().map(|state| (state.as_str(), state.as_str())));
     Ok(Runs {

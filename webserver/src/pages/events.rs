@@ -81,6 +81,7 @@ impl Hub {
                 tracing::warn!(error = %problem, "live pages wait: the database's notifications cannot be heard");
             }
             tokio::time::sleep(RECONNECT).await;
+            self.count.fetch_add(1, Ordering::AcqRel);
             self.tell(News::Anything);
         }
     }
