@@ -143,7 +143,7 @@ async fn an_import_error_shows_the_line_with_a_caret_until_the_file_is_right() {
     browser.until_text("#nav .count", "1").await;
     browser.click("#nav a[href='/import-errors']").await;
     browser.until_text("#errors", "unknown key `bahs`").await;
-    browser.until_text("#errors .help", "did you mean `bash`?").await;
+    browser.until_text("#errors", "did you mean `bash`?").await;
     let snippets = browser.value("[...document.querySelectorAll('.snippet')].map(pre => pre.textContent)").await;
     let snippets = snippets.as_array().cloned().unwrap_or_default();
     let has_caret =

@@ -1,5 +1,7 @@
-//! A browser of a test's own: Debian's Chromium without a window, driven through its WebDriver.
+//! A browser of a test's own: Debian's Chromium without a window, driven through chromedriver.
 
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
@@ -29,7 +31,8 @@ const NOTE_PROBLEMS: &str = r"
 
 /// A browser. Dropping it ends its processes.
 pub(crate) struct Chromium {
-    driver: WebDriver,
+    /// Never dropped: it would ask a driver that has ended to end the session, and wait for the answer.
+    driver: ManuallyDrop<WebDriver>,
     process: Child,
     base: String,
     _profile: TempDir,
@@ -38,6 +41,8 @@ pub(crate) struct Chromium {
 impl Chromium {
     /// Starts one that looks at the flowctl at `base`.
     pub(crate) async fn start(base: &str) -> Self {
+        // The HTTP client of the driver wants one although it speaks to this machine only.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().expect("chromedriver: `apt-get install chromium chromium-driver`");
@@ -65,7 +70,7 @@ impl Chromium {
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.expect("a browser");
         let script = json!({"source": NOTE_PROBLEMS});
         driver.cdp().send_raw("Page.addScriptToEvaluateOnNewDocument", script).await.expect("a script in each page");
-        Self { driver, process, base: base.to_owned(), _profile: profile }
+        Self { driver: ManuallyDrop::new(driver), process, base: base.to_owned(), _profile: profile }
     }
 
     /// Starts one and logs in as `admin`.
@@ -102,8 +107,14 @@ impl Chromium {
 
     /// Waits until an expression is true in the page.
     pub(crate) async fn until(&self, what: &str, expression: &str) {
-        let page = || format!("`{expression}` stays false");
-        until_some(what, page, async || (self.value(expression).await == json!(true)).then_some(())).await;
+        let seen = RefCell::new(Value::Null);
+        let page = || format!("`{expression}` stays false on {}", seen.borrow());
+        let look = format!("[{expression}, location.href, document.body.innerText.slice(0, 1500)]");
+        let is_true = async || {
+            *seen.borrow_mut() = self.value(&look).await;
+            (seen.borrow()[0] == json!(true)).then_some(())
+        };
+        until_some(what, page, is_true).await;
     }
 
     /// Waits until the first element that matches contains a text.
@@ -120,6 +131,7 @@ impl Chromium {
 
     /// Clicks the first element that matches, once there is one.
     pub(crate) async fn click(&self, css: &str) {
+        self.until(css, &format!("!!document.querySelector({})", json!(css))).await;
         let click = async || self.driver.find(By::Css(css)).await.ok()?.click().await.ok();
         until_some(&format!("{css} can be clicked"), String::new, click).await;
     }
@@ -150,7 +162,7 @@ impl Chromium {
     pub(crate) async fn close(self) {
         let problems = self.value("sessionStorage.getItem('problems')").await;
         assert_eq!(problems, Value::Null, "what the console showed");
-        self.driver.clone().quit().await.expect("the browser ends");
+        WebDriver::clone(&self.driver).quit().await.expect("the browser ends");
     }
 }
 

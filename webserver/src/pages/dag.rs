@@ -142,13 +142,15 @@ pub(super) async fn show(
     Path(dag_id): Path<String>,
     Query(query): Query<DagQuery>,
 ) -> PageResult {
+    let since = pages.hub.count();
     let found = pages.store.pages_dag(&dag_id, query.version).await?;
     let row = found.ok_or_else(|| PageError::NotFound(format!("DAG `{dag_id}`")))?;
     let dag: Dag = serde_json::from_value(row.spec.clone())?;
     let href = dag_href(&dag_id);
     let tab = TABS.iter().find(|(name, _)| *name == query.tab).map_or("runs", |(name, _)| *name);
     let tasks = if matches!(tab, "graph" | "grid") { "&tasks=true" } else { "" };
-    let shell = Shell::load(&pages, &who, "dags", format!("/events?dag={}{tasks}", segment(&dag_id))).await?;
+    let shell =
+        Shell::load(&pages, &who, "dags", format!("/events?since={since}&dag={}{tasks}", segment(&dag_id))).await?;
     let now = (pages.clock)();
     let mut graph_note = String::new();
     let body = match tab {
@@ -201,8 +203,9 @@ async fn runs_tab(pages: &Pages, dag_id: &str, query: &DagQuery, now: Timestamp)
         if pairs.is_empty() { href } else { format!("{href}?{}", pairs.join("&")) }
     };
     let mut runs = pages.store.pages_runs(dag_id, state, PAGE_SIZE + 1, offset).await?;
-    let has_more = runs.len() as i64 > PAGE_SIZE;
-    runs.truncate(usize::try_from(PAGE_SIZE).unwrap_or(0));
+    let size = usize::try_from(PAGE_SIZE).unwrap_or(usize::MAX);
+    let has_more = runs.len() > size;
+    runs.truncate(size);
     let states =
         std::iter::once(("", "All")).chain(DagRunState::ALL.iter().map(|state| (state.as_str(), state.as_str())));
     Ok(Runs {

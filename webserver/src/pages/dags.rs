@@ -118,7 +118,8 @@ pub(super) async fn show(
     Extension(who): Extension<LoggedIn>,
     Query(query): Query<DagsQuery>,
 ) -> PageResult {
-    let shell = Shell::load(&pages, &who, "dags", "/events".to_owned()).await?;
+    let since = pages.hub.count();
+    let shell = Shell::load(&pages, &who, "dags", format!("/events?since={since}")).await?;
     let counts = pages.store.pages_counts().await?;
     let listed = pages.store.pages_dags(&query.filter()).await?;
     let tags = pages.store.pages_tags().await?;

@@ -2,12 +2,13 @@
 //!
 //! 1. The hub listens to the database's hints once for all pages, and finds out which DAG a run is of.
 //! 2. A page subscribes to what it shows: `/events`, `/events?dag=ID`, `/events?dag=ID&tasks=true`, `/events?run=KEY`.
-//!    Other hints never reach it.
+//!    Other hints never reach it. What happened while the page was on its way to the reader, it is told at once.
 //! 3. It is told at once, and then once per interval at most, however much happens; then it fetches itself.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::{Query, State};
@@ -48,13 +49,15 @@ enum News {
 #[derive(Debug, Clone)]
 pub struct Hub {
     news: broadcast::Sender<News>,
+    /// How much news there was.
+    count: Arc<AtomicU64>,
     /// Ends the streams of open pages, so that the server can stop.
     stop: CancellationToken,
 }
 
 impl Default for Hub {
     fn default() -> Self {
-        Self { news: broadcast::Sender::new(BACKLOG), stop: CancellationToken::new() }
+        Self { news: broadcast::Sender::new(BACKLOG), count: Arc::default(), stop: CancellationToken::new() }
     }
 }
 
@@ -62,6 +65,12 @@ impl Hub {
     /// What is told of one run from now on, by its row.
     pub(crate) fn of_run(&self, key: DagRunKey) -> RunNews {
         RunNews { news: self.news.subscribe(), key }
+    }
+
+    /// How much news there was so far. A page asks before it reads anything and says it when it subscribes (`since`):
+    /// what happened while it was on its way to the reader is told at once.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
     }
 
     /// Passes on the database's notifications until `stop`. A lost connection is a hint too: something may have
@@ -77,6 +86,7 @@ impl Hub {
                 tracing::warn!(error = %problem, "live pages wait: the database's notifications cannot be heard");
             }
             tokio::time::sleep(RECONNECT).await;
+            self.count.fetch_add(1, Ordering::AcqRel);
             self.tell(News::Anything);
         }
     }
@@ -86,6 +96,7 @@ impl Hub {
         let mut dags = HashMap::new();
         loop {
             let hints = hints.next().await?;
+            self.count.fetch_add(1, Ordering::AcqRel);
             if self.news.receiver_count() == 0 {
                 continue;
             }
@@ -159,6 +170,8 @@ pub(super) struct Subject {
     /// Of the DAG not only its runs: their task instances too.
     #[serde(default)]
     tasks: bool,
+    /// How much news there was when the page was made.
+    since: Option<u64>,
 }
 
 impl Subject {
@@ -200,13 +213,17 @@ pub(super) async fn stream(
     State(pages): State<Pages>,
     Query(subject): Query<Subject>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let start = (pages.hub.news.subscribe(), pages.hub.stop.clone(), subject, Instant::now());
-    let events = futures::stream::unfold(start, |(mut news, stop, subject, not_before)| async move {
-        stop.run_until_cancelled(next(&subject, &mut news, not_before)).await??;
+    let news = pages.hub.news.subscribe();
+    let is_late = subject.since.is_some_and(|since| since != pages.hub.count());
+    let start = (news, pages.hub.stop.clone(), subject, Instant::now(), is_late);
+    let events = futures::stream::unfold(start, |(mut news, stop, subject, not_before, is_late)| async move {
+        if !is_late {
+            stop.run_until_cancelled(next(&subject, &mut news, not_before)).await??;
+        }
         let not_before = Instant::now() + subject.interval();
         // An event without data is not dispatched by browsers.
         let event = Event::default().event("progress").retry(RECONNECT).data("changed");
-        Some((Ok(event), (news, stop, subject, not_before)))
+        Some((Ok(event), (news, stop, subject, not_before, false)))
     });
     Sse::new(events).keep_alive(KeepAlive::default())
 }
@@ -216,7 +233,7 @@ mod tests {
     use super::*;
 
     fn subject(run: Option<i64>, dag: Option<&str>, tasks: bool) -> Subject {
-        Subject { run, dag: dag.map(str::to_owned), tasks }
+        Subject { run, dag: dag.map(str::to_owned), tasks, since: None }
     }
 
     fn run(key: i64, dag_id: &str, is_state: bool) -> News {

@@ -94,8 +94,9 @@ pub(super) struct Grid {
 pub(super) async fn load(pages: &Pages, dag: &Dag, window: &Window, now: Timestamp) -> Result<Grid, PageError> {
     let columns = window.columns();
     let mut runs = pages.store.pages_runs(&dag.dag_id, "", columns + 1, window.offset).await?;
-    let has_older = runs.len() as i64 > columns;
-    runs.truncate(usize::try_from(columns).unwrap_or(0));
+    let shown = usize::try_from(columns).unwrap_or(usize::MAX);
+    let has_older = runs.len() > shown;
+    runs.truncate(shown);
     runs.reverse();
     let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
     let tasks = Tasks::of(dag, window);

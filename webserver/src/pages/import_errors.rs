@@ -36,7 +36,8 @@ struct ImportErrorsPage {
 
 /// The page.
 pub(super) async fn show(State(pages): State<Pages>, Extension(who): Extension<LoggedIn>) -> PageResult {
-    let shell = Shell::load(&pages, &who, "import-errors", "/events".to_owned()).await?;
+    let since = pages.hub.count();
+    let shell = Shell::load(&pages, &who, "import-errors", format!("/events?since={since}")).await?;
     let rows = pages.store.pages_import_errors().await?.into_iter().map(view);
     page(&ImportErrorsPage { shell, rows: rows.collect() })
 }

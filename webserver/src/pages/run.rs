@@ -83,9 +83,10 @@ pub(super) async fn show(
     Path((dag_id, run_id)): Path<(String, String)>,
     Query(query): Query<RunQuery>,
 ) -> PageResult {
+    let since = pages.hub.count();
     let found = pages.store.pages_run(&dag_id, &run_id).await?;
     let run = found.ok_or_else(|| PageError::NotFound(format!("run `{run_id}` of DAG `{dag_id}`")))?;
-    let events = format!("/events?run={}&dag={}", run.id, segment(&dag_id));
+    let events = format!("/events?since={since}&run={}&dag={}", run.id, segment(&dag_id));
     let shell = Shell::load(&pages, &who, "dags", events).await?;
     let dag: Dag = serde_json::from_value(run.spec.clone())?;
     let rows = pages.store.pages_task_instances(run.id).await?;

@@ -78,9 +78,10 @@ pub(super) async fn show(
     Path((dag_id, run_id, task_id)): Path<(String, String, String)>,
     Query(query): Query<TaskQuery>,
 ) -> PageResult {
+    let since = pages.hub.count();
     let missing = || PageError::NotFound(format!("task `{task_id}` in run `{run_id}` of DAG `{dag_id}`"));
     let found = pages.store.pages_run(&dag_id, &run_id).await?.ok_or_else(missing)?;
-    let events = format!("/events?run={}&dag={}", found.id, segment(&dag_id));
+    let events = format!("/events?since={since}&run={}&dag={}", found.id, segment(&dag_id));
     let shell = Shell::load(&pages, &who, "dags", events).await?;
     let dag: Dag = serde_json::from_value(found.spec.clone())?;
     let index = dag.index_of(&task_id).ok_or_else(missing)?;
