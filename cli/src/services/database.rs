@@ -27,14 +27,12 @@ pub(crate) async fn connect(url: &str, patience: Duration) -> anyhow::Result<Sto
         };
         let reason = chain(&error);
         if !error.may_pass() || started.elapsed() >= patience {
-            let failure = Failure::failed(format!("the database cannot be used: {reason}"));
-            return Err(failure
-                .hint("is PostgreSQL running, and is FLOWCTL_DATABASE_URL (database.url) right?")
-                .into());
+            let hint = "is PostgreSQL running, and is FLOWCTL_DATABASE_URL (database.url) right?";
+            return Err(Failure::failed(reason).hint(hint).into());
         }
         if told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
             let left = patience.saturating_sub(started.elapsed()).as_secs();
-            anstream::eprintln!("the database does not answer ({reason}); trying for {left} s more");
+            anstream::eprintln!("{reason}; trying for {left} s more");
             told = Some(Instant::now());
         }
         tokio::select! {
@@ -47,11 +45,10 @@ pub(crate) async fn connect(url: &str, patience: Duration) -> anyhow::Result<Sto
     }
 }
 
-/// An error with its causes.
+/// An error and its first cause: those below only say the same again.
 fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source())
-        .last()
-        .map_or_else(|| error.to_string(), ToString::to_string)
+    let innermost = std::iter::successors(error.source(), |cause| cause.source()).last();
+    innermost.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// An error that says what to do when the schema is not this program's.

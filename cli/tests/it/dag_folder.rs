@@ -127,13 +127,3 @@ async fn a_file_that_is_written_slowly_makes_one_version_and_one_replaced_at_onc
     until_some("it heals", || system.stderr(), async || problems(&store).await.is_empty().then_some(())).await;
     assert!(system.terminate().await.success());
 }
-
-#[tokio::test]
-async fn a_folder_that_cannot_be_made_is_named() {
-    let mut system = System::on_test_database().await;
-    system.set("FLOWCTL_DAGS_FOLDER", "/proc/dags");
-    system.spawn();
-    let (status, stderr) = system.ended_saying().await;
-    assert_eq!(status.code(), Some(1));
-    assert!(stderr.contains("the DAG folder /proc/dags cannot be made"), "{stderr}");
-}

@@ -39,6 +39,7 @@ async fn a_database_that_is_down_at_the_start_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().display().to_string();
     let mut system = System::at(&format!("postgres://ada:secret@localhost/metadata?host={socket}"));
+    system.set("FLOWCTL_DATABASE__CONNECT_TIMEOUT", "0s");
     system.spawn();
     let (status, stderr) = system.ended_saying().await;
     assert_eq!(status.code(), Some(1));
