@@ -59,7 +59,7 @@ struct Engine {
 impl Engine {
     async fn start(store: Store) -> Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "a benchmark is a shell")]
-        let journal = LeaderJournal::new(store.pool().clone(), Uuid::new_v4(), "bench".to_owned());
+        let journal = LeaderJournal::new(&store, Uuid::new_v4(), "bench".to_owned());
         let (reports, reported) = mpsc::unbounded_channel();
         let limits = Limits { parallelism: 1000, ..Limits::default() };
         let Ok(leader) = Leader::take_over(journal, AtOnce(reports), WallClock, limits).await? else {

@@ -18,9 +18,6 @@ use crate::{Row, dags, row};
 const ROUNDS: usize = 5;
 const WIDTH: u32 = 2000;
 const CHAIN: u32 = 300;
-/// Processes that compete for two cores gain nothing from more slots (reference/ceilings.md §4).
-const SLOTS: u32 = 2;
-
 /// The rows.
 pub(crate) async fn run() -> Result<Vec<Row>> {
     let database = Database::start().await?;
@@ -36,14 +33,13 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
         id: Uuid::new_v4(),
         hostname: "bench".to_owned(),
         home: database.home.path().to_owned(),
-        dags_folder: database.home.path().join("no-dags"),
+        dags_folder: folder,
         default_timezone: "UTC".to_owned(),
         dags_are_paused_at_creation: false,
-        limits: Limits { parallelism: SLOTS, ..Limits::default() },
+        limits: Limits::default(),
         worker: WorkerConfig::new(database.home.path()),
-        with_dag_processor: true,
+        with_dag_processor: false,
     };
-    std::fs::create_dir_all(&config.dags_folder)?;
     let serving = tokio::spawn(serve(store.clone(), config, stop.clone()));
     let (mut ours, mut direct, mut shell) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
@@ -64,7 +60,7 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
     database.stop().await?;
     Ok(vec![
         row(
-            format!("fan-out of {WIDTH} × `bash: true`, {SLOTS} slots"),
+            format!("fan-out of {WIDTH} × `bash: true`"),
             rates(ours),
             format!("`xargs -P2 true` {}, `xargs -P2 bash -c true` {}", rates(direct), rates(shell)),
         ),

@@ -211,7 +211,7 @@ async fn schedule(store: &Store, config: &SchedulerConfig, stop: &CancellationTo
     let pid = std::process::id().cast_signed();
     store.register_service(config.id, "scheduler", &config.hostname, pid).await?;
     let owner_name = format!("{}:{pid}", config.hostname);
-    let journal = LeaderJournal::new(store.pool().clone(), lease_owner(config), owner_name);
+    let journal = LeaderJournal::new(store, lease_owner(config), owner_name);
     let start_executor = || {
         let (reports, reported) = mpsc::unbounded_channel();
         let values = StoreValues(journal.clone());

@@ -26,21 +26,7 @@ impl Store {
     /// Connects; fails when the first connection cannot be made.
     pub async fn connect(url: &str) -> Result<Self> {
         let options: PgConnectOptions = url.parse()?;
-        let pool = PgPoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // The default asks each connection whether it lives before each use, which halves the throughput. Only
-            // those are asked that were idle: after a restart of the database all of them are dead.
-            .test_before_acquire(false)
-            .before_acquire(|connection, about| {
-                Box::pin(async move {
-                    if about.idle_for >= IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(options.clone());
+        let pool = pool(MAX_CONNECTIONS, options.clone());
         match pool.acquire().await {
             Ok(_) => Ok(Self { pool }),
             // The pool says only that it took too long; another attempt says why.
@@ -84,6 +70,25 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// A pool that connects when it is first used.
+pub(crate) fn pool(max_connections: u32, options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // The default asks each connection whether it lives before each use, which halves the throughput. Only those
+        // are asked that were idle: after a restart of the database all of them are dead.
+        .test_before_acquire(false)
+        .before_acquire(|connection, about| {
+            Box::pin(async move {
+                if about.idle_for >= IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options)
 }
 
 /// Names the database, without the credentials.

@@ -15,6 +15,22 @@ mod tests;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::Store;
+use crate::pool::pool;
+
+/// The leader itself uses one connection at a time; the others answer what attempts ask for.
+const MAX_CONNECTIONS: u32 = 8;
+
+/// All of the journal's statements find their rows by primary key, however many rows there are. PostgreSQL would decide
+/// that anew from what it knows of the tables when a connection first plans a statement, which is wrong for long where
+/// a table has just begun to grow: it then reads all of `task_instance` in each pass.
+const PLANNER: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+
 /// The leader's view of the database.
 #[derive(Debug, Clone)]
 pub struct LeaderJournal {
@@ -25,7 +41,8 @@ pub struct LeaderJournal {
 
 impl LeaderJournal {
     /// For the scheduler process `owner`; `owner_name` (host and process id) is shown to people.
-    pub const fn new(pool: PgPool, owner: Uuid, owner_name: String) -> Self {
-        Self { pool, owner, owner_name }
+    pub fn new(store: &Store, owner: Uuid, owner_name: String) -> Self {
+        let options = store.pool().connect_options().as_ref().clone().options(PLANNER);
+        Self { pool: pool(MAX_CONNECTIONS, options), owner, owner_name }
     }
 }

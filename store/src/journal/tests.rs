@@ -105,7 +105,7 @@ async fn trigger(store: &Store, run_id: &str, logical_date: Option<Timestamp>) -
 }
 
 fn leader(store: &Store, number: u128) -> LeaderJournal {
-    LeaderJournal::new(store.pool().clone(), Uuid::from_u128(number), format!("test:{number}"))
+    LeaderJournal::new(store, Uuid::from_u128(number), format!("test:{number}"))
 }
 
 fn queued(dag_run: DagRunKey) -> TaskInstanceRow {
