@@ -44,6 +44,7 @@ impl Flowctl {
             .env("FLOWCTL_ADMIN_PASSWORD", PASSWORD)
             .env_remove("FLOWCTL_DATABASE_URL")
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
         let mut lines = BufReader::new(child.stdout.take().context("its standard output")?).lines();

@@ -9,6 +9,7 @@ use model::operator::{Bash, Branch, Operator, Python};
 use tokio::process::{Child, Command};
 
 use crate::config::WorkerConfig;
+use crate::direct;
 use crate::environment::{self, folder};
 use crate::python::{self, Call};
 use crate::render::{CannotRender, Renderer};
@@ -19,7 +20,18 @@ use crate::values::Values;
 const MAX_ARGUMENT: usize = 100 * 1024;
 
 /// A process about to be spawned.
-pub(crate) struct Launch {
+pub(crate) struct Launch<'a> {
+    operation: Operation,
+    attempt: &'a Attempt,
+    config: &'a WorkerConfig,
+    scratch: &'a Scratch,
+    env: Vec<(String, String)>,
+}
+
+/// What an operator comes to.
+struct Operation {
+    /// The same without the shell that would do nothing but execute it.
+    direct: Option<Command>,
     command: Command,
     program: String,
     cwd: PathBuf,
@@ -54,20 +66,20 @@ pub(crate) fn passing(what: &str, error: &io::Error) -> NotLaunched {
 }
 
 /// Renders the operator and says what to spawn.
-pub(crate) async fn prepare<V: Values>(
-    attempt: &Attempt,
+pub(crate) async fn prepare<'a, V: Values>(
+    attempt: &'a Attempt,
     values: &V,
-    config: &WorkerConfig,
-    scratch: &Scratch,
-) -> Result<Launch, NotLaunched> {
+    config: &'a WorkerConfig,
+    scratch: &'a Scratch,
+) -> Result<Launch<'a>, NotLaunched> {
     let mut renderer = Renderer::new(attempt, values);
     let mut env = Vec::new();
     renderer.env(&mut env, &attempt.dag.env).await?;
     renderer.env(&mut env, &attempt.task().env).await?;
-    let (program, mut command, cwd) = match &attempt.task().operator {
+    let operation = match &attempt.task().operator {
         Operator::Bash(bash) => {
             renderer.env(&mut env, &bash.env).await?;
-            bash_command(bash, &mut renderer, attempt, scratch).await?
+            bash_command(bash, &mut renderer, attempt, scratch, &env).await?
         }
         Operator::Python(python) | Operator::Branch(Branch::Python(python)) => {
             python_command(python, &mut renderer, attempt, config, scratch).await?
@@ -79,12 +91,7 @@ pub(crate) async fn prepare<V: Values>(
     if let Some(problem) = environment::problem(&env) {
         return Err(NotLaunched::for_good(problem));
     }
-    environment::set(&mut command, attempt, &env, config, scratch);
-    if attempt.task().operator.name() != "bash" {
-        command.env("FLOWCTL_SOCKET", scratch.file(crate::questions::SOCKET));
-    }
-    command.current_dir(&cwd).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    Ok(Launch { command, program, cwd })
+    Ok(Launch { operation, attempt, config, scratch, env })
 }
 
 async fn bash_command<V: Values>(
@@ -92,7 +99,8 @@ async fn bash_command<V: Values>(
     renderer: &mut Renderer<'_, V>,
     attempt: &Attempt,
     scratch: &Scratch,
-) -> Result<(String, Command, PathBuf), NotLaunched> {
+    env: &[(String, String)],
+) -> Result<Operation, NotLaunched> {
     let text = renderer.text("bash", &bash.command).await?;
     let cwd = match &bash.cwd {
         Some(cwd) => folder(attempt).join(renderer.text("cwd", cwd).await?),
@@ -101,6 +109,7 @@ async fn bash_command<V: Values>(
     if text.contains('\0') {
         return Err(NotLaunched::for_good("the command contains a NUL character"));
     }
+    let direct = direct_command(bash, &text, &cwd, env);
     let mut command = Command::new(&bash.shell);
     if text.len() > MAX_ARGUMENT {
         let file = scratch.file("command");
@@ -109,7 +118,24 @@ async fn bash_command<V: Values>(
     } else {
         command.arg("-c").arg(text);
     }
-    Ok((bash.shell.clone(), command, cwd))
+    Ok(Operation { direct, command, program: bash.shell.clone(), cwd })
+}
+
+/// The command without bash, when bash would do nothing but execute it.
+fn direct_command(bash: &Bash, text: &str, cwd: &Path, env: &[(String, String)]) -> Option<Command> {
+    let variable = |name: &str| {
+        let own = env.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.clone());
+        own.or_else(|| std::env::var(name).ok())
+    };
+    // Bash reads a file first when it is told to, and then any word may mean anything.
+    if bash.shell != "bash" || variable("BASH_ENV").is_some() {
+        return None;
+    }
+    let words = direct::words(text)?;
+    let (name, arguments) = words.split_first()?;
+    let mut command = Command::new(direct::find(name, cwd, &variable("PATH")?)?);
+    command.arg0(name).args(arguments);
+    Some(command)
 }
 
 async fn python_command<V: Values>(
@@ -118,7 +144,7 @@ async fn python_command<V: Values>(
     attempt: &Attempt,
     config: &WorkerConfig,
     scratch: &Scratch,
-) -> Result<(String, Command, PathBuf), NotLaunched> {
+) -> Result<Operation, NotLaunched> {
     let call = Call {
         target: &python.call,
         args: renderer.list("args", &python.args).await?,
@@ -133,13 +159,29 @@ async fn python_command<V: Values>(
         if interpreter.contains('/') { folder(attempt).join(&interpreter) } else { PathBuf::from(&interpreter) };
     let mut command = Command::new(program);
     command.arg(runner).arg(scratch.path());
-    Ok((interpreter, command, folder(attempt).to_path_buf()))
+    Ok(Operation { direct: None, command, program: interpreter, cwd: folder(attempt).to_path_buf() })
 }
 
-impl Launch {
+impl Launch<'_> {
     /// Starts the process.
-    pub(crate) fn spawn(mut self) -> Result<Child, NotLaunched> {
-        self.command.spawn().map_err(|error| explain(&error, &self.program, &self.cwd))
+    pub(crate) fn spawn(self) -> Result<Child, NotLaunched> {
+        let Operation { direct, mut command, program, cwd } = self.operation;
+        let furnish = |command: &mut Command| {
+            environment::set(command, self.attempt, &self.env, self.config, self.scratch);
+            if self.attempt.task().operator.name() != "bash" {
+                command.env("FLOWCTL_SOCKET", self.scratch.file(crate::questions::SOCKET));
+            }
+            command.env("PWD", &cwd).current_dir(&cwd).process_group(0);
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        };
+        if let Some(mut direct) = direct {
+            furnish(&mut direct);
+            if let Ok(child) = direct.spawn() {
+                return Ok(child);
+            }
+        }
+        furnish(&mut command);
+        command.spawn().map_err(|error| explain(&error, &program, &cwd))
     }
 }
 

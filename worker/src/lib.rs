@@ -14,6 +14,7 @@
 mod attempt;
 mod clock;
 mod config;
+mod direct;
 mod environment;
 mod exit;
 mod launch;

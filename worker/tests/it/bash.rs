@@ -127,3 +127,27 @@ async fn an_attempt_stopped_before_it_starts_spawns_nothing() {
     assert_eq!(failure(&finished), ("stopped".to_owned(), false));
     assert!(!world.dags().join("was_here").exists());
 }
+
+/// What a command did and wrote, in a world with two scripts.
+async fn outcome_of(command: &str) -> (Outcome, String) {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    for (name, text) in [("show.sh", "#!/bin/sh\necho \"$0 $* in $PWD\"\n"), ("no_shebang.sh", "echo read by $0\n")] {
+        let path = world.file(name, text);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let finished = world.run(bash(command)).await;
+    (finished.outcome, world.log().join("\n").replace(&world.dags().display().to_string(), "DAGS"))
+}
+
+#[tokio::test]
+async fn a_command_of_plain_words_does_what_bash_would_do() {
+    let success = |output: &str| (Outcome::Success, format!("stdout: {output}"));
+    assert_eq!(outcome_of("./show.sh a --b=1").await, success("./show.sh a --b=1 in DAGS"));
+    assert_eq!(outcome_of("./show.sh 'a' --b=1").await, success("./show.sh a --b=1 in DAGS"));
+    assert_eq!(outcome_of("./no_shebang.sh").await, success("read by ./no_shebang.sh"));
+    let (outcome, output) = outcome_of("no_such_program --at all").await;
+    assert!(matches!(outcome, Outcome::Failed { exit_code: Some(127), .. }), "{outcome:?}");
+    assert!(output.contains("no_such_program: command not found"), "{output}");
+    assert!(matches!(outcome_of("false").await.0, Outcome::Failed { exit_code: Some(1), .. }));
+}
