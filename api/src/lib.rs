@@ -1,9 +1,9 @@
 //! The wire types of the REST API under `/api/v2`, shared by the web server, which fills them, and the CLI, which
 //! reads them.
 //!
-//! Names, types and defaults are Airflow 3's (reference/airflow-rest-v2.md), so that its published clients work
-//! unchanged. What Airflow has and flowctl never has (bundles, teams) is null. Times are RFC 3339 in UTC. A collection
-//! carries `total_entries`, the number of entries on all pages.
+//! Names, types and defaults are Airflow 3's, so that its published clients work unchanged. What Airflow has and
+//! flowctl never has (bundles, teams) is null. Times are RFC 3339 in UTC. A collection carries `total_entries`, the
+//! number of entries on all pages.
 //!
 //! One file per resource. No axum, no sqlx: what reads these types needs neither.
 

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use indexmap::IndexMap;
 use jiff::Timestamp;
-use model::dag::{Dag, OnLost, Schedule, Task};
+use model::dag::{Dag, Task};
 use model::dag_run::NewDagRun;
 use model::ids::TaskIndex;
 use model::operator::{Bash, Operator};
 use model::state::{DagRunType, TriggeredBy};
-use model::trigger_rule::TriggerRule;
 use store::Store;
 
 /// Now.
@@ -26,33 +24,13 @@ pub(crate) const fn empty() -> Operator {
 
 /// A process.
 pub(crate) fn bash(command: &str) -> Operator {
-    Operator::Bash(Bash {
-        command: command.to_owned(),
-        cwd: None,
-        env: IndexMap::new(),
-        shell: "bash".to_owned(),
-        skip_on_exit_code: Some(99),
-        output_encoding: "utf-8".to_owned(),
-    })
+    Operator::Bash(Bash::new(command))
 }
 
 fn task(index: u32, upstream: Vec<u32>, operator: Operator) -> Arc<Task> {
     Arc::new(Task {
-        task_id: format!("t{index}"),
-        group: None,
         upstream: upstream.into_iter().map(TaskIndex).collect(),
-        operator,
-        trigger_rule: TriggerRule::AllSuccess,
-        retries: 0,
-        retry_delay: model::duration::Duration::from_secs(300),
-        execution_timeout: None,
-        priority_weight: 1,
-        do_xcom_push: true,
-        multiple_outputs: false,
-        on_lost: OnLost::Retry,
-        env: IndexMap::new(),
-        doc_md: None,
-        line: 1,
+        ..Task::new(format!("t{index}"), operator)
     })
 }
 
@@ -84,27 +62,7 @@ pub(crate) fn diamond(dag_id: &str, operator: &Operator) -> Dag {
 }
 
 fn dag(dag_id: &str, tasks: Vec<Arc<Task>>) -> Dag {
-    Dag {
-        dag_id: dag_id.to_owned(),
-        description: None,
-        owner: "bench".to_owned(),
-        tags: Vec::new(),
-        doc_md: None,
-        schedule: Schedule::None,
-        timezone: "UTC".to_owned(),
-        start_date: None,
-        end_date: None,
-        catchup: false,
-        max_active_runs: Some(10_000),
-        max_active_tasks: Some(100_000),
-        dagrun_timeout: None,
-        is_paused_upon_creation: None,
-        params: IndexMap::new(),
-        env: IndexMap::new(),
-        default_args: serde_json::Map::new(),
-        tasks,
-        groups: Vec::new(),
-    }
+    Dag { max_active_runs: Some(10_000), max_active_tasks: Some(100_000), ..Dag::new(dag_id, tasks) }
 }
 
 /// Saves a DAG as the DAG processor would.

@@ -69,6 +69,31 @@ pub struct Dag {
 }
 
 impl Dag {
+    /// A DAG of these tasks that says nothing else: it runs only by trigger, in UTC, and belongs to `airflow`.
+    pub fn new(dag_id: impl Into<String>, tasks: Vec<Arc<Task>>) -> Self {
+        Self {
+            dag_id: dag_id.into(),
+            description: None,
+            owner: "airflow".to_owned(),
+            tags: Vec::new(),
+            doc_md: None,
+            schedule: Schedule::None,
+            timezone: "UTC".to_owned(),
+            start_date: None,
+            end_date: None,
+            catchup: false,
+            max_active_runs: None,
+            max_active_tasks: None,
+            dagrun_timeout: None,
+            is_paused_upon_creation: None,
+            params: IndexMap::new(),
+            env: IndexMap::new(),
+            default_args: serde_json::Map::new(),
+            tasks,
+            groups: Vec::new(),
+        }
+    }
+
     /// The position of a task, by its full id (`group.task` inside a group).
     pub fn index_of(&self, task_id: &str) -> Option<TaskIndex> {
         let position = self.tasks.iter().position(|task| task.task_id == task_id)?;
@@ -177,7 +202,7 @@ pub struct Task {
     pub trigger_rule: TriggerRule,
     /// How many attempts may follow a failed first one.
     pub retries: u32,
-    /// How long after a failed attempt the next one is made (Airflow's default: 300 s).
+    /// How long after a failed attempt the next one is made; default 300 s.
     pub retry_delay: Duration,
     /// An attempt that takes longer is stopped and has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,6 +225,29 @@ pub struct Task {
     pub doc_md: Option<String>,
     /// Line of the file on which it starts, from 1; where template errors at run time point to.
     pub line: u32,
+}
+
+impl Task {
+    /// A root task that says nothing but what it does: Airflow's defaults for everything else.
+    pub fn new(task_id: impl Into<String>, operator: Operator) -> Self {
+        Self {
+            task_id: task_id.into(),
+            group: None,
+            upstream: Vec::new(),
+            operator,
+            trigger_rule: TriggerRule::AllSuccess,
+            retries: 0,
+            retry_delay: Duration::from_secs(300),
+            execution_timeout: None,
+            priority_weight: 1,
+            do_xcom_push: true,
+            multiple_outputs: false,
+            on_lost: OnLost::Retry,
+            env: IndexMap::new(),
+            doc_md: None,
+            line: 1,
+        }
+    }
 }
 
 /// What becomes of a task instance whose attempt was lost with its worker.

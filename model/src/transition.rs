@@ -55,7 +55,7 @@ pub struct IllegalTransition {
     pub event: TaskInstanceEvent,
 }
 
-/// The state after `event` in `state`, after Airflow's transition table (reference/airflow-scheduler.md §1.2).
+/// The state after `event` in `state`, after Airflow's transition table.
 #[expect(clippy::match_same_arms, reason = "one arm for each row of the table")]
 pub const fn next_state(
     state: TaskInstanceState,

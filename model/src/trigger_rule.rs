@@ -94,8 +94,8 @@ pub enum Verdict {
     UpstreamFailed,
 }
 
-/// Evaluates `rule` over the direct upstreams, with Airflow's early decisions
-/// (reference/airflow-semantics.md §4.4): a task that can never run is decided before all its upstreams are done.
+/// Evaluates `rule` over the direct upstreams, with Airflow's early decisions: a task that can never run is
+/// decided before all its upstreams are done.
 pub const fn evaluate(rule: TriggerRule, counts: &UpstreamCounts) -> Verdict {
     use Verdict::{Run, Skip, UpstreamFailed, Wait};
     let UpstreamCounts { total, success, failed, skipped, upstream_failed, removed } = *counts;

@@ -34,7 +34,7 @@ impl Store {
     }
 
     /// Tells pages which runs changed, each with whether its own state did. In a statement of its own, never in the
-    /// leader's transaction: a commit that notifies holds a lock over the whole database (reference/ceilings.md §3).
+    /// leader's transaction: a commit that notifies holds a lock over the whole database.
     pub async fn notify_progress(&self, runs: &BTreeMap<DagRunKey, bool>) -> Result<()> {
         let payload = crate::hint::payload(runs);
         sqlx::query!("-- progress.notify\nSELECT pg_notify('flowctl_progress', $1)", payload)

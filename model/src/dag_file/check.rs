@@ -32,7 +32,7 @@ pub(super) fn dag(
     };
     let lines: Vec<&str> = text.lines().collect();
     let mut templates = Templates::new(&lines);
-    let mut dag = blank(file_stem, defaults);
+    let mut dag = Dag { timezone: defaults.timezone.clone(), ..Dag::new(file_stem, Vec::new()) };
     let zone = zone(entries, &mut dag, defaults, problems);
     for (key, node) in entries {
         if key.name == "schedule" {
@@ -72,30 +72,6 @@ pub(super) fn dag(
     (dag.tasks, dag.groups) = graph::resolve(layout, find("flow").map(|(_, node)| node), problems);
     templates.finish(&dag.tasks, &dag.groups, problems);
     Some(dag)
-}
-
-fn blank(file_stem: &str, defaults: &Defaults) -> Dag {
-    Dag {
-        dag_id: file_stem.to_owned(),
-        description: None,
-        owner: "airflow".to_owned(),
-        tags: Vec::new(),
-        doc_md: None,
-        schedule: Schedule::None,
-        timezone: defaults.timezone.clone(),
-        start_date: None,
-        end_date: None,
-        catchup: false,
-        max_active_runs: None,
-        max_active_tasks: None,
-        dagrun_timeout: None,
-        is_paused_upon_creation: None,
-        params: indexmap::IndexMap::new(),
-        env: indexmap::IndexMap::new(),
-        default_args: serde_json::Map::new(),
-        tasks: Vec::new(),
-        groups: Vec::new(),
-    }
 }
 
 /// The zone comes first: naive dates, wherever they stand, are in it.

@@ -16,6 +16,8 @@ mod graph;
 mod hash;
 mod keys;
 mod node;
+#[cfg(test)]
+mod not_yet_tests;
 mod operator;
 pub mod params;
 mod problems;

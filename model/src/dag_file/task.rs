@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
 use super::graph::{Group, Item, Layout, Wish};
 use super::keys::{self, names};
 use super::node::{Key, Mapping, Node, Place, Value};
@@ -18,8 +16,6 @@ use crate::trigger_rule::TriggerRule;
 
 /// Airflow's column; also what fits on a page.
 const MAX_ID: usize = 250;
-/// Airflow's default, 300 s.
-const RETRY_DELAY: Duration = Duration::from_secs(300);
 
 /// Walks `tasks`, with `default_args` from the outermost to the innermost.
 pub(super) struct Walk<'n, 'p, 'l> {
@@ -151,8 +147,11 @@ impl<'n> Walk<'n, '_, '_> {
             return;
         };
         let full_id = self.full_id(id, "id", group);
-        let mut task = blank(full_id.clone().unwrap_or_default(), item.at.line);
-        task.group = group.map(|group| self.layout.groups[group].spec.group_id.clone());
+        let mut task = Task {
+            group: group.map(|group| self.layout.groups[group].spec.group_id.clone()),
+            line: item.at.line,
+            ..Task::new(full_id.clone().unwrap_or_default(), Operator::Empty)
+        };
         let mut operators: Vec<(&Key, &Node)> = Vec::new();
         for (key, node) in entries {
             if is_known(keys::OPERATORS, &key.name) {
@@ -228,7 +227,7 @@ impl<'n> Walk<'n, '_, '_> {
             }
             "retries" => task.retries = read::whole(node, "retries", 0, problems).unwrap_or(0),
             "retry_delay" => {
-                task.retry_delay = read::duration(node, "retry_delay", problems).unwrap_or(RETRY_DELAY);
+                task.retry_delay = read::duration(node, "retry_delay", problems).unwrap_or(task.retry_delay);
             }
             "execution_timeout" => {
                 task.execution_timeout = read::duration(node, "execution_timeout", problems);
@@ -268,24 +267,4 @@ fn trigger_rule(node: &Node, problems: &mut Problems) -> Option<TriggerRule> {
     let help = did_you_mean(&text, keys::RULES.into_iter());
     problems.error_with_help(node.at, format!("`{text}` is not a trigger rule"), help);
     None
-}
-
-fn blank(task_id: String, line: u32) -> Task {
-    Task {
-        task_id,
-        group: None,
-        upstream: Vec::new(),
-        operator: Operator::Empty,
-        trigger_rule: TriggerRule::AllSuccess,
-        retries: 0,
-        retry_delay: RETRY_DELAY,
-        execution_timeout: None,
-        priority_weight: 1,
-        do_xcom_push: true,
-        multiple_outputs: false,
-        on_lost: OnLost::Retry,
-        env: IndexMap::new(),
-        doc_md: None,
-        line,
-    }
 }

@@ -17,7 +17,7 @@ fn dag(text: &str) -> Dag {
 }
 
 /// `line:column message (help)`, one per line.
-fn mistakes(text: &str) -> String {
+pub(super) fn mistakes(text: &str) -> String {
     let Err(problems) = read(text) else {
         return "no problem".to_owned();
     };

@@ -11,9 +11,10 @@ use minijinja::machinery::{CodeGenerator, Instruction, Instructions, ast, eval, 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 
+use super::day::Day;
 use super::delta::Delta;
 use super::filters;
-use super::moment::{Day, Moment};
+use super::moment::Moment;
 
 /// One unit is an instruction or 64 bytes made: 13 MB at most, and some tens of milliseconds.
 const FUEL: u64 = 200_000;

@@ -10,6 +10,7 @@
 //! bytes.
 mod check;
 mod context;
+mod day;
 mod delta;
 mod filters;
 mod json;

@@ -1,4 +1,4 @@
-//! Python's `datetime` and `date`, with what pendulum adds to them.
+//! Python's `datetime`, with what pendulum adds to it.
 
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
@@ -10,6 +10,7 @@ use jiff::{Span, Timestamp, Zoned};
 use minijinja::value::{DynObject, Kwargs, Object, ObjectRepr, Value, from_args};
 use minijinja::{Error, State};
 
+use super::day::Day;
 use super::delta::Delta;
 use super::language::{no_method, wrong};
 use super::pattern;
@@ -20,10 +21,6 @@ pub(super) struct Moment {
     at: Zoned,
     is_aware: bool,
 }
-
-/// A day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Day(Date);
 
 /// Attributes of a datetime.
 pub(super) const ATTRIBUTES: [&str; 16] = [
@@ -86,9 +83,6 @@ const SPANS: [(&str, MakeSpan); 8] = [
     ("seconds", |amount| Span::new().try_seconds(amount)),
     ("microseconds", |amount| Span::new().try_microseconds(amount)),
 ];
-
-/// Attributes and methods of a date.
-pub(super) const DAY_NAMES: [&str; 7] = ["year", "month", "day", "isoformat", "strftime", "weekday", "isoweekday"];
 
 impl Moment {
     /// An instant in UTC.
@@ -282,7 +276,7 @@ fn seconds_since_epoch(at: &Zoned) -> f64 {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn out_of_range(error: jiff::Error) -> Error {
+pub(super) fn out_of_range(error: jiff::Error) -> Error {
     wrong(format!("no such time: {error}"))
 }
 
@@ -306,7 +300,7 @@ impl Object for Moment {
             }
             "strftime" => self.strftime(from_args::<(&str,)>(args)?.0)?.into(),
             "format" => pattern::pendulum(&self.at, self.is_aware, from_args::<(&str,)>(args)?.0)?.into(),
-            "date" => no_arguments().map(|()| Value::from_object(Day(self.at.date())))?,
+            "date" => no_arguments().map(|()| Value::from_object(Day::new(self.at.date())))?,
             "timestamp" => no_arguments().map(|()| seconds_since_epoch(&self.at).into())?,
             "weekday" => no_arguments().map(|()| self.at.weekday().to_monday_zero_offset().into())?,
             "isoweekday" => no_arguments().map(|()| self.at.weekday().to_monday_one_offset().into())?,
@@ -351,56 +345,5 @@ impl Object for Moment {
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.isoformat(" "))
-    }
-}
-
-impl Day {
-    pub(super) fn plus(self, delta: Delta) -> Result<Self, Error> {
-        self.0.checked_add(delta.signed()).map(Self).map_err(out_of_range)
-    }
-
-    pub(super) fn minus(self, delta: Delta) -> Result<Self, Error> {
-        self.0.checked_sub(delta.signed()).map(Self).map_err(out_of_range)
-    }
-
-    pub(super) fn since(self, other: Self) -> Result<Delta, Error> {
-        Delta::from_signed(self.0.duration_since(other.0))
-    }
-}
-
-impl Object for Day {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        Some(match key.as_str()? {
-            "year" => self.0.year().into(),
-            "month" => self.0.month().into(),
-            "day" => self.0.day().into(),
-            _ => return None,
-        })
-    }
-
-    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
-        let no_arguments = || from_args::<()>(args);
-        Ok(match method {
-            "isoformat" => no_arguments().map(|()| self.0.to_string().into())?,
-            "strftime" => {
-                let at = Moment::naive(self.0.to_datetime(jiff::civil::Time::midnight()))?;
-                at.strftime(from_args::<(&str,)>(args)?.0)?.into()
-            }
-            "weekday" => no_arguments().map(|()| self.0.weekday().to_monday_zero_offset().into())?,
-            "isoweekday" => no_arguments().map(|()| self.0.weekday().to_monday_one_offset().into())?,
-            _ => return Err(no_method("a date", method, &DAY_NAMES)),
-        })
-    }
-
-    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
-        Some(self.0.cmp(&other.downcast_ref::<Self>()?.0))
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
     }
 }

@@ -1,6 +1,6 @@
 //! Every name that a template may use, and what is known about it without a run: one table for the check and for hints.
 
-use super::{macros, moment};
+use super::{day, macros, moment};
 
 /// What is known about a value before there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -298,7 +298,7 @@ pub(super) fn attribute(of: Kind, name: &str) -> Result<Kind, Vec<&'static str>>
         Kind::MacroDatetime if matches!(name, "now" | "utcnow" | "today") => return Ok(Kind::Any),
         Kind::MacroDatetime => return one_of(&macros::DATETIME_METHODS, name),
         Kind::MacroJson => return one_of(&macros::JSON_METHODS, name),
-        Kind::Day => return one_of(&moment::DAY_NAMES, name),
+        Kind::Day => return one_of(&day::NAMES, name),
         Kind::Delta => return one_of(&DELTA, name),
         Kind::Moment => {
             let known: Vec<&str> = moment::ATTRIBUTES.into_iter().chain(moment::METHODS).collect();

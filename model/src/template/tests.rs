@@ -7,12 +7,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dag::{OnLost, Schedule};
-use crate::duration::Duration;
 use crate::ids::{DagRunKey, TaskIndex};
 use crate::operator::{Bash, Operator};
 use crate::state::{DagRunType, TriggeredBy};
-use crate::trigger_rule::TriggerRule;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -20,45 +17,19 @@ fn at(text: &str) -> Timestamp {
 
 fn task(task_id: &str) -> Arc<Task> {
     Arc::new(Task {
-        task_id: task_id.to_owned(),
-        group: None,
         upstream: if task_id == "t" { vec![TaskIndex(0)] } else { Vec::new() },
-        operator: Operator::Bash(Bash::new("true")),
-        trigger_rule: TriggerRule::AllSuccess,
         retries: 2,
-        retry_delay: Duration::from_secs(300),
-        execution_timeout: None,
-        priority_weight: 1,
-        do_xcom_push: true,
-        multiple_outputs: false,
-        on_lost: OnLost::Retry,
-        env: indexmap::IndexMap::new(),
-        doc_md: None,
-        line: 1,
+        ..Task::new(task_id, Operator::Bash(Bash::new("true")))
     })
 }
 
 fn dag() -> Dag {
     Dag {
-        dag_id: "d".to_owned(),
-        description: None,
         owner: "data".to_owned(),
         tags: vec!["a".to_owned()],
-        doc_md: None,
-        schedule: Schedule::None,
         timezone: "Asia/Seoul".to_owned(),
         start_date: Some(at("2026-01-01T00:00:00Z")),
-        end_date: None,
-        catchup: false,
-        max_active_runs: None,
-        max_active_tasks: None,
-        dagrun_timeout: None,
-        is_paused_upon_creation: None,
-        params: indexmap::IndexMap::new(),
-        env: indexmap::IndexMap::new(),
-        default_args: serde_json::Map::new(),
-        tasks: vec![task("start"), task("t")],
-        groups: Vec::new(),
+        ..Dag::new("d", vec![task("start"), task("t")])
     }
 }
 

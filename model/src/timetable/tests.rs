@@ -12,27 +12,7 @@ fn interval(start: &str, end: &str) -> DataInterval {
 }
 
 fn dag(schedule: Schedule, timezone: &str) -> Dag {
-    Dag {
-        dag_id: "d".to_owned(),
-        description: None,
-        owner: "airflow".to_owned(),
-        tags: Vec::new(),
-        doc_md: None,
-        schedule,
-        timezone: timezone.to_owned(),
-        start_date: None,
-        end_date: None,
-        catchup: false,
-        max_active_runs: None,
-        max_active_tasks: None,
-        dagrun_timeout: None,
-        is_paused_upon_creation: None,
-        params: indexmap::IndexMap::new(),
-        env: indexmap::IndexMap::new(),
-        default_args: serde_json::Map::new(),
-        tasks: Vec::new(),
-        groups: Vec::new(),
-    }
+    Dag { schedule, timezone: timezone.to_owned(), ..Dag::new("d", Vec::new()) }
 }
 
 fn cron(expression: &str) -> Schedule {

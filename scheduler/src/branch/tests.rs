@@ -2,14 +2,11 @@
 
 use std::path::PathBuf;
 
-use indexmap::IndexMap;
 use jiff::Timestamp;
-use model::dag::{Dag, OnLost, Schedule, Task};
+use model::dag::{Dag, Task};
 use model::dag_run::DagRunFacts;
-use model::duration::Duration;
 use model::ids::{AttemptToken, TaskIndex};
 use model::state::{DagRunType, TriggeredBy};
-use model::trigger_rule::TriggerRule;
 use serde_json::json;
 
 use super::*;
@@ -18,52 +15,19 @@ use crate::memory::MemoryJournal;
 const RUN: DagRunKey = DagRunKey(1);
 
 fn task(task_id: &str, operator: Operator) -> Arc<Task> {
-    Arc::new(Task {
-        task_id: task_id.to_owned(),
-        group: None,
-        upstream: Vec::new(),
-        operator,
-        trigger_rule: TriggerRule::AllSuccess,
-        retries: 0,
-        retry_delay: Duration::from_secs(300),
-        execution_timeout: None,
-        priority_weight: 1,
-        do_xcom_push: true,
-        multiple_outputs: false,
-        on_lost: OnLost::Retry,
-        env: IndexMap::new(),
-        doc_md: None,
-        line: 7,
-    })
+    Arc::new(Task { line: 7, ..Task::new(task_id, operator) })
 }
 
 fn branch(expression: &str) -> Attempt {
     let at = Timestamp::from_second(1_767_225_600).unwrap();
-    let dag = Dag {
-        dag_id: "d".to_owned(),
-        description: None,
-        owner: "airflow".to_owned(),
-        tags: Vec::new(),
-        doc_md: None,
-        schedule: Schedule::None,
-        timezone: "UTC".to_owned(),
-        start_date: None,
-        end_date: None,
-        catchup: false,
-        max_active_runs: None,
-        max_active_tasks: None,
-        dagrun_timeout: None,
-        is_paused_upon_creation: None,
-        params: IndexMap::new(),
-        env: IndexMap::new(),
-        default_args: serde_json::Map::new(),
-        tasks: vec![
+    let dag = Dag::new(
+        "d",
+        vec![
             task("pick", Operator::Branch(Branch::Expression(expression.to_owned()))),
             task("features", Operator::Empty),
             task("other", Operator::Empty),
         ],
-        groups: Vec::new(),
-    };
+    );
     let facts = DagRunFacts {
         key: RUN,
         dag_id: "d".to_owned(),

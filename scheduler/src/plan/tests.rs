@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use model::attempt::{Attempt, AttemptEvent, Finished, Outcome, Report};
-use model::dag::{Dag, OnLost, Schedule, Task};
+use model::dag::{Dag, Task};
 use model::dag_run::DagRunFacts;
 use model::duration::Duration;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskIndex, TaskInstanceKey};
@@ -27,23 +26,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn task(id: &str, upstream: &[u32], operator: Operator) -> Task {
-    Task {
-        task_id: id.to_owned(),
-        group: None,
-        upstream: upstream.iter().map(|index| TaskIndex(*index)).collect(),
-        operator,
-        trigger_rule: TriggerRule::AllSuccess,
-        retries: 0,
-        retry_delay: Duration::from_secs(300),
-        execution_timeout: None,
-        priority_weight: 1,
-        do_xcom_push: true,
-        multiple_outputs: false,
-        on_lost: OnLost::Retry,
-        env: IndexMap::new(),
-        doc_md: None,
-        line: 1,
-    }
+    Task { upstream: upstream.iter().map(|index| TaskIndex(*index)).collect(), ..Task::new(id, operator) }
 }
 
 fn bash() -> Operator {
@@ -51,27 +34,7 @@ fn bash() -> Operator {
 }
 
 fn dag(tasks: Vec<Task>) -> Dag {
-    Dag {
-        dag_id: "d".to_owned(),
-        description: None,
-        owner: "airflow".to_owned(),
-        tags: Vec::new(),
-        doc_md: None,
-        schedule: Schedule::None,
-        timezone: "UTC".to_owned(),
-        start_date: None,
-        end_date: None,
-        catchup: false,
-        max_active_runs: None,
-        max_active_tasks: None,
-        dagrun_timeout: None,
-        is_paused_upon_creation: None,
-        params: IndexMap::new(),
-        env: IndexMap::new(),
-        default_args: serde_json::Map::new(),
-        tasks: tasks.into_iter().map(Arc::new).collect(),
-        groups: Vec::new(),
-    }
+    Dag::new("d", tasks.into_iter().map(Arc::new).collect())
 }
 
 fn dag_row(is_paused: bool) -> DagRow {

@@ -8,10 +8,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use model::attempt::{Attempt, AttemptEvent, Finished, Outcome, Report};
-use model::dag::{Dag, OnLost, Schedule, Task};
+use model::dag::{Dag, Task};
 use model::dag_run::NewDagRun;
 use model::duration::Duration;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskIndex};
@@ -196,45 +195,20 @@ fn random_dag(random: &mut Seeded) -> Dag {
             if matches!(rule, TriggerRule::OneFailed | TriggerRule::Always) && upstream.len() > 1 {
                 rule = TriggerRule::AllDone;
             }
+            let operator = if random.one_in(4) { Operator::Empty } else { Operator::Bash(Bash::new("true")) };
             Arc::new(Task {
-                task_id: format!("t{index}"),
-                group: None,
                 upstream,
-                operator: if random.one_in(4) { Operator::Empty } else { Operator::Bash(Bash::new("true")) },
                 trigger_rule: rule,
                 retries: u32::try_from(random.below(3)).unwrap(),
                 retry_delay: Duration::from_secs(random.below(100)),
-                execution_timeout: None,
-                priority_weight: 1,
-                do_xcom_push: true,
-                multiple_outputs: false,
-                on_lost: OnLost::Retry,
-                env: IndexMap::new(),
-                doc_md: None,
-                line: 1,
+                ..Task::new(format!("t{index}"), operator)
             })
         })
         .collect();
     Dag {
-        dag_id: "simulated".to_owned(),
-        description: None,
-        owner: "sim".to_owned(),
-        tags: Vec::new(),
-        doc_md: None,
-        schedule: Schedule::None,
-        timezone: "UTC".to_owned(),
-        start_date: None,
-        end_date: None,
-        catchup: false,
         max_active_runs: Some(2),
         max_active_tasks: Some(1 + u32::try_from(random.below(4)).unwrap()),
-        dagrun_timeout: None,
-        is_paused_upon_creation: None,
-        params: IndexMap::new(),
-        env: IndexMap::new(),
-        default_args: serde_json::Map::new(),
-        tasks,
-        groups: Vec::new(),
+        ..Dag::new("simulated", tasks)
     }
 }
 

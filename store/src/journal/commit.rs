@@ -11,7 +11,7 @@ use crate::to_sql;
 
 type Instant = Option<chrono::DateTime<chrono::Utc>>;
 
-/// Task instances as columns, the shape `unnest` takes: bulk rows go as binary arrays (reference/ceilings.md).
+/// Task instances as columns, the shape `unnest` takes: one statement whatever their number.
 #[derive(Default)]
 struct Columns {
     dag_run: Vec<i64>,

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use jiff::Timestamp;
-use model::dag::{Dag, OnLost, Schedule, Task};
+use model::dag::{Dag, Task};
 use model::dag_file::Parsed;
 use model::dag_run::{DataInterval, NewDagRun};
-use model::duration::Duration;
 use model::ids::{AttemptToken, DagRunKey, Epoch, TaskIndex, TaskInstanceKey};
 use model::journal::{
     Batch, CommitError, DagRunChange, DagRunWrite, EndedAttempt, ScheduledRun, TaskInstanceRow, XComRow,
 };
 use model::operator::{Bash, Operator};
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
-use model::trigger_rule::TriggerRule;
 use tokio::sync::Barrier;
 use uuid::Uuid;
 
@@ -29,44 +26,8 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn parsed(command: &str) -> Parsed {
-    let task = Task {
-        task_id: "a".to_owned(),
-        group: None,
-        upstream: Vec::new(),
-        operator: Operator::Bash(Bash::new(command)),
-        trigger_rule: TriggerRule::AllSuccess,
-        retries: 0,
-        retry_delay: Duration::from_secs(300),
-        execution_timeout: None,
-        priority_weight: 1,
-        do_xcom_push: true,
-        multiple_outputs: false,
-        on_lost: OnLost::Retry,
-        env: IndexMap::new(),
-        doc_md: None,
-        line: 1,
-    };
-    let dag = Dag {
-        dag_id: "etl".to_owned(),
-        description: None,
-        owner: "airflow".to_owned(),
-        tags: vec!["t".to_owned()],
-        doc_md: None,
-        schedule: Schedule::None,
-        timezone: "UTC".to_owned(),
-        start_date: None,
-        end_date: None,
-        catchup: false,
-        max_active_runs: None,
-        max_active_tasks: None,
-        dagrun_timeout: None,
-        is_paused_upon_creation: None,
-        params: IndexMap::new(),
-        env: IndexMap::new(),
-        default_args: serde_json::Map::new(),
-        tasks: vec![Arc::new(task)],
-        groups: Vec::new(),
-    };
+    let task = Task::new("a", Operator::Bash(Bash::new(command)));
+    let dag = Dag { tags: vec!["t".to_owned()], ..Dag::new("etl", vec![Arc::new(task)]) };
     let mut content_hash = [0; 32];
     content_hash[..command.len()].copy_from_slice(command.as_bytes());
     Parsed { dag, content_hash, warnings: Vec::new() }

@@ -7,12 +7,12 @@ use model::dag_run::DataInterval;
 use model::state::{DagRunState, DagRunType, TriggeredBy};
 use serde::Deserialize;
 use serde_json::Value;
-use store::read::api::{DagRunFilter, DagRunRow, DagVersionRow, Range};
+use store::read::api::{DagRunFilter, DagRunRow, DagVersionRow};
 use utoipa::IntoParams;
 
 use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path, Query, words};
-use super::listing::{When, listing, range, unless_all};
+use super::listing::{When, listing, times, unless_all};
 use super::{Api, missing, versions};
 use crate::doors::{LoggedIn, Trigger};
 
@@ -87,17 +87,7 @@ pub(super) async fn get_dag_runs(
         run_id: None,
         states: words::<DagRunState>("state", &query.state)?,
         run_types: words::<DagRunType>("run_type", &query.run_type)?,
-        run_after: range!(query.run_after_gte, run_after_gt, run_after_lte, run_after_lt),
-        logical_date: range!(query.logical_date_gte, logical_date_gt, logical_date_lte, logical_date_lt),
-        started_at: range!(query.start_date_gte, start_date_gt, start_date_lte, start_date_lt),
-        ended_at: range!(query.end_date_gte, end_date_gt, end_date_lte, end_date_lt),
-        updated_at: range!(query.updated_at_gte, updated_at_gt, updated_at_lte, updated_at_lt),
-        duration: Range {
-            gte: query.duration_gte,
-            gt: query.duration_gt,
-            lte: query.duration_lte,
-            lt: query.duration_lt,
-        },
+        times: times!(query),
         version_numbers: query.dag_version,
         run_id_pattern: query.run_id_pattern,
         dag_id_pattern: query.dag_id_pattern,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
-use store::read::api::Listing;
+use store::read::api::{Listing, Range};
 use utoipa::ToSchema;
 
 /// Terms of an order at most, as in Airflow.
@@ -61,18 +61,47 @@ impl fmt::Display for Refused<'_> {
     }
 }
 
-/// Bounds of a value from the four parameters that give them.
-macro_rules! range {
-    ($query:ident . $gte:ident, $gt:ident, $lte:ident, $lt:ident) => {
-        store::read::api::Range {
-            gte: $query.$gte.map(|at| at.0),
-            gt: $query.$gt.map(|at| at.0),
-            lte: $query.$lte.map(|at| at.0),
-            lt: $query.$lt.map(|at| at.0),
-        }
-    };
+/// Bounds of a time from the four parameters that give them.
+pub(super) fn bounds(gte: Option<When>, gt: Option<When>, lte: Option<When>, lt: Option<When>) -> Range<Timestamp> {
+    Range { gte: gte.map(|at| at.0), gt: gt.map(|at| at.0), lte: lte.map(|at| at.0), lt: lt.map(|at| at.0) }
 }
-pub(super) use range;
+
+/// The bounds of times in a query of runs or of task instances. They are fields of both queries, and not of a part
+/// that both flatten, because serde would then no longer say which parameter it refuses.
+macro_rules! times {
+    ($query:ident) => {{
+        use crate::api::listing::bounds;
+        store::read::api::Times {
+            run_after: bounds($query.run_after_gte, $query.run_after_gt, $query.run_after_lte, $query.run_after_lt),
+            logical_date: bounds(
+                $query.logical_date_gte,
+                $query.logical_date_gt,
+                $query.logical_date_lte,
+                $query.logical_date_lt,
+            ),
+            started_at: bounds(
+                $query.start_date_gte,
+                $query.start_date_gt,
+                $query.start_date_lte,
+                $query.start_date_lt,
+            ),
+            ended_at: bounds($query.end_date_gte, $query.end_date_gt, $query.end_date_lte, $query.end_date_lt),
+            updated_at: bounds(
+                $query.updated_at_gte,
+                $query.updated_at_gt,
+                $query.updated_at_lte,
+                $query.updated_at_lt,
+            ),
+            duration: store::read::api::Range {
+                gte: $query.duration_gte,
+                gt: $query.duration_gt,
+                lte: $query.duration_lte,
+                lt: $query.duration_lt,
+            },
+        }
+    }};
+}
+pub(super) use times;
 
 #[cfg(test)]
 mod tests {

@@ -5,13 +5,13 @@ use axum::Json;
 use axum::extract::State;
 use model::state::TaskInstanceState;
 use serde::Deserialize;
-use store::read::api::{AttemptRow, DagVersionRow, Range, TaskInstanceFilter, TaskInstanceRow};
+use store::read::api::{AttemptRow, DagVersionRow, TaskInstanceFilter, TaskInstanceRow};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::error::ApiResult;
 use super::extract::{Path, Query, words};
-use super::listing::{When, listing, range, unless_all};
+use super::listing::{When, listing, times, unless_all};
 use super::{Api, missing, versions};
 
 /// Airflow's name of the pool of what has none.
@@ -98,17 +98,7 @@ pub(super) async fn get_task_instances(
         map_indexes: query.map_index,
         positions: None,
         try_numbers: query.try_number,
-        run_after: range!(query.run_after_gte, run_after_gt, run_after_lte, run_after_lt),
-        logical_date: range!(query.logical_date_gte, logical_date_gt, logical_date_lte, logical_date_lt),
-        started_at: range!(query.start_date_gte, start_date_gt, start_date_lte, start_date_lt),
-        ended_at: range!(query.end_date_gte, end_date_gt, end_date_lte, end_date_lt),
-        updated_at: range!(query.updated_at_gte, updated_at_gt, updated_at_lte, updated_at_lt),
-        duration: Range {
-            gte: query.duration_gte,
-            gt: query.duration_gt,
-            lte: query.duration_lte,
-            lt: query.duration_lt,
-        },
+        times: times!(query),
     };
     let page = api.store.api_task_instances(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
     match (filter.dag_id.as_deref(), filter.run_id.as_deref()) {

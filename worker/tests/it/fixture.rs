@@ -6,14 +6,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::attempt::{Attempt, Finished, Outcome};
-use model::dag::{Dag, OnLost, Schedule, Task};
+use model::dag::{Dag, Task};
 use model::dag_run::{DagRunFacts, DataInterval};
-use model::duration::Duration;
 use model::ids::{AttemptToken, DagRunKey, TaskIndex, TaskInstanceKey};
 use model::operator::{Bash, Operator, Python, PythonCall};
 use model::state::{DagRunType, TriggeredBy};
 use model::template::PreviousSuccess;
-use model::trigger_rule::TriggerRule;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use worker::{SystemClock, Values, ValuesError, WorkerConfig, run_attempt};
@@ -146,50 +144,17 @@ pub(crate) fn attempt(task: Task, token: AttemptToken, dags: &Path) -> Attempt {
 
 fn dag(task: Task) -> Dag {
     Dag {
-        dag_id: "d".to_owned(),
-        description: None,
-        owner: "airflow".to_owned(),
-        tags: Vec::new(),
-        doc_md: None,
-        schedule: Schedule::None,
-        timezone: "UTC".to_owned(),
-        start_date: None,
-        end_date: None,
-        catchup: false,
-        max_active_runs: None,
-        max_active_tasks: None,
-        dagrun_timeout: None,
-        is_paused_upon_creation: None,
-        params: FromIterator::from_iter([]),
         env: FromIterator::from_iter([
             ("FROM_DAG".to_owned(), "dag".to_owned()),
             ("OVER".to_owned(), "dag".to_owned()),
         ]),
-        default_args: serde_json::Map::new(),
-        tasks: vec![Arc::new(task)],
-        groups: Vec::new(),
+        ..Dag::new("d", vec![Arc::new(task)])
     }
 }
 
 /// A task with Airflow's defaults.
 pub(crate) fn task(operator: Operator) -> Task {
-    Task {
-        task_id: "t".to_owned(),
-        group: None,
-        upstream: Vec::new(),
-        operator,
-        trigger_rule: TriggerRule::AllSuccess,
-        retries: 0,
-        retry_delay: Duration::from_secs(300),
-        execution_timeout: None,
-        priority_weight: 1,
-        do_xcom_push: true,
-        multiple_outputs: false,
-        on_lost: OnLost::Retry,
-        env: FromIterator::from_iter([("OVER".to_owned(), "task".to_owned())]),
-        doc_md: None,
-        line: 1,
-    }
+    Task { env: FromIterator::from_iter([("OVER".to_owned(), "task".to_owned())]), ..Task::new("t", operator) }
 }
 
 /// A shell command.

@@ -76,7 +76,7 @@ async fn python_has_airflows_macros() {
     assert_eq!(world.run(crate::fixture::code(code)).await.xcoms[0].value, expected);
 }
 
-/// `../shared/reference/feature-pipeline.md` §3, to the letter.
+/// The four tasks of `dags/simple_tutorial.py`, to the letter.
 #[tokio::test]
 async fn the_tutorial_returns_and_prints_what_airflows_does() {
     let dags = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dags");

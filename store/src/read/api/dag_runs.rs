@@ -1,12 +1,10 @@
 //! `…/dagRuns`.
 
-use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    Instant, Listing, Page, Range, ReadError, Statement, and_any, and_is, and_lasts, and_matches, and_within,
-    order_and_cut, total,
+    Instant, Listing, Page, ReadError, Statement, Times, and_any, and_is, and_matches, order_and_cut, times, total,
 };
 use crate::Store;
 
@@ -29,18 +27,8 @@ pub struct DagRunFilter {
     pub run_types: Vec<String>,
     /// Pinned to one of these numbers of versions.
     pub version_numbers: Vec<i32>,
-    /// When it may start.
-    pub run_after: Range<Timestamp>,
-    /// The date it is about.
-    pub logical_date: Range<Timestamp>,
-    /// When it started.
-    pub started_at: Range<Timestamp>,
-    /// When it ended.
-    pub ended_at: Range<Timestamp>,
-    /// When its state last changed.
-    pub updated_at: Range<Timestamp>,
-    /// Seconds from its start to its end, or to now.
-    pub duration: Range<f64>,
+    /// When and for how long.
+    pub times: Times,
 }
 
 /// A run.
@@ -109,6 +97,9 @@ const COUNT_BY_VERSION: &str =
 const UPDATED: &str = "greatest(r.queued_at, r.started_at, r.ended_at)";
 const DURATION: &str = "extract(epoch FROM coalesce(r.ended_at, now()) - r.started_at)::double precision";
 
+const COLUMNS: times::Columns =
+    times::Columns { started_at: "r.started_at", ended_at: "r.ended_at", updated_at: UPDATED, duration: DURATION };
+
 const ORDER: [(&str, &str); 18] = [
     ("id", "r.id"),
     ("state", "r.state::text"),
@@ -144,12 +135,7 @@ fn filtered(select: &'static str, filter: &DagRunFilter) -> Statement {
     if !filter.version_numbers.is_empty() {
         statement.push(" AND v.version_number = ANY (").push_bind(filter.version_numbers.clone()).push(")");
     }
-    and_within(&mut statement, "r.run_after", &filter.run_after);
-    and_within(&mut statement, "r.logical_date", &filter.logical_date);
-    and_within(&mut statement, "r.started_at", &filter.started_at);
-    and_within(&mut statement, "r.ended_at", &filter.ended_at);
-    and_within(&mut statement, UPDATED, &filter.updated_at);
-    and_lasts(&mut statement, DURATION, &filter.duration);
+    filter.times.bind(&mut statement, &COLUMNS);
     statement
 }
 

@@ -9,6 +9,7 @@ mod dags;
 mod import_errors;
 mod monitor;
 mod task_instances;
+mod times;
 mod versions;
 mod xcoms;
 
@@ -17,6 +18,7 @@ pub use dags::{DagDetailsRow, DagFilter, DagRow};
 pub use import_errors::{ImportErrorFilter, ImportErrorRow};
 pub use monitor::HealthRow;
 pub use task_instances::{AttemptRow, TaskInstanceFilter, TaskInstanceRow};
+pub use times::Times;
 pub use versions::{DagSourceRow, DagVersionRow};
 pub use xcoms::{XComFilter, XComRow, XComValueRow};
 

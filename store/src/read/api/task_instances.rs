@@ -1,11 +1,9 @@
 //! `…/taskInstances` and `…/tries`.
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Instant, Listing, Page, Range, ReadError, Statement, and_any, and_is, and_lasts, and_matches, and_within,
-    order_and_cut, total,
+    Instant, Listing, Page, ReadError, Statement, Times, and_any, and_is, and_matches, order_and_cut, times, total,
 };
 use crate::Store;
 
@@ -30,18 +28,8 @@ pub struct TaskInstanceFilter {
     pub positions: Option<(Vec<i32>, Vec<i32>)>,
     /// In this try.
     pub try_numbers: Vec<i32>,
-    /// Of their run.
-    pub run_after: Range<Timestamp>,
-    /// Of their run.
-    pub logical_date: Range<Timestamp>,
-    /// When the newest attempt started.
-    pub started_at: Range<Timestamp>,
-    /// When it ended.
-    pub ended_at: Range<Timestamp>,
-    /// When their state last changed.
-    pub updated_at: Range<Timestamp>,
-    /// Seconds from the start to the end, or to now.
-    pub duration: Range<f64>,
+    /// When and for how long.
+    pub times: Times,
 }
 
 /// A task in a run.
@@ -132,6 +120,9 @@ const COUNT: &str = "-- api.task_instances_count
 const UPDATED: &str = "greatest(ti.scheduled_at, ti.queued_at, ti.started_at, ti.ended_at)";
 const DURATION: &str = "extract(epoch FROM coalesce(ti.ended_at, now()) - ti.started_at)::double precision";
 
+const COLUMNS: times::Columns =
+    times::Columns { started_at: "ti.started_at", ended_at: "ti.ended_at", updated_at: UPDATED, duration: DURATION };
+
 const ORDER: [(&str, &str); 20] = [
     ("id", "ti.dag_run_id"),
     ("state", "ti.state::text"),
@@ -174,12 +165,7 @@ fn filtered(select: &'static str, filter: &TaskInstanceFilter) -> Statement {
         statement.push(" AND (ti.task_index, ti.map_index) IN (SELECT * FROM unnest(").push_bind(tasks.clone());
         statement.push(", ").push_bind(elements.clone()).push("))");
     }
-    and_within(&mut statement, "r.run_after", &filter.run_after);
-    and_within(&mut statement, "r.logical_date", &filter.logical_date);
-    and_within(&mut statement, "ti.started_at", &filter.started_at);
-    and_within(&mut statement, "ti.ended_at", &filter.ended_at);
-    and_within(&mut statement, UPDATED, &filter.updated_at);
-    and_lasts(&mut statement, DURATION, &filter.duration);
+    filter.times.bind(&mut statement, &COLUMNS);
     statement
 }
 

@@ -1,0 +1,127 @@
+//! What the language has and flowctl does not run yet is refused by name, where it stands: never ignored, never called
+//! unknown.
+
+use super::tests::mistakes;
+
+/// Each file has exactly one problem, at the text beside it.
+const FILES: &[(&str, &str)] = &[
+    ("jitter: 30s\nTASKS", "jitter"),
+    ("calendar: {skip: [2026-12-25], only: [mon]}\nTASKS", "calendar"),
+    ("calendar: {skip: holidays.ics}\nTASKS", "calendar"),
+    ("assets: [{uri: s3://a, fresh_within: 26h}]\nTASKS", "assets"),
+    ("deadline: {after: queued_at, by: 30m, then: [{slack: x}]}\nTASKS", "deadline"),
+    ("on_success: [{slack: x}]\nTASKS", "on_success"),
+    ("on_failure: [{webhook: x}]\nTASKS", "on_failure"),
+    ("on_retry: [{email: x}]\nTASKS", "on_retry"),
+    ("on_skipped: [{slack: x}]\nTASKS", "on_skipped"),
+    ("overlap: skip\nTASKS", "overlap"),
+    ("overlap: cancel_running\nTASKS", "overlap"),
+    ("max_consecutive_failed_dag_runs: 3\nTASKS", "max_consecutive_failed_dag_runs"),
+    ("start_date: 2026-01-01\nschedule: '@daily'\ncatchup: {window: 7d}\nTASKS", "window"),
+    ("schedule: '@once'\nTASKS", "'@once'"),
+    ("schedule: '@continuous'\nTASKS", "'@continuous'"),
+    ("schedule: '0 0 6 * * *'\nTASKS", "'0 0 6"),
+    ("schedule: ['0 6 * * *', '0 18 * * *']\nTASKS", "['0 6"),
+    ("schedule: {cron: '0 6 * * *'}\nTASKS", "cron"),
+    ("schedule: {at: [2026-03-01T09:00]}\nTASKS", "at:"),
+    ("schedule: {assets: [s3://a]}\nTASKS", "assets"),
+    ("schedule: {assets: {any: [a, {all: [b, c]}]}}\nTASKS", "assets"),
+    ("tasks: [{id: a, http: 'https://example.org'}]", "http"),
+    ("tasks: [{id: a, sql: {conn_id: c, sql: select 1}}]", "sql"),
+    ("tasks: [{id: a, container: {image: alpine}}]", "container"),
+    ("tasks: [{id: a, short_circuit: '{{ true }}'}]", "short_circuit"),
+    ("tasks: [{id: a, sensor: {file: /tmp/x, poke_interval: 30s}}]", "sensor"),
+    ("tasks: [{id: a, trigger_dag: other}]", "trigger_dag"),
+    ("tasks: [{id: a, notify: {slack: x}}]", "notify"),
+    ("tasks: [{id: a, evaluate: {predictions: p.csv, k: [5, 10]}}]", "evaluate"),
+    ("tasks: [{id: a, approve: 'Ship it?'}]", "approve"),
+    ("tasks: [{id: a, python: {callable: m.f, requirements: [x]}}]", "requirements"),
+    ("tasks: [{id: a, python: {callable: m.f, preload: [pandas]}}]", "preload"),
+    ("tasks: [{id: a, branch: {python: {callable: m.f, preload: [pandas]}}}]", "preload"),
+    ("default_args: {python: {requirements: [x]}}\ntasks: [{id: a, python: m.f}]", "requirements"),
+    ("default_args: {http: {method: GET}}\nTASKS", "http"),
+    ("tasks: [{group: g, expand: {city: [seoul]}, tasks: [{id: a, empty: {}}]}]", "expand"),
+    ("tasks: [{group: g, expand_zip: {city: [seoul]}, tasks: [{id: a, empty: {}}]}]", "expand_zip"),
+];
+
+/// Keys of a task, with a value that does not run yet.
+const TASK_KEYS: &[(&str, &str)] = &[
+    ("retry_exponential_backoff", "true"),
+    ("max_retry_delay", "1h"),
+    ("depends_on_past", "true"),
+    ("wait_for_downstream", "true"),
+    ("pool", "warehouse"),
+    ("pool_slots", "2"),
+    ("weight_rule", "absolute"),
+    ("queue", "gpu"),
+    ("executor", "kubernetes"),
+    ("max_active_tis_per_dag", "1"),
+    ("max_active_tis_per_dagrun", "1"),
+    ("inlets", "[s3://a]"),
+    ("outlets", "[s3://a]"),
+    ("setup", "true"),
+    ("teardown", "{of: [b], on_failure_fail_dagrun: true}"),
+    ("when", "'{{ true }}'"),
+    ("on_success", "[{slack: x}]"),
+    ("on_failure", "[{slack: x}]"),
+    ("on_retry", "[{slack: x}]"),
+    ("on_skipped", "[{slack: x}]"),
+    ("deadline", "{after: start, by: 30m, then: [{slack: x}]}"),
+    ("expect", "['{{ true }}']"),
+    ("retry_on", "{exit_codes: [75]}"),
+    ("fail_on", "{match: denied}"),
+    ("only_latest", "true"),
+    ("mutex", "serving"),
+    ("metrics", "{file: metrics.json}"),
+    ("artifacts", "[{path: model.bin, name: model}]"),
+    ("resources", "{cpu: 1, memory: 1Gi}"),
+    ("expand", "{city: [seoul, busan]}"),
+    ("expand_zip", "{city: [seoul], day: [1]}"),
+];
+
+/// Names of templates.
+const NAMES: &[&str] = &[
+    "var.value.x",
+    "var.json.x",
+    "conn.db.host",
+    "map.city",
+    "inlet_events",
+    "outlet_events",
+    "triggering_asset_events",
+];
+
+fn is_refused_at(file: &str, text: &str) {
+    let file = file.replace("TASKS", "tasks: [{id: a, empty: {}}]");
+    let before = &file[..file.find(text).expect("the text is in the file")];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let shown = mistakes(&file);
+    assert!(shown.starts_with(&format!("{line}:{column} ")), "{file}\n{shown}");
+    assert!(shown.contains(" is not supported yet"), "{file}\n{shown}");
+    assert_eq!(shown.lines().count(), 1, "{file}\n{shown}");
+}
+
+#[test]
+fn what_does_not_run_yet_is_refused_by_name_where_it_stands() {
+    for (file, text) in FILES {
+        is_refused_at(file, text);
+    }
+}
+
+#[test]
+fn a_key_of_a_task_that_does_not_run_yet_is_refused_there_and_in_default_args() {
+    for (key, value) in TASK_KEYS {
+        is_refused_at(&format!("tasks: [{{id: a, bash: x, {key}: {value}}}]"), key);
+        is_refused_at(
+            &format!("default_args: {{{key}: {value}}}\ntasks: [{{id: a, bash: x}}, {{id: b, bash: y}}]"),
+            key,
+        );
+    }
+}
+
+#[test]
+fn a_name_of_a_template_that_has_no_value_yet_is_refused_where_it_stands() {
+    for name in NAMES {
+        is_refused_at(&format!("tasks: [{{id: a, bash: 'echo {{{{ {name} }}}}'}}]"), name);
+    }
+}

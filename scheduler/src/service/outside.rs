@@ -1,0 +1,77 @@
+//! What the scheduler's [`ports`](crate::ports) are in production: this machine's clock, the local executor, and what
+//! attempts ask of the database.
+
+use std::sync::Arc;
+
+use executor::LocalExecutor;
+use jiff::Timestamp;
+use model::attempt::Attempt;
+use model::ids::{AttemptToken, DagRunKey};
+use model::template::PreviousSuccess;
+use store::journal::LeaderJournal;
+use worker::{Values, ValuesError};
+
+use super::BACK_OFF;
+use crate::causes::with_causes;
+use crate::ports::{Clock, Dispatch};
+
+/// The time of this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one clock of the scheduler's shell")]
+    fn now(&self) -> Timestamp {
+        model::dag_run::to_microsecond(Timestamp::now())
+    }
+}
+
+/// What attempts ask of the database.
+#[derive(Debug, Clone)]
+pub(super) struct StoreValues(pub(super) LeaderJournal);
+
+impl Values for StoreValues {
+    async fn xcom(
+        &self,
+        dag_run: DagRunKey,
+        task_id: &str,
+        key: &str,
+    ) -> Result<Option<serde_json::Value>, ValuesError> {
+        once_it_answers(|| self.0.xcom(dag_run, task_id, key)).await
+    }
+
+    async fn previous_success(&self, dag_run: DagRunKey) -> Result<Option<PreviousSuccess>, ValuesError> {
+        once_it_answers(|| self.0.previous_success(dag_run)).await
+    }
+}
+
+/// A task must not fail because the database restarts: it waits, like the leader. Its stop and its timeout end the wait.
+async fn once_it_answers<T, F>(ask: impl Fn() -> F) -> Result<T, ValuesError>
+where
+    F: Future<Output = Result<T, store::SqlError>>,
+{
+    loop {
+        match ask().await {
+            Err(error) if store::is_passing(&error) => {
+                tracing::warn!(error = with_causes(&error), "a task waits for the database");
+                tokio::time::sleep(BACK_OFF).await;
+            }
+            result => return result.map_err(|error| ValuesError(error.to_string())),
+        }
+    }
+}
+
+/// Hands attempts to the local executor.
+pub(super) struct LocalDispatch(pub(super) Arc<LocalExecutor>);
+
+impl Dispatch for LocalDispatch {
+    fn submit(&mut self, attempts: Vec<Attempt>) {
+        for attempt in attempts {
+            self.0.submit(attempt);
+        }
+    }
+
+    fn cancel(&mut self, token: AttemptToken) {
+        self.0.cancel(token);
+    }
+}
