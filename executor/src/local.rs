@@ -149,7 +149,7 @@ impl<V: Values> Runner<V> {
             let _ = self.reports.send(Report { token: attempt.token, key: attempt.key, event });
         };
         let finished = run_attempt(attempt, &self.values, &self.config, &SystemClock, started, stop.clone()).await;
-        // What left the group of a cancelled attempt is found by the attempt's own variable. When everything stops,
+        // What left the group of an attempt that was cancelled or timed out is found by the attempt's own variable. When everything stops,
         // one look for the executor's mark does for all (see `end_orphans`).
         if stop.is_cancelled() && !self.stop_all.is_cancelled() {
             let run_dir = worker::run_dir(&self.config.home, attempt.token);

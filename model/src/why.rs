@@ -1,6 +1,9 @@
 //! Why something is not running, as data and in words. The planner carries these with its decisions; the CLI, the
 //! API and the pages show the same.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +11,7 @@ use crate::dag::Dag;
 use crate::ids::TaskIndex;
 use crate::limits::Limits;
 use crate::state::{DagRunState, TaskInstanceState};
-use crate::trigger_rule::TriggerRule;
+use crate::trigger_rule::{TriggerRule, UpstreamCounts, Verdict, evaluate};
 
 /// What a task instance that is not running waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +61,15 @@ pub struct UpstreamTask {
     pub task_id: String,
     /// Its state.
     pub state: TaskInstanceState,
+}
+
+/// Why a task instance ended without having been run: its trigger rule could not be met any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuledOut {
+    /// The rule.
+    pub rule: TriggerRule,
+    /// The direct upstream tasks that it could not be met with, with the states they ended in, in the DAG's order.
+    pub tasks: Vec<UpstreamTask>,
 }
 
 /// What a queued run waits for.
@@ -184,6 +196,59 @@ pub fn why_task_instance(
     }
 }
 
+/// Which direct upstream tasks kept a task instance from ever running; none when its trigger rule does not say that it
+/// ended in `state` for how they ended: it ran, a branch did not follow it, or its run was ended before its turn.
+/// `state_of` gives the state of any task of the run.
+pub fn why_ruled_out(
+    dag: &Dag,
+    task: TaskIndex,
+    state: TaskInstanceState,
+    state_of: impl Fn(TaskIndex) -> TaskInstanceState,
+) -> Option<RuledOut> {
+    let task = dag.task(task);
+    let rule = task.trigger_rule;
+    let mut counts = UpstreamCounts { total: u32::try_from(task.upstream.len()).ok()?, ..UpstreamCounts::default() };
+    task.upstream.iter().for_each(|index| counts.add(state_of(*index)));
+    let counts_against = match (evaluate(rule, &counts), state) {
+        (Verdict::UpstreamFailed, TaskInstanceState::UpstreamFailed) => failed_it(&counts),
+        (Verdict::Skip, TaskInstanceState::Skipped) => skipped_it(rule),
+        _ => return None,
+    };
+    let tasks = task.upstream.iter().map(|index| (index, state_of(*index)));
+    let tasks = tasks
+        .filter(|(_, ended)| counts_against(*ended))
+        .map(|(index, state)| UpstreamTask { task_id: dag.task(*index).task_id.clone(), state })
+        .collect();
+    Some(RuledOut { rule, tasks })
+}
+
+/// What fails a task before it ran: a failure, or, for rules that ask for a success, that there is none.
+fn failed_it(counts: &UpstreamCounts) -> fn(TaskInstanceState) -> bool {
+    if counts.failed + counts.upstream_failed > 0 {
+        |ended| matches!(ended, TaskInstanceState::Failed | TaskInstanceState::UpstreamFailed)
+    } else {
+        TaskInstanceState::is_finished
+    }
+}
+
+/// What skips a task under a rule ([`evaluate`]): the states it does not bear, or, for rules that ask for one of a kind,
+/// that there is none.
+fn skipped_it(rule: TriggerRule) -> fn(TaskInstanceState) -> bool {
+    match rule {
+        TriggerRule::AllSuccess
+        | TriggerRule::AllDoneMinOneSuccess
+        | TriggerRule::NoneFailedMinOneSuccess
+        | TriggerRule::NoneSkipped => |ended| ended == TaskInstanceState::Skipped,
+        TriggerRule::AllFailed => |ended| matches!(ended, TaskInstanceState::Success | TaskInstanceState::Skipped),
+        TriggerRule::AllSkipped => |ended| {
+            matches!(ended, TaskInstanceState::Success | TaskInstanceState::Failed | TaskInstanceState::UpstreamFailed)
+        },
+        TriggerRule::OneSuccess | TriggerRule::OneFailed | TriggerRule::OneDone => TaskInstanceState::is_finished,
+        // These skip nothing.
+        TriggerRule::AllDone | TriggerRule::NoneFailed | TriggerRule::Always => |_| false,
+    }
+}
+
 impl std::fmt::Display for RunWaiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -202,12 +267,9 @@ impl std::fmt::Display for Waiting {
         match self {
             Self::DagRun { reason } => write!(f, "its run is queued: {reason}"),
             Self::Upstream { rule, tasks } => {
-                write!(f, "trigger rule {rule} waits for ")?;
-                for (position, task) in tasks.iter().enumerate() {
-                    let separator = if position == 0 { "" } else { ", " };
-                    write!(f, "{separator}`{}` ({})", task.task_id, task.state)?;
-                }
-                Ok(())
+                let tasks: Vec<_> =
+                    tasks.iter().map(|task| format!("`{}` ({})", task.task_id, in_words(task.state))).collect();
+                write!(f, "trigger rule {rule} waits for {}", tasks.join(", "))
             }
             Self::RetryAt { at } => write!(f, "its last attempt failed; the next one starts at {at}"),
             Self::MaxActiveTasks { limit } => {
@@ -221,6 +283,39 @@ impl std::fmt::Display for Waiting {
             Self::Restarting => f.write_str("it was cleared; its running attempt is being stopped"),
             Self::Scheduler => f.write_str("the scheduler has not picked it up yet; is one running?"),
         }
+    }
+}
+
+impl std::fmt::Display for RuledOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tasks: Vec<_> =
+            self.tasks.iter().map(|task| format!("`{}` {}", task.task_id, ended_in_words(task.state))).collect();
+        write!(f, "upstream {} (trigger rule {})", tasks.join(", "), self.rule)
+    }
+}
+
+/// A state inside a sentence; the word `none` would say that there is nobody.
+fn in_words(state: TaskInstanceState) -> &'static str {
+    if state == TaskInstanceState::None { "not started" } else { state.as_str() }
+}
+
+/// What became of a task, after its name.
+fn ended_in_words(state: TaskInstanceState) -> String {
+    match state {
+        TaskInstanceState::Success => "succeeded".to_owned(),
+        TaskInstanceState::Failed => "failed".to_owned(),
+        TaskInstanceState::Skipped => "was skipped".to_owned(),
+        TaskInstanceState::Removed => "was removed".to_owned(),
+        TaskInstanceState::UpstreamFailed
+        | TaskInstanceState::None
+        | TaskInstanceState::Scheduled
+        | TaskInstanceState::Queued
+        | TaskInstanceState::Running
+        | TaskInstanceState::Restarting
+        | TaskInstanceState::UpForRetry
+        | TaskInstanceState::UpForReschedule
+        | TaskInstanceState::Deferred
+        | TaskInstanceState::AwaitingInput => format!("is {}", in_words(state)),
     }
 }
 

@@ -4,7 +4,7 @@ use model::dag::Dag;
 use model::ids::TaskIndex;
 use model::limits::Limits;
 use model::state::{DagRunState, TaskInstanceState};
-use model::why::{RunFacts, RunWaiting, TaskFacts, Waiting, why_run, why_task_instance};
+use model::why::{RuledOut, RunFacts, RunWaiting, TaskFacts, Waiting, why_ruled_out, why_run, why_task_instance};
 use store::read::pages::{RunDetails, TaskInstanceRow};
 
 /// A run with what is needed to say why something of it does not start.
@@ -50,16 +50,25 @@ impl<'a> Why<'a> {
             (Some(waiting), Some(reason)) if is_retry => format!("{reason}; {waiting}"),
             (Some(waiting), _) => waiting.to_string(),
             (None, Some(reason)) => reason.clone(),
-            (None, None) => String::new(),
+            (None, None) => self.ruled_out(row).map(|ruled_out| ruled_out.to_string()).unwrap_or_default(),
         }
+    }
+
+    /// What kept a task instance from ever running; none when its trigger rule did not.
+    fn ruled_out(&self, row: &TaskInstanceRow) -> Option<RuledOut> {
+        let task = TaskIndex(u32::try_from(row.task_index).ok()?);
+        why_ruled_out(self.facts.dag, task, parse(&row.state), |index| self.state_of(index))
+    }
+
+    fn state_of(&self, index: TaskIndex) -> TaskInstanceState {
+        self.states.get(index.at()).copied().unwrap_or(TaskInstanceState::None)
     }
 
     /// What a task instance waits for; none when it runs or has ended.
     pub(crate) fn waiting(&self, row: &TaskInstanceRow) -> Option<Waiting> {
         let task = TaskIndex(u32::try_from(row.task_index).ok()?);
         let facts = TaskFacts { task, state: parse(&row.state), retry_at: row.retry_at };
-        let state_of = |index: TaskIndex| self.states.get(index.at()).copied().unwrap_or(TaskInstanceState::None);
-        why_task_instance(&self.facts, &facts, state_of, self.now)
+        why_task_instance(&self.facts, &facts, |index| self.state_of(index), self.now)
     }
 }
 

@@ -26,7 +26,8 @@ const MAX_SHOWN: usize = 1000;
 const SKIP: i32 = 99;
 
 /// Runs one attempt to its end. `started` is told the process id and the time once there is a process; `stop` ends it
-/// softly, then hard. Never fails: what goes wrong is the outcome.
+/// softly, then hard; it is cancelled here when the attempt times out, so that it tells which attempts were ended from
+/// outside. Never fails: what goes wrong is the outcome.
 pub async fn run_attempt<V: Values, C: Clock>(
     attempt: &Attempt,
     values: &V,
@@ -111,7 +112,11 @@ async fn run<V: Values, C: Clock>(
     };
     let status = status.map_err(|error| passing("how the process ended is not known", &error))?;
     Ok(match ending {
-        Some(ending) => (ended_from_outside(ending, attempt), Vec::new()),
+        Some(ending) => {
+            // Also when it timed out: whoever holds the token looks for what left the group.
+            stop.cancel();
+            (ended_from_outside(ending, attempt), Vec::new())
+        }
         None => ended(attempt, config, &scratch, status, output),
     })
 }

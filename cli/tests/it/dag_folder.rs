@@ -33,6 +33,7 @@ async fn bad_files_are_import_errors_and_the_others_go_on() {
     std::fs::File::create(at("huge.yaml")).unwrap().set_len(100_000_000).unwrap();
     std::os::unix::fs::symlink(system.dags(), at("loop")).unwrap();
     std::os::unix::fs::symlink("/does/not/exist", at("nowhere.yaml")).unwrap();
+    std::fs::create_dir(at("folder.yaml")).unwrap();
     std::os::unix::fs::symlink("/dev/zero", at("zero.yaml")).unwrap();
     nix::unistd::mkfifo(&at("pipe.yaml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let level = |level: usize| format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(", "));

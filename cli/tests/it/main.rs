@@ -11,6 +11,7 @@ mod dag_folder;
 mod docs;
 mod import;
 mod local;
+mod loud;
 mod output;
 mod processes;
 mod services;

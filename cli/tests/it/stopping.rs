@@ -49,7 +49,11 @@ const DAEMON: &str = r#"tasks:
 "#;
 
 async fn running(dag_id: &str, text: &str) -> (System, Store) {
-    let system = System::with_test_database().await;
+    started(System::on_test_database().await, dag_id, text).await
+}
+
+async fn started(mut system: System, dag_id: &str, text: &str) -> (System, Store) {
+    system.start().await;
     let store = system.store().await;
     system.write_dag(&format!("{dag_id}.yaml"), text);
     until_some(
@@ -147,5 +151,26 @@ async fn a_cancelled_run_stops_its_processes_and_says_who_cancelled_it() {
     .await;
     let history = ended(&system, &store).await;
     assert_eq!(told(&history), (vec!["cancelled cancelled by ada".to_owned()], "failed".to_owned()));
+    assert!(system.terminate().await.success());
+}
+
+#[tokio::test]
+async fn a_cancelled_run_whose_task_ignores_sigterm_is_killed_hard_and_its_log_says_so() {
+    let mut system = System::on_test_database().await;
+    system.set("FLOWCTL_CORE__KILLED_TASK_CLEANUP_TIME", "0.2");
+    let (mut system, store) = started(system, "deaf", DEAF).await;
+    assert!(store.cancel_dag_run("deaf", "one", "ada", crate::chaos::now()).await.unwrap());
+    let log = worker::log_path(system.home(), "deaf", "one", "deaf", -1, 1);
+    let read = || std::fs::read_to_string(&log).unwrap_or_default();
+    until_some("the log ends", &read, async || read().contains("failed: stopped").then_some(())).await;
+    let log = read();
+    let at = |part: &str| log.find(part).unwrap_or_else(|| panic!("no `{part}` in\n{log}"));
+    assert!(at("sending SIGTERM") < at("SIGTERM was not enough: sending SIGKILL"), "{log}");
+    assert!(system.home().join("asked").exists());
+    assert_eq!(processes::of_home(system.home()), []);
+    let history = ended(&system, &store).await;
+    assert_eq!(told(&history), (vec!["cancelled cancelled by ada".to_owned()], "failed".to_owned()));
+    let (_, reason) = history.runs.values().next().unwrap();
+    assert_eq!(reason.as_deref(), Some("cancelled by ada"));
     assert!(system.terminate().await.success());
 }

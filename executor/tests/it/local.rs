@@ -1,9 +1,10 @@
 use executor::LocalExecutor;
 use model::attempt::{Attempt, AttemptEvent, Outcome, Report};
+use model::duration::Duration;
 use model::ids::AttemptToken;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::fixture::{World, attempt, bash, until};
+use crate::fixture::{World, attempt, bash, is_alive, pid_in, until};
 
 fn start(world: &World, parallelism: usize) -> (LocalExecutor, UnboundedReceiver<Report>) {
     let (reports, reported) = unbounded_channel();
@@ -88,6 +89,23 @@ async fn a_cancelled_attempt_ends_and_a_waiting_one_never_starts() {
     executor.cancel(AttemptToken(1));
     assert_eq!(executor.alive(), []);
     assert!(!world.dags().join("was_here").exists());
+}
+
+#[tokio::test]
+async fn what_left_the_group_of_an_attempt_that_timed_out_has_ended_when_it_is_reported() {
+    let world = World::new();
+    let (executor, mut reported) = start(&world, 1);
+    let mut task = bash(
+        "setsid sh -c 'trap \"\" TERM; echo $$ > escaped; while :; do sleep 0.02; done' &
+         until [ -s escaped ]; do sleep 0.01; done; wait",
+    );
+    task.execution_timeout = Some(Duration::from_secs(3));
+    executor.submit(attempt(task, AttemptToken(1), &world.dags()));
+    assert_eq!(next(&mut reported).await, "1 started");
+    let escaped = world.dags().join("escaped");
+    until("the daemon runs", || pid_in(&escaped).is_some()).await;
+    assert_eq!(next(&mut reported).await, "1 timed out after 3s (execution_timeout)");
+    assert!(!is_alive(pid_in(&escaped).unwrap()));
 }
 
 #[tokio::test]

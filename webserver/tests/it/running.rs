@@ -113,6 +113,10 @@ async fn a_failed_run_is_cleared_from_what_failed_on() {
         (&waiting["task_instances"][0]["task_id"], &waiting["task_instances"][0]["waiting"]),
         (&json!("first"), &Value::Null)
     );
+    assert_eq!(
+        (&waiting["task_instances"][1]["task_id"], &waiting["task_instances"][1]["reason"]),
+        (&json!("last"), &json!("upstream `first` failed (trigger rule all_success)"))
+    );
 
     let dry = world.post("/dags/flaky/clearTaskInstances", json!({"dag_run_id": "r1"})).await.expect(200);
     assert_eq!((states(&dry).len(), &dry["total_entries"]), (2, &json!(2)));

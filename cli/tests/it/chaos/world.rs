@@ -92,8 +92,9 @@ pub(crate) fn build(system: &mut System) -> BTreeMap<&'static str, Expected> {
         &[("hopeless", 2)],
     );
 
+    // The branch reads what `first` left, from whichever scheduler's time.
     let branch = format!(
-        "tasks:\n{}  - id: gate\n    branch: left\n    \
+        "tasks:\n{}  - id: gate\n    branch: \"{{{{ 'left' if xcom('first') else 'right' }}}}\"\n    \
          depends_on: first\n{}    depends_on: gate\n{}    depends_on: gate\n  - id: done\n    empty: {{}}\n    \
          depends_on: [left, right]\n    trigger_rule: none_failed_min_one_success\n",
         bash("first", "echo $TOKEN"),

@@ -36,6 +36,23 @@ async fn a_task_that_waits_for_its_retry_says_until_when() {
 }
 
 #[tokio::test]
+async fn a_task_that_never_ran_says_which_upstream_kept_it() {
+    let site = Site::start().await;
+    let text = "tasks:\n  - id: fetch\n    bash: 'false'\n  - id: skip\n    bash: exit 99\n  \
+                - id: load\n    bash: 'true'\n    depends_on: fetch\n  \
+                - id: report\n    bash: 'true'\n    depends_on: [load, skip]\n  \
+                - id: tidy\n    bash: 'true'\n    depends_on: skip\n";
+    site.dag("etl", text).await;
+    assert_eq!(site.run(&["dags", "trigger", "etl", "--wait"]).code, 1);
+    for (task_id, told) in [
+        ("load", "upstream `fetch` failed (trigger rule all_success)\n"),
+        ("tidy", "upstream `skip` was skipped (trigger rule all_success)\n"),
+    ] {
+        assert_eq!(site.run(&["tasks", "why", "etl", "latest", task_id]).done(), told);
+    }
+}
+
+#[tokio::test]
 async fn what_a_task_leaves_is_listed_and_printed() {
     let site = Site::start().await;
     let text = r#"
