@@ -12,7 +12,7 @@ use serde::Deserialize;
 use store::read::pages::{DagDetails, RunRow, VersionRow};
 
 use super::format::{
-    Fact, Moment, State, absolute, dag_href, duration, fact, markdown, run_href, segment, span, task_href, words,
+    Fact, Moment, State, absolute, dag_href, duration, fact, markdown, run_href, segment, setting, task_href, words,
 };
 use super::graph::{self, About};
 use super::grid::{self, Grid, Window};
@@ -159,7 +159,7 @@ pub(super) async fn show(
             graph_note = note;
             Body::Graph(svg)
         }
-        "grid" => Body::Grid(grid::load(&pages, &dag, &query.window(), now).await?),
+        "grid" => Body::Grid(grid::load(&pages, (&dag, row.version_number), &query.window(), now).await?),
         "details" => Body::Details(details(&dag, &row)),
         "code" => Body::Code(row.source.lines().map(str::to_owned).collect()),
         "versions" => Body::Versions(pages.store.pages_versions(&dag_id).await?.iter().map(version_view).collect()),
@@ -260,7 +260,7 @@ async fn graph_tab(pages: &Pages, dag: &Dag, row: &DagDetails) -> Result<(String
         let task = &dag.tasks[position];
         let state = states.get(task.task_id.as_str()).copied().unwrap_or("none");
         let href = match &newest {
-            Some(run) if states.contains_key(task.task_id.as_str()) => {
+            Some(run) if states.contains_key(task.task_id.as_str()) || is_waiting(run, row.version_number) => {
                 task_href(&row.dag_id, &run.run_id, &task.task_id, -1)
             }
             _ => format!("{}?tab=code#L{}", dag_href(&row.dag_id), task.line),
@@ -281,6 +281,11 @@ async fn graph_tab(pages: &Pages, dag: &Dag, row: &DagDetails) -> Result<(String
         |run| format!("{} tasks, coloured by the newest run, {}", dag.tasks.len(), run.run_id),
     );
     Ok((svg, note))
+}
+
+/// Whether a run of this version has not started: it has no task instances yet, but their pages.
+pub(super) fn is_waiting(run: &RunRow, version_number: i32) -> bool {
+    run.started_at.is_none() && run.version_number == version_number
 }
 
 /// The layout of a version. A big one takes half a second of computing, which is no work for an async thread.
@@ -310,7 +315,7 @@ fn details(dag: &Dag, row: &DagDetails) -> Details {
             fact("Catch-up", if dag.catchup { "yes" } else { "no" }),
             fact("Active runs at once", count(dag.max_active_runs)),
             fact("Active tasks per run", count(dag.max_active_tasks)),
-            fact("Run timeout", dag.dagrun_timeout.map_or_else(|| "–".to_owned(), |limit| span(limit.absolute()))),
+            fact("Run timeout", dag.dagrun_timeout.map_or_else(|| "–".to_owned(), |limit| setting(limit.absolute()))),
             fact("Tasks", dag.tasks.len().to_string()),
             fact("Parameters", if params.is_empty() { "–".to_owned() } else { params.join(", ") }),
             fact("Tags", if dag.tags.is_empty() { "–".to_owned() } else { dag.tags.join(", ") }),

@@ -1,13 +1,15 @@
 //! The grid: tasks × runs, a window of it. Which one is in the address: `runs` columns ending `offset` runs before the
 //! newest, and the tasks from `row` on whose id contains `search`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
 use model::dag::{Dag, Task};
+use model::state::TaskInstanceState;
 use store::read::pages::{GridCell, RunRow};
 
+use super::dag::is_waiting;
 use super::format::{absolute, dag_href, escape, glyph, run_href, segment, span, words};
 use super::{PageError, Pages};
 
@@ -91,7 +93,12 @@ pub(super) struct Grid {
 }
 
 /// The window with what became of its tasks.
-pub(super) async fn load(pages: &Pages, dag: &Dag, window: &Window, now: Timestamp) -> Result<Grid, PageError> {
+pub(super) async fn load(
+    pages: &Pages,
+    (dag, version_number): (&Dag, i32),
+    window: &Window,
+    now: Timestamp,
+) -> Result<Grid, PageError> {
     let columns = window.columns();
     let mut runs = pages.store.pages_runs(&dag.dag_id, "", columns + 1, window.offset).await?;
     let shown = usize::try_from(columns).unwrap_or(usize::MAX);
@@ -101,8 +108,22 @@ pub(super) async fn load(pages: &Pages, dag: &Dag, window: &Window, now: Timesta
     let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
     let tasks = Tasks::of(dag, window);
     let task_ids: Vec<_> = tasks.shown.iter().map(|task| task.task_id.clone()).collect();
-    let cells = pages.store.pages_grid(&ids, &task_ids).await?;
+    let mut cells = pages.store.pages_grid(&ids, &task_ids).await?;
+    cells.extend(not_started(&runs, &cells, &task_ids, version_number));
     Ok(draw(dag, &runs, &cells, &tasks, window, has_older, now))
+}
+
+/// The cells of runs that have not started: their version says which tasks they will have.
+fn not_started(runs: &[RunRow], cells: &[GridCell], task_ids: &[String], version_number: i32) -> Vec<GridCell> {
+    let started: HashSet<i64> = cells.iter().map(|cell| cell.dag_run_id).collect();
+    let waiting = runs.iter().filter(|run| is_waiting(run, version_number) && !started.contains(&run.id));
+    let cell = |run: &RunRow, task_id: &String| GridCell {
+        dag_run_id: run.id,
+        task_id: task_id.clone(),
+        state: TaskInstanceState::None.as_str().to_owned(),
+        duration_ms: None,
+    };
+    waiting.flat_map(|run| task_ids.iter().map(move |task_id| cell(run, task_id))).collect()
 }
 
 /// The tasks of a window.
@@ -205,9 +226,10 @@ fn column(dag_id: &str, run: &RunRow, length: SignedDuration, longest: SignedDur
     let share = length.as_secs_f64() / longest.as_secs_f64().max(0.001);
     let height = (share * BAR).clamp(3.0, BAR).round();
     let about = absolute(run.logical_date.unwrap_or(run.queued_at));
+    let took = if run.started_at.is_some() { format!(", {}", span(length)) } else { String::new() };
     Column {
         href: run_href(dag_id, &run.run_id),
-        title: format!("{}: {}, {}, of {about}", run.run_id, run.state, span(length)),
+        title: format!("{}: {}{took}, of {about}", run.run_id, run.state),
         state: run.state.clone(),
         top: 60.0 - height,
         height,
@@ -225,7 +247,7 @@ fn linked_cells(task_id: &str, row: &[Option<&GridCell>], run_hrefs: &[String]) 
         let (state, sign) = (&cell.state, glyph(&cell.state));
         let took =
             cell.duration_ms.map(|ms| format!(", {}", span(SignedDuration::from_millis(ms)))).unwrap_or_default();
-        let title = format!("{name}: {}{took}", words(state));
+        let title = format!("{name}: {}{}", words(state), escape(&took));
         let _ = write!(
             html,
             "<td><a class=\"s-{state}\" href=\"{run}/tasks/{path}\" title=\"{title}\" aria-label=\"{title}\">{sign}</a></td>"

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use store::read::pages::{AttemptRow, TaskInstanceRow};
 
 use super::format::{
-    Fact, Moment, State, dag_href, duration, escape, fact, glyph, markdown, run_href, segment, span, task_href,
+    Fact, Moment, State, dag_href, duration, escape, fact, glyph, markdown, run_href, segment, setting, span, task_href,
 };
+use super::not_started::or_not_started;
 use super::why::Why;
 use super::{PageError, PageResult, Pages, Shell, log, page, run, why};
 use crate::doors::LoggedIn;
@@ -59,6 +60,7 @@ struct TaskPage {
     duration: String,
     is_running: bool,
     is_failed: bool,
+    has_started: bool,
     why: String,
     tries: Vec<Try>,
     log_href: String,
@@ -85,7 +87,9 @@ pub(super) async fn show(
     let shell = Shell::load(&pages, &who, "dags", events).await?;
     let dag: Dag = serde_json::from_value(found.spec.clone())?;
     let index = dag.index_of(&task_id).ok_or_else(missing)?;
-    let rows = pages.store.pages_task_instances(found.id).await?;
+    let known = pages.store.pages_task_instances(found.id).await?;
+    let has_started = !known.is_empty();
+    let rows = or_not_started(known, &dag);
     let is_it = |row: &&TaskInstanceRow| row.map_index == query.map_index && is_of(row, index);
     let row = rows.iter().find(is_it).ok_or_else(missing)?;
     let attempts = pages.store.pages_attempts(found.id, row.task_index, row.map_index).await?;
@@ -108,6 +112,7 @@ pub(super) async fn show(
         state: State(row.state.clone()),
         duration: duration(row.started_at, run::ended(row, now), now),
         is_running: why::parse(&row.state).holds_slot(),
+        has_started,
         is_failed: why::parse(&row.state).is_failed(),
         why: why.task(row),
         tries: tries(row, &attempts, shown, &href),
@@ -175,8 +180,8 @@ fn facts(task: &Task, dag: &Dag, row: &TaskInstanceRow) -> Vec<Fact> {
         fact("Trigger rule", task.trigger_rule.as_str()),
         fact("Upstream", if upstream.is_empty() { "–".to_owned() } else { escape(&upstream.join(", ")) }),
         fact("Tries", format!("{} of {}", row.try_number, row.max_tries)),
-        fact("Retry delay", span(task.retry_delay.absolute())),
-        fact("Timeout", task.execution_timeout.map_or_else(|| "–".to_owned(), |limit| span(limit.absolute()))),
+        fact("Retry delay", setting(task.retry_delay.absolute())),
+        fact("Timeout", task.execution_timeout.map_or_else(|| "–".to_owned(), |limit| setting(limit.absolute()))),
         fact("Queued", moment(row.queued_at)),
         fact("Started", moment(row.started_at)),
         fact("Ended", moment(row.ended_at)),
