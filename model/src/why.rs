@@ -191,7 +191,7 @@ impl std::fmt::Display for RunWaiting {
             Self::MaxActiveRuns { limit } => {
                 write!(f, "the DAG already has {limit} running {} (max_active_runs)", plural(*limit, "run"))
             }
-            Self::RunAfter { at } => write!(f, "it starts at {at}"),
+            Self::RunAfter { at } => write!(f, "it starts at {at:.0}"),
             Self::Scheduler => f.write_str("the scheduler has not picked it up yet; is one running?"),
         }
     }
@@ -209,7 +209,7 @@ impl std::fmt::Display for Waiting {
                 }
                 Ok(())
             }
-            Self::RetryAt { at } => write!(f, "its last attempt failed; the next one starts at {at}"),
+            Self::RetryAt { at } => write!(f, "its last attempt failed; the next one starts at {at:.0}"),
             Self::MaxActiveTasks { limit } => {
                 write!(f, "its run already has {limit} active {} (max_active_tasks)", plural(*limit, "task"))
             }

@@ -222,7 +222,10 @@ fn sums(rows: &[TaskInstanceRow], href: &str, current: &str) -> Vec<Sum> {
 /// Values are HTML here: what people wrote is escaped.
 fn facts(dag_id: &str, run: &RunDetails) -> Vec<Fact> {
     let moment = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| Moment(at).to_string());
-    let interval = run.data_interval.map(|(start, end)| format!("{} to {}", absolute(start), absolute(end)));
+    let interval = run.data_interval.map(|(start, end)| match start == end {
+        true => absolute(start),
+        false => format!("{} to {}", absolute(start), absolute(end)),
+    });
     let by = run.triggering_user.as_ref().map(|user| format!(" ({user})")).unwrap_or_default();
     let mut facts = vec![
         fact("Type", escape(&run.run_type)),
