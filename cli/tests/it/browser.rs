@@ -188,7 +188,12 @@ async fn a_viewer_sees_everything_and_is_told_why_nothing_can_be_changed() {
     browser.open("/login").await;
     browser.log_in("vera", PASSWORD).await;
     browser.until_text("#dag-some", "@daily").await;
-    let is_locked = |css: &str| format!("[...document.querySelectorAll({})].every(button => button.disabled && button.title.includes('viewer'))", json!(css));
+    let is_locked = |css: &str| {
+        format!(
+            "[...document.querySelectorAll({})].every(button => button.disabled && button.title.includes('viewer'))",
+            json!(css)
+        )
+    };
     browser.until("nothing to press", &is_locked("main button")).await;
     browser.click("#dag-some a.name").await;
     browser.until_text("#runs .badge", "failed").await;

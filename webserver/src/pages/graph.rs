@@ -41,7 +41,17 @@ struct GraphView<'a> {
 pub(super) fn svg(dag: &Dag, layout: &Layout, about: impl Fn(usize) -> About) -> Result<String, PageError> {
     let nodes = layout.nodes.iter().zip(&dag.tasks).enumerate().map(|(position, (node, task))| {
         let About { state, href, title, detail } = about(position);
-        NodeView { x: node.x, y: node.y, width: node.width, label: layout::label(task), sign: glyph(&state), state, href, title, detail }
+        NodeView {
+            x: node.x,
+            y: node.y,
+            width: node.width,
+            label: layout::label(task),
+            sign: glyph(&state),
+            state,
+            href,
+            title,
+            detail,
+        }
     });
     let view = GraphView {
         width: layout.width,

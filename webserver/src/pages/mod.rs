@@ -8,6 +8,8 @@ mod actions;
 mod ansi;
 mod assets;
 mod dag;
+mod dag_graph;
+mod dag_runs;
 mod dags;
 mod events;
 mod format;
@@ -151,9 +153,11 @@ impl IntoResponse for PageError {
                 format!("There is no {what}"),
                 "It may have been renamed or deleted.".to_owned(),
             ),
-            Self::Action(problem @ ActionError::Forbidden(_)) => {
-                (problem.status(), "You may not do that".to_owned(), format!("{problem}. An admin can change your role."))
-            }
+            Self::Action(problem @ ActionError::Forbidden(_)) => (
+                problem.status(),
+                "You may not do that".to_owned(),
+                format!("{problem}. An admin can change your role."),
+            ),
             Self::Action(problem) => (problem.status(), "That was not done".to_owned(), problem.to_string()),
             Self::Database(source) => {
                 tracing::error!(error = %source, "a page could not be loaded from the database");

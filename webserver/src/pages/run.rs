@@ -15,7 +15,7 @@ use super::format::{
 use super::graph::{self, About};
 use super::not_started::or_not_started;
 use super::why::Why;
-use super::{PageError, PageResult, Pages, Shell, dag, page, why};
+use super::{PageError, PageResult, Pages, Shell, dag_graph, page, why};
 use crate::doors::LoggedIn;
 
 /// Rows of tasks on one page.
@@ -96,7 +96,7 @@ pub(super) async fn show(
     let now = (pages.clock)();
     let states = states_by_task(&dag, &rows);
     let why = Why::new(&dag, &run, &states, pages.limits, now);
-    let layout = dag::lay_out(&pages, run.version_id, &dag).await;
+    let layout = dag_graph::lay_out(&pages, run.version_id, &dag).await;
     let by_task = first_rows(&dag, &rows);
     let picture = graph::svg(&dag, &layout, |position| {
         let task = &dag.tasks[position];
@@ -222,9 +222,8 @@ fn sums(rows: &[TaskInstanceRow], href: &str, current: &str) -> Vec<Sum> {
 /// Values are HTML here: what people wrote is escaped.
 fn facts(dag_id: &str, run: &RunDetails) -> Vec<Fact> {
     let moment = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| Moment(at).to_string());
-    let interval = run.data_interval.map(|(start, end)| match start == end {
-        true => absolute(start),
-        false => format!("{} to {}", absolute(start), absolute(end)),
+    let interval = run.data_interval.map(|(start, end)| {
+        if start == end { absolute(start) } else { format!("{} to {}", absolute(start), absolute(end)) }
     });
     let by = run.triggering_user.as_ref().map(|user| format!(" ({user})")).unwrap_or_default();
     let mut facts = vec![

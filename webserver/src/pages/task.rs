@@ -60,7 +60,8 @@ struct TaskPage {
     duration: String,
     is_running: bool,
     is_failed: bool,
-    has_started: bool,
+    /// Why it cannot be cleared, as attributes of the button; empty: it can.
+    locked: String,
     why: String,
     tries: Vec<Try>,
     log_href: String,
@@ -106,13 +107,14 @@ pub(super) async fn show(
     let why = Why::new(&dag, &found, &states, pages.limits, now);
     let href = task_href(&dag_id, &run_id, &task_id, row.map_index);
     let run_href = run_href(&dag_id, &run_id);
+    let locked = if has_started { shell.locked() } else { " disabled title=\"its run has not started\"".to_owned() };
     page(&TaskPage {
         shell,
+        locked,
         dag_href: dag_href(&dag_id),
         state: State(row.state.clone()),
         duration: duration(row.started_at, run::ended(row, now), now),
         is_running: why::parse(&row.state).holds_slot(),
-        has_started,
         is_failed: why::parse(&row.state).is_failed(),
         why: why.task(row),
         tries: tries(row, &attempts, shown, &href),
