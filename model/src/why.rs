@@ -256,7 +256,7 @@ impl std::fmt::Display for RunWaiting {
             Self::MaxActiveRuns { limit } => {
                 write!(f, "the DAG already has {limit} running {} (max_active_runs)", plural(*limit, "run"))
             }
-            Self::RunAfter { at } => write!(f, "it starts at {at}"),
+            Self::RunAfter { at } => write!(f, "it starts at {at:.0}"),
             Self::Scheduler => f.write_str("the scheduler has not picked it up yet; is one running?"),
         }
     }
@@ -271,7 +271,7 @@ impl std::fmt::Display for Waiting {
                     tasks.iter().map(|task| format!("`{}` ({})", task.task_id, in_words(task.state))).collect();
                 write!(f, "trigger rule {rule} waits for {}", tasks.join(", "))
             }
-            Self::RetryAt { at } => write!(f, "its last attempt failed; the next one starts at {at}"),
+            Self::RetryAt { at } => write!(f, "its last attempt failed; the next one starts at {at:.0}"),
             Self::MaxActiveTasks { limit } => {
                 write!(f, "its run already has {limit} active {} (max_active_tasks)", plural(*limit, "task"))
             }

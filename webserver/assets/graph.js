@@ -1,6 +1,6 @@
 // The graph as large as its panel, but readable; larger and smaller by its buttons.
 
-const SMALLEST = 0.55, STEP = 1.25;
+const SMALLEST = 0.75, STEP = 1.25;
 let zoom = null;
 
 function draw() {

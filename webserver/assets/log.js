@@ -62,5 +62,5 @@ export function log() {
   if (!panel()) return;
   toggles();
   // Output does not pass through the database: nothing tells of it.
-  setInterval(() => { if (!document.hidden && document.querySelector('[data-running]')) followLog(); }, 700);
+  setInterval(() => { if (!document.hidden && document.querySelector('[data-running]') && document.querySelector('[data-offline]').hidden) followLog(); }, 700);
 }

@@ -17,8 +17,8 @@ pub const NODE_HEIGHT: f64 = 44.0;
 /// Widths of boxes in pixels; longer names are cut.
 const NARROWEST: f64 = 150.0;
 const WIDEST: f64 = 320.0;
-/// What a box has beside its name: the stripe and some air.
-const PADDING: f64 = 38.0;
+/// What a box has beside its name: the sign of its state and some air.
+const PADDING: f64 = 52.0;
 /// Layouts kept; the oldest versions are recomputed in milliseconds.
 const CACHED: usize = 128;
 

@@ -1,6 +1,7 @@
 //! The web UI in a real browser, against the real binary.
 
 use serde_json::json;
+use store::account::Account;
 
 use crate::chromium::Chromium;
 use crate::system::{PASSWORD, System};
@@ -152,6 +153,80 @@ async fn an_import_error_shows_the_line_with_a_caret_until_the_file_is_right() {
     browser.mark().await;
     system.write_dag("broken.yaml", "tasks:\n  - id: a\n    bash: echo\n");
     browser.until_text("#errors", "Every file was read").await;
+    assert!(browser.is_marked().await, "the page was loaded again");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_page_goes_on_by_itself_after_the_server_was_killed_and_started_again() {
+    let mut system = System::on_test_database().await;
+    system.start().await;
+    let browser = Chromium::logged_in(system.url(), PASSWORD).await;
+    system.write_dag("before.yaml", "tasks:\n  - {id: a, empty: {}}\n");
+    browser.until_text("#dags", "before").await;
+    browser.mark().await;
+    system.keep_address();
+    system.kill9();
+    browser.until("a sign", "!document.querySelector('[data-offline]').hidden").await;
+    browser.until_text("[data-offline]", "no connection").await;
+    system.write_dag("after.yaml", "tasks:\n  - {id: a, empty: {}}\n");
+    system.start().await;
+    browser.until_text("#dags", "after").await;
+    browser.until("no sign", "document.querySelector('[data-offline]').hidden").await;
+    assert!(browser.is_marked().await, "the page was loaded again");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_viewer_sees_everything_and_is_told_why_nothing_can_be_changed() {
+    let system = System::with_test_database().await;
+    let hash = webserver::doors::hash_password(PASSWORD).expect("a hash");
+    let account = Account { username: "vera".to_owned(), password_hash: hash, role: "viewer".to_owned() };
+    system.store().await.create_account(&account).await.expect("an account");
+    system.write_dag("some.yaml", "schedule: '@daily'\nstart_date: 2026-01-01\ntasks:\n  - {id: a, bash: exit 1}\n");
+    let browser = Chromium::start(system.url()).await;
+    browser.open("/login").await;
+    browser.log_in("vera", PASSWORD).await;
+    browser.until_text("#dag-some", "@daily").await;
+    let is_locked = |css: &str| {
+        format!(
+            "[...document.querySelectorAll({})].every(button => button.disabled && button.title.includes('viewer'))",
+            json!(css)
+        )
+    };
+    browser.until("nothing to press", &is_locked("main button")).await;
+    browser.click("#dag-some a.name").await;
+    browser.until_text("#runs .badge", "failed").await;
+    browser.until("nothing to press", &is_locked("main button")).await;
+    browser.click("#runs a.name").await;
+    browser.until_text("#task-a .badge", "failed").await;
+    browser.until("nothing to press", &is_locked("main form button")).await;
+    browser.click("#task-a a.name").await;
+    browser.until_text("#head .badge", "failed").await;
+    browser.until("nothing to press", &is_locked("main form button")).await;
+    browser.open("/dags/some/trigger").await;
+    browser.until_text(".status", "403").await;
+    browser.until_text("[data-problem]", "vera is a viewer").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_run_that_has_not_started_shows_its_tasks_and_what_it_waits_for() {
+    let (system, browser) = system_with_browser().await;
+    system.write_dag("some.yaml", "is_paused_upon_creation: true\ntasks:\n  - {id: a, bash: echo}\n");
+    browser.click("#dag-some .act a").await;
+    browser.click("form.panel button.primary").await;
+    browser.until_text("#head .badge", "queued").await;
+    browser.until_text("#head .note", "paused").await;
+    browser.until_text("#task-a .badge", "no status").await;
+    browser.until_text("#task-a", "paused").await;
+    browser.click("#task-a a.name").await;
+    browser.until_text("#head .note", "paused").await;
+    browser.open("/dags/some?tab=grid").await;
+    browser.until("a cell of the task", "!!document.querySelector('#grid td a.s-none')").await;
+    browser.mark().await;
+    browser.click("#head .switch").await;
+    browser.until("a success", "!!document.querySelector('#grid td a.s-success')").await;
     assert!(browser.is_marked().await, "the page was loaded again");
     browser.close().await;
 }

@@ -38,6 +38,8 @@ pub(crate) struct System {
     database: Database,
     environment: Vec<(String, String)>,
     running: Option<Running>,
+    /// Of its address; 0: a free one at each start.
+    port: u16,
     /// After `kill9` the processes of tasks may live until the next start.
     may_leave_tasks: bool,
 }
@@ -85,7 +87,7 @@ impl System {
         std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o755)).expect("its permissions");
         let dags = home.path().join("dags");
         std::fs::create_dir(&dags).expect("the DAG folder");
-        Self { home, dags, database, environment: Vec::new(), running: None, may_leave_tasks: false }
+        Self { home, dags, database, environment: Vec::new(), running: None, port: 0, may_leave_tasks: false }
     }
 
     /// Sets a variable of the environment of the next start.
@@ -117,7 +119,7 @@ impl System {
     /// Starts it, without waiting for anything.
     pub(crate) fn spawn(&mut self) {
         assert!(self.running.is_none(), "it runs already");
-        let mut command = self.command(&["standalone", "--port", "0"]);
+        let mut command = self.command(&["standalone", "--port", &self.port.to_string()]);
         let mut child = command.process_group(0).spawn().expect("flowctl starts");
         let stdout = Output::of(child.stdout.take().expect("its stdout"));
         let stderr = Output::of(child.stderr.take().expect("its stderr"));
@@ -208,6 +210,11 @@ impl System {
     /// Its address, `http://127.0.0.1:PORT`.
     pub(crate) fn url(&self) -> &str {
         &self.running.as_ref().expect("it runs").url
+    }
+
+    /// Lets the next start have the address that it has now.
+    pub(crate) fn keep_address(&mut self) {
+        self.port = self.url().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     }
 
     /// What it printed to stdout so far.

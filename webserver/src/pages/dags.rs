@@ -89,6 +89,7 @@ struct Row {
     has_import_errors: bool,
     description: String,
     tags: Vec<Link>,
+    /// Empty: only by trigger.
     schedule: String,
     dots: Vec<Dot>,
     last: Option<Moment>,
@@ -162,7 +163,7 @@ fn row(dag: DagRow, now: Timestamp) -> Row {
         has_import_errors: dag.has_import_errors,
         description: dag.description.unwrap_or_default(),
         tags: dag.tags.into_iter().map(tag).collect(),
-        schedule: dag.schedule.unwrap_or_else(|| "by trigger".to_owned()),
+        schedule: dag.schedule.unwrap_or_default(),
         last: dag.recent.first().map(|run| Moment(run.started_at.unwrap_or(run.queued_at))),
         next: dag.next_run_after.filter(|_| !dag.is_paused).map(Moment),
         dots: dag.recent.iter().rev().map(|run| dot(&dag.dag_id, run, now)).collect(),

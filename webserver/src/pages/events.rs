@@ -80,19 +80,31 @@ impl Hub {
         self.stop.cancel();
     }
 
+    /// A loss is told once, so that pages say that they are not fresh, and again when it is over.
     async fn follow_for_ever(&self, store: &Store) {
+        let mut is_lost = false;
         loop {
-            if let Err(problem) = self.follow_connection(store).await {
+            if let Err(problem) = self.follow_connection(store, &mut is_lost).await
+                && !std::mem::replace(&mut is_lost, true)
+            {
                 tracing::warn!(error = %problem, "live pages wait: the database's notifications cannot be heard");
+                self.tell_anything();
             }
             tokio::time::sleep(RECONNECT).await;
-            self.count.fetch_add(1, Ordering::AcqRel);
-            self.tell(News::Anything);
         }
     }
 
-    async fn follow_connection(&self, store: &Store) -> Result<(), PagesError> {
+    fn tell_anything(&self) {
+        self.count.fetch_add(1, Ordering::AcqRel);
+        self.tell(News::Anything);
+    }
+
+    async fn follow_connection(&self, store: &Store, is_lost: &mut bool) -> Result<(), PagesError> {
         let mut hints = store.pages_hints().await?;
+        if std::mem::take(is_lost) {
+            tracing::info!("live pages go on: the database's notifications are heard again");
+        }
+        self.tell_anything();
         let mut dags = HashMap::new();
         loop {
             let hints = hints.next().await?;

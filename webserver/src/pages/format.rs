@@ -55,28 +55,34 @@ pub(super) fn absolute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-/// How long something took, or has been taking (then the script counts on).
+/// How long something took, or has been taking (then the script counts on). HTML.
 pub(super) fn duration(start: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> String {
     match (start, end) {
-        (Some(start), Some(end)) => span(end.duration_since(start)),
+        (Some(start), Some(end)) => escape(&span(end.duration_since(start))),
         (Some(start), None) => {
-            format!("<span data-since=\"{start}\">{}</span>", span(now.duration_since(start)))
+            format!("<span data-since=\"{start}\">{}</span>", escape(&span(now.duration_since(start))))
         }
         (None, _) => "–".to_owned(),
     }
 }
 
-/// `120ms`, `4.2s`, `3m 07s`, `2h 05m`, `3d 4h`.
+/// `<1 ms`, `120ms`, `4.2s`, `3m 07s`, `2h 05m`, `3d 4h`. Text: to be escaped.
 pub(super) fn span(length: SignedDuration) -> String {
     let length = length.max(SignedDuration::ZERO);
     let (millis, seconds) = (length.as_millis(), length.as_secs());
     match seconds {
+        0 if millis == 0 => "<1 ms".to_owned(),
         0 => format!("{millis}ms"),
         1..60 => format!("{seconds}.{}s", (millis % 1000) / 100),
         60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
         3600..86_400 => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
         _ => format!("{}d {}h", seconds / 86_400, seconds / 3600 % 24),
     }
+}
+
+/// A length that somebody set: nothing is measured, so none is none.
+pub(super) fn setting(length: SignedDuration) -> String {
+    if length.is_zero() { "0s".to_owned() } else { span(length) }
 }
 
 /// Text as one segment of a path, or one value of a query.
@@ -151,7 +157,7 @@ mod tests {
     fn lengths_are_told_in_two_units() {
         let told: Vec<_> =
             [0, 120, 4_200, 187_000, 7_500_000, 273_600_000].map(|ms| span(SignedDuration::from_millis(ms))).into();
-        assert_eq!(told, ["0ms", "120ms", "4.2s", "3m 07s", "2h 05m", "3d 4h"]);
+        assert_eq!(told, ["<1 ms", "120ms", "4.2s", "3m 07s", "2h 05m", "3d 4h"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use askama::Template;
 use model::dag::Dag;
 
 use super::PageError;
+use super::format::glyph;
 use crate::layout::{self, Edge, GroupBox, Layout};
 
 /// What is written about a task in its box.
@@ -20,6 +21,7 @@ struct NodeView {
     width: f64,
     label: String,
     state: String,
+    sign: &'static str,
     href: String,
     title: String,
     detail: String,
@@ -39,7 +41,17 @@ struct GraphView<'a> {
 pub(super) fn svg(dag: &Dag, layout: &Layout, about: impl Fn(usize) -> About) -> Result<String, PageError> {
     let nodes = layout.nodes.iter().zip(&dag.tasks).enumerate().map(|(position, (node, task))| {
         let About { state, href, title, detail } = about(position);
-        NodeView { x: node.x, y: node.y, width: node.width, label: layout::label(task), state, href, title, detail }
+        NodeView {
+            x: node.x,
+            y: node.y,
+            width: node.width,
+            label: layout::label(task),
+            sign: glyph(&state),
+            state,
+            href,
+            title,
+            detail,
+        }
     });
     let view = GraphView {
         width: layout.width,

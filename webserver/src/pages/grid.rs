@@ -1,58 +1,22 @@
 //! The grid: tasks × runs, a window of it. Which one is in the address: `runs` columns ending `offset` runs before the
 //! newest, and the tasks from `row` on whose id contains `search`.
 
-use std::collections::HashMap;
-use std::fmt::Write;
+mod cells;
+mod window;
 
 use jiff::{SignedDuration, Timestamp};
 use model::dag::{Dag, Task};
 use store::read::pages::{GridCell, RunRow};
 
-use super::format::{absolute, dag_href, escape, glyph, run_href, segment, span, words};
+use super::format::{absolute, run_href, span};
 use super::{PageError, Pages};
+use cells::Row;
+pub(super) use window::Window;
 
-/// How many columns one may choose; the second unless the address says otherwise.
-const COLUMNS: [i64; 4] = [10, 25, 50, 100];
 /// Rows of one page: what a browser lays out in a moment at a hundred columns.
 const ROWS: usize = 250;
 /// Height of the bars in pixels.
 const BAR: f64 = 56.0;
-/// A grid of more cells than this is written without a link in each, at a fifth of the size. The script opens a cell's
-/// page from its row and column then.
-const LINKED_CELLS: usize = 2_500;
-
-/// The window as the address gives it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Window {
-    pub(super) runs: Option<i64>,
-    pub(super) offset: i64,
-    pub(super) row: usize,
-    pub(super) search: String,
-}
-
-impl Window {
-    fn columns(&self) -> i64 {
-        let asked = self.runs.unwrap_or(COLUMNS[1]);
-        COLUMNS.into_iter().find(|columns| *columns >= asked).unwrap_or(COLUMNS[3])
-    }
-
-    fn href(&self, dag_id: &str) -> String {
-        let mut href = format!("{}?tab=grid", dag_href(dag_id));
-        if self.columns() != COLUMNS[1] {
-            let _ = write!(href, "&runs={}", self.columns());
-        }
-        if self.offset > 0 {
-            let _ = write!(href, "&offset={}", self.offset);
-        }
-        if self.row > 0 {
-            let _ = write!(href, "&row={}", self.row);
-        }
-        if !self.search.is_empty() {
-            let _ = write!(href, "&search={}", segment(&self.search));
-        }
-        href
-    }
-}
 
 pub(super) struct Choice {
     pub(super) text: String,
@@ -66,14 +30,6 @@ pub(super) struct Column {
     pub(super) state: String,
     pub(super) top: f64,
     pub(super) height: f64,
-}
-
-pub(super) struct Row {
-    pub(super) task_id: String,
-    /// The groups it is in, with a dot behind each.
-    pub(super) group: String,
-    pub(super) name: String,
-    pub(super) cells: String,
 }
 
 pub(super) struct Grid {
@@ -91,7 +47,12 @@ pub(super) struct Grid {
 }
 
 /// The window with what became of its tasks.
-pub(super) async fn load(pages: &Pages, dag: &Dag, window: &Window, now: Timestamp) -> Result<Grid, PageError> {
+pub(super) async fn load(
+    pages: &Pages,
+    (dag, version_number): (&Dag, i32),
+    window: &Window,
+    now: Timestamp,
+) -> Result<Grid, PageError> {
     let columns = window.columns();
     let mut runs = pages.store.pages_runs(&dag.dag_id, "", columns + 1, window.offset).await?;
     let shown = usize::try_from(columns).unwrap_or(usize::MAX);
@@ -101,7 +62,8 @@ pub(super) async fn load(pages: &Pages, dag: &Dag, window: &Window, now: Timesta
     let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
     let tasks = Tasks::of(dag, window);
     let task_ids: Vec<_> = tasks.shown.iter().map(|task| task.task_id.clone()).collect();
-    let cells = pages.store.pages_grid(&ids, &task_ids).await?;
+    let mut cells = pages.store.pages_grid(&ids, &task_ids).await?;
+    cells.extend(cells::not_started(&runs, &cells, &task_ids, version_number));
     Ok(draw(dag, &runs, &cells, &tasks, window, has_older, now))
 }
 
@@ -144,9 +106,9 @@ fn draw(
     Grid {
         longest: span(longest),
         columns: runs.iter().zip(&lengths).map(|(run, length)| column(&dag.dag_id, run, *length, longest)).collect(),
-        rows: rows(dag, runs, cells, &tasks.shown),
+        rows: cells::rows(dag, runs, cells, &tasks.shown),
         search: window.search.clone(),
-        choices: COLUMNS
+        choices: window::COLUMNS
             .iter()
             .map(|&columns| Choice {
                 text: columns.to_string(),
@@ -170,33 +132,6 @@ fn told(first: usize, shown: usize, found: usize, all: usize) -> String {
     }
 }
 
-/// Cells are written by hand, without a template: there may be 25,000 of them.
-fn rows(dag: &Dag, runs: &[RunRow], cells: &[GridCell], shown: &[&Task]) -> Vec<Row> {
-    let columns: HashMap<i64, usize> = runs.iter().enumerate().map(|(column, run)| (run.id, column)).collect();
-    let mut by_task: HashMap<&str, Vec<Option<&GridCell>>> =
-        shown.iter().map(|task| (task.task_id.as_str(), vec![None; runs.len()])).collect();
-    for cell in cells {
-        if let Some(row) = by_task.get_mut(cell.task_id.as_str())
-            && let Some(&column) = columns.get(&cell.dag_run_id)
-        {
-            row[column] = Some(cell);
-        }
-    }
-    let hrefs: Vec<_> = runs.iter().map(|run| run_href(&dag.dag_id, &run.run_id)).collect();
-    let is_linked = shown.len() * runs.len() <= LINKED_CELLS;
-    let row = |task: &&Task| {
-        let name = task.task_id.rsplit('.').next().unwrap_or(&task.task_id).to_owned();
-        let row = by_task.get(task.task_id.as_str()).map(Vec::as_slice).unwrap_or_default();
-        Row {
-            cells: if is_linked { linked_cells(&task.task_id, row, &hrefs) } else { plain_cells(row) },
-            group: task.task_id[..task.task_id.len() - name.len()].to_owned(),
-            task_id: task.task_id.clone(),
-            name,
-        }
-    };
-    shown.iter().map(row).collect()
-}
-
 fn run_length(run: &RunRow, now: Timestamp) -> SignedDuration {
     run.started_at.map(|start| run.ended_at.unwrap_or(now).duration_since(start)).unwrap_or_default()
 }
@@ -205,46 +140,14 @@ fn column(dag_id: &str, run: &RunRow, length: SignedDuration, longest: SignedDur
     let share = length.as_secs_f64() / longest.as_secs_f64().max(0.001);
     let height = (share * BAR).clamp(3.0, BAR).round();
     let about = absolute(run.logical_date.unwrap_or(run.queued_at));
+    let took = if run.started_at.is_some() { format!(", {}", span(length)) } else { String::new() };
     Column {
         href: run_href(dag_id, &run.run_id),
-        title: format!("{}: {}, {}, of {about}", run.run_id, run.state, span(length)),
+        title: format!("{}: {}{took}, of {about}", run.run_id, run.state),
         state: run.state.clone(),
         top: 60.0 - height,
         height,
     }
-}
-
-fn linked_cells(task_id: &str, row: &[Option<&GridCell>], run_hrefs: &[String]) -> String {
-    let mut html = String::with_capacity(row.len() * 150);
-    let (path, name) = (segment(task_id), escape(task_id));
-    for (cell, run) in row.iter().zip(run_hrefs) {
-        let Some(cell) = cell else {
-            html.push_str("<td><i></i></td>");
-            continue;
-        };
-        let (state, sign) = (&cell.state, glyph(&cell.state));
-        let took =
-            cell.duration_ms.map(|ms| format!(", {}", span(SignedDuration::from_millis(ms)))).unwrap_or_default();
-        let title = format!("{name}: {}{took}", words(state));
-        let _ = write!(
-            html,
-            "<td><a class=\"s-{state}\" href=\"{run}/tasks/{path}\" title=\"{title}\" aria-label=\"{title}\">{sign}</a></td>"
-        );
-    }
-    html
-}
-
-fn plain_cells(row: &[Option<&GridCell>]) -> String {
-    let mut html = String::with_capacity(row.len() * 26);
-    for cell in row {
-        match cell {
-            Some(cell) => {
-                let _ = write!(html, "<td class=s-{}>{}", cell.state, glyph(&cell.state));
-            }
-            None => html.push_str("<td>"),
-        }
-    }
-    html
 }
 
 #[cfg(test)]

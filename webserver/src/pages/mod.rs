@@ -8,6 +8,8 @@ mod actions;
 mod ansi;
 mod assets;
 mod dag;
+mod dag_graph;
+mod dag_runs;
 mod dags;
 mod events;
 mod format;
@@ -15,6 +17,7 @@ mod graph;
 mod grid;
 mod import_errors;
 mod log;
+mod not_started;
 mod param_field;
 mod problem;
 mod run;
@@ -97,6 +100,8 @@ struct Shell {
     import_errors: i64,
     running: i64,
     queued: i64,
+    /// Why the reader may change nothing; empty: they may.
+    read_only: String,
     /// Where the page hears of changes; empty: it does not.
     events: String,
 }
@@ -108,11 +113,20 @@ impl Shell {
             active,
             events,
             username: who.username.clone(),
+            read_only: who.may_change().err().map(|refusal| refusal.to_string()).unwrap_or_default(),
             version: pages.version.clone(),
             import_errors: counts.import_errors,
             running: counts.running,
             queued: counts.queued,
         })
+    }
+
+    /// The attributes of a button that changes something, as HTML: out of order, with the reason, for those who may not.
+    fn locked(&self) -> String {
+        match self.read_only.as_str() {
+            "" => String::new(),
+            reason => format!(" disabled title=\"{}\"", format::escape(reason)),
+        }
     }
 }
 
@@ -139,11 +153,15 @@ impl IntoResponse for PageError {
                 format!("There is no {what}"),
                 "It may have been renamed or deleted.".to_owned(),
             ),
+            Self::Action(problem @ ActionError::Forbidden(_)) => (
+                problem.status(),
+                "You may not do that".to_owned(),
+                format!("{problem}. An admin can change your role."),
+            ),
             Self::Action(problem) => (problem.status(), "That was not done".to_owned(), problem.to_string()),
             Self::Database(source) => {
                 tracing::error!(error = %source, "a page could not be loaded from the database");
-                let detail = "The database did not answer. Try again in a moment.".to_owned();
-                (StatusCode::SERVICE_UNAVAILABLE, "Not available right now".to_owned(), detail)
+                return problem::unavailable();
             }
             Self::Render(_) | Self::Spec(_) => {
                 tracing::error!(error = %self, "a page could not be shown");

@@ -17,12 +17,24 @@ struct ProblemPage {
     status: u16,
     title: String,
     detail: String,
+    /// The script looks whether the page is there by now.
+    is_tried_again: bool,
 }
 
 /// A page that says what went wrong. Loads nothing: the database may be what is wrong.
 pub(super) fn render(status: StatusCode, title: String, detail: String) -> Response {
+    respond(status, title, detail, false)
+}
+
+/// A page that cannot be loaded without the database, and is tried again until it can.
+pub(super) fn unavailable() -> Response {
+    let detail = "The database does not answer. This page is tried again every few seconds.".to_owned();
+    respond(StatusCode::SERVICE_UNAVAILABLE, "Not available right now".to_owned(), detail, true)
+}
+
+fn respond(status: StatusCode, title: String, detail: String, is_tried_again: bool) -> Response {
     let plain = format!("{title}: {detail}");
-    let page = ProblemPage { shell: Shell::default(), status: status.as_u16(), title, detail };
+    let page = ProblemPage { shell: Shell::default(), status: status.as_u16(), title, detail, is_tried_again };
     (status, Html(page.render().unwrap_or(plain))).into_response()
 }
 

@@ -13,8 +13,9 @@ use super::format::{
     Fact, Moment, State, absolute, dag_href, duration, escape, fact, run_href, segment, span, task_href, words,
 };
 use super::graph::{self, About};
+use super::not_started::or_not_started;
 use super::why::Why;
-use super::{PageError, PageResult, Pages, Shell, dag, page, why};
+use super::{PageError, PageResult, Pages, Shell, dag_graph, page, why};
 use crate::doors::LoggedIn;
 
 /// Rows of tasks on one page.
@@ -61,7 +62,7 @@ struct RunView {
     duration: String,
     is_finished: bool,
     has_failed: bool,
-    has_tasks: bool,
+    has_started: bool,
     waiting: String,
     reason: String,
     facts: Vec<Fact>,
@@ -89,11 +90,13 @@ pub(super) async fn show(
     let events = format!("/events?since={since}&run={}&dag={}", run.id, segment(&dag_id));
     let shell = Shell::load(&pages, &who, "dags", events).await?;
     let dag: Dag = serde_json::from_value(run.spec.clone())?;
-    let rows = pages.store.pages_task_instances(run.id).await?;
+    let known = pages.store.pages_task_instances(run.id).await?;
+    let has_started = !known.is_empty();
+    let rows = or_not_started(known, &dag);
     let now = (pages.clock)();
     let states = states_by_task(&dag, &rows);
     let why = Why::new(&dag, &run, &states, pages.limits, now);
-    let layout = dag::lay_out(&pages, run.version_id, &dag).await;
+    let layout = dag_graph::lay_out(&pages, run.version_id, &dag).await;
     let by_task = first_rows(&dag, &rows);
     let picture = graph::svg(&dag, &layout, |position| {
         let task = &dag.tasks[position];
@@ -148,7 +151,7 @@ pub(super) async fn show(
         state: State(run.state.clone()),
         duration: duration(run.started_at, run.ended_at, now),
         is_finished: run.ended_at.is_some(),
-        has_tasks: !rows.is_empty(),
+        has_started,
         has_failed: states.iter().any(|state| state.is_failed()),
         waiting: why.run().map(|waiting| waiting.to_string()).unwrap_or_default(),
         reason: run.reason.unwrap_or_default(),
@@ -219,7 +222,9 @@ fn sums(rows: &[TaskInstanceRow], href: &str, current: &str) -> Vec<Sum> {
 /// Values are HTML here: what people wrote is escaped.
 fn facts(dag_id: &str, run: &RunDetails) -> Vec<Fact> {
     let moment = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| Moment(at).to_string());
-    let interval = run.data_interval.map(|(start, end)| format!("{} to {}", absolute(start), absolute(end)));
+    let interval = run.data_interval.map(|(start, end)| {
+        if start == end { absolute(start) } else { format!("{} to {}", absolute(start), absolute(end)) }
+    });
     let by = run.triggering_user.as_ref().map(|user| format!(" ({user})")).unwrap_or_default();
     let mut facts = vec![
         fact("Type", escape(&run.run_type)),

@@ -9,7 +9,8 @@ use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::Deserialize;
 
 use super::format::segment;
-use super::{PageError, Pages};
+use super::{PageError, Pages, problem};
+use crate::doors::ActionError;
 
 /// The cookie that carries a session's token.
 pub const COOKIE: &str = "flowctl_session";
@@ -30,6 +31,7 @@ pub(super) async fn require(State(pages): State<Pages>, jar: CookieJar, mut requ
             Redirect::to(&format!("/login?next={}", segment(back))).into_response()
         }
         Ok(None) => StatusCode::UNAUTHORIZED.into_response(),
+        Err(ActionError::Unavailable(_)) if request.method() == Method::GET => problem::unavailable(),
         Err(problem) => PageError::from(problem).into_response(),
     }
 }

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use store::read::pages::{AttemptRow, TaskInstanceRow};
 
 use super::format::{
-    Fact, Moment, State, dag_href, duration, escape, fact, glyph, markdown, run_href, segment, span, task_href,
+    Fact, Moment, State, dag_href, duration, escape, fact, glyph, markdown, run_href, segment, setting, span, task_href,
 };
+use super::not_started::or_not_started;
 use super::why::Why;
 use super::{PageError, PageResult, Pages, Shell, log, page, run, why};
 use crate::doors::LoggedIn;
@@ -59,6 +60,8 @@ struct TaskPage {
     duration: String,
     is_running: bool,
     is_failed: bool,
+    /// Why it cannot be cleared, as attributes of the button; empty: it can.
+    locked: String,
     why: String,
     tries: Vec<Try>,
     log_href: String,
@@ -85,7 +88,9 @@ pub(super) async fn show(
     let shell = Shell::load(&pages, &who, "dags", events).await?;
     let dag: Dag = serde_json::from_value(found.spec.clone())?;
     let index = dag.index_of(&task_id).ok_or_else(missing)?;
-    let rows = pages.store.pages_task_instances(found.id).await?;
+    let known = pages.store.pages_task_instances(found.id).await?;
+    let has_started = !known.is_empty();
+    let rows = or_not_started(known, &dag);
     let is_it = |row: &&TaskInstanceRow| row.map_index == query.map_index && is_of(row, index);
     let row = rows.iter().find(is_it).ok_or_else(missing)?;
     let attempts = pages.store.pages_attempts(found.id, row.task_index, row.map_index).await?;
@@ -102,8 +107,10 @@ pub(super) async fn show(
     let why = Why::new(&dag, &found, &states, pages.limits, now);
     let href = task_href(&dag_id, &run_id, &task_id, row.map_index);
     let run_href = run_href(&dag_id, &run_id);
+    let locked = if has_started { shell.locked() } else { " disabled title=\"its run has not started\"".to_owned() };
     page(&TaskPage {
         shell,
+        locked,
         dag_href: dag_href(&dag_id),
         state: State(row.state.clone()),
         duration: duration(row.started_at, run::ended(row, now), now),
@@ -175,8 +182,8 @@ fn facts(task: &Task, dag: &Dag, row: &TaskInstanceRow) -> Vec<Fact> {
         fact("Trigger rule", task.trigger_rule.as_str()),
         fact("Upstream", if upstream.is_empty() { "–".to_owned() } else { escape(&upstream.join(", ")) }),
         fact("Tries", format!("{} of {}", row.try_number, row.max_tries)),
-        fact("Retry delay", span(task.retry_delay.absolute())),
-        fact("Timeout", task.execution_timeout.map_or_else(|| "–".to_owned(), |limit| span(limit.absolute()))),
+        fact("Retry delay", setting(task.retry_delay.absolute())),
+        fact("Timeout", task.execution_timeout.map_or_else(|| "–".to_owned(), |limit| setting(limit.absolute()))),
         fact("Queued", moment(row.queued_at)),
         fact("Started", moment(row.started_at)),
         fact("Ended", moment(row.ended_at)),
