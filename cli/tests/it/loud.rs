@@ -5,7 +5,7 @@ use store::testing::history::History;
 use crate::system::System;
 use crate::wait::until_some;
 
-/// 50 MB of lines and 2 MB of bytes that are no text, while another task waits for both to be on their way.
+/// 50 MB of lines, 4 MB of bytes that are no text, and a task beside them that is quiet.
 const LOUD: &str = r#"tasks:
   - id: lines
     bash: |
