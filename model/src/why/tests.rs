@@ -5,9 +5,10 @@ use TaskInstanceState as S;
 /// `last` under a rule, behind `a`, `b`, … one for each state.
 fn dag(rule: TriggerRule, upstream: usize) -> Dag {
     let ids: Vec<String> = ('a'..).take(upstream).map(String::from).collect();
-    let tasks: String = ids.iter().map(|id| format!("  - {{id: {id}, bash: 'true'}}\n")).collect();
+    let tasks: Vec<String> = ids.iter().map(|id| format!("  - {{id: {id}, bash: 'true'}}\n")).collect();
     let text = format!(
-        "tasks:\n{tasks}  - {{id: last, bash: 'true', depends_on: [{}], trigger_rule: {rule}}}\n",
+        "tasks:\n{}  - {{id: last, bash: 'true', depends_on: [{}], trigger_rule: {rule}}}\n",
+        tasks.concat(),
         ids.join(", ")
     );
     parse(&text, "file", &Defaults { timezone: "UTC".to_owned() }).expect("a DAG").dag
@@ -57,7 +58,9 @@ fn every_verdict_of_every_rule_against_a_task_names_an_upstream() {
     for rule in TriggerRule::ALL {
         for upstream in ends.iter().flat_map(|a| ends.iter().map(|b| [*a, *b])) {
             let mut counts = UpstreamCounts { total: 2, ..UpstreamCounts::default() };
-            upstream.iter().for_each(|state| counts.add(*state));
+            for state in upstream {
+                counts.add(state);
+            }
             let state = match evaluate(*rule, &counts) {
                 Verdict::Skip => S::Skipped,
                 Verdict::UpstreamFailed => S::UpstreamFailed,
