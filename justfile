@@ -32,6 +32,7 @@ deny:
 
 # The table of bench/, from a release build
 bench *ARGUMENTS:
+    SQLX_OFFLINE=true cargo build --release --package cli
     SQLX_OFFLINE=true cargo run --release --package bench -- {{ARGUMENTS}}
 
 # `kill -9` at random moments of a busy minute, and what must hold afterwards: `just chaos 50 7` under another seed
