@@ -260,7 +260,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             self.load_runs(Some(&runs.into_iter().collect::<Vec<_>>())).await?;
         }
         let ids: Vec<i64> = changes.iter().map(|change| change.id).collect();
-        self.journal.forget_changes(&ids).await
+        self.journal.forget_changes(self.epoch, &ids).await
     }
 
     async fn load_dags(&mut self, only: Option<&[String]>) -> Result<(), ReadError> {

@@ -207,8 +207,11 @@ impl Journal for MemoryJournal {
         Ok((world.changes.clone(), world.reports.clone()))
     }
 
-    async fn forget_changes(&self, ids: &[i64]) -> Result<(), ReadError> {
-        self.world().changes.retain(|change| !ids.contains(&change.id));
+    async fn forget_changes(&self, epoch: Epoch, ids: &[i64]) -> Result<(), ReadError> {
+        let mut world = self.world();
+        if world.epoch == epoch.0 {
+            world.changes.retain(|change| !ids.contains(&change.id));
+        }
         Ok(())
     }
 

@@ -33,8 +33,8 @@ pub trait Journal: Send + Sync + 'static {
     fn dag_runs(&self, only: Option<&[DagRunKey]>) -> impl Future<Output = Result<Vec<DagRunRow>, ReadError>> + Send;
     /// What people, the DAG processor and workers in other processes left for the leader.
     fn inbox(&self) -> impl Future<Output = Result<(Vec<Change>, Vec<InboxReport>), ReadError>> + Send;
-    /// Deletes changes that have been looked at.
-    fn forget_changes(&self, ids: &[i64]) -> impl Future<Output = Result<(), ReadError>> + Send;
+    /// Deletes changes that have been looked at; none when the epoch is over.
+    fn forget_changes(&self, epoch: Epoch, ids: &[i64]) -> impl Future<Output = Result<(), ReadError>> + Send;
     /// Writes a batch, all of it or nothing.
     fn commit(&self, epoch: Epoch, batch: &Batch) -> impl Future<Output = Result<(), CommitError>> + Send;
     /// Creates scheduled runs and moves their timetables' cursors. One that exists already only moves the cursor.

@@ -37,8 +37,8 @@ impl Journal for LeaderJournal {
     async fn inbox(&self) -> Result<(Vec<Change>, Vec<InboxReport>), ReadError> {
         Self::inbox(self).await.map_err(read_error)
     }
-    async fn forget_changes(&self, ids: &[i64]) -> Result<(), ReadError> {
-        Self::forget_changes(self, ids).await.map_err(read_error)
+    async fn forget_changes(&self, epoch: Epoch, ids: &[i64]) -> Result<(), ReadError> {
+        Self::forget_changes(self, epoch, ids).await.map_err(read_error)
     }
     async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
         Self::commit(self, epoch, batch).await

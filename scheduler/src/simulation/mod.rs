@@ -117,8 +117,8 @@ impl Journal for Faulty {
         self.arrive_late().await;
         self.inner.inbox().await
     }
-    async fn forget_changes(&self, ids: &[i64]) -> Result<(), ReadError> {
-        if self.fails() { Err(ReadError("delete".to_owned())) } else { self.inner.forget_changes(ids).await }
+    async fn forget_changes(&self, epoch: Epoch, ids: &[i64]) -> Result<(), ReadError> {
+        if self.fails() { Err(ReadError("delete".to_owned())) } else { self.inner.forget_changes(epoch, ids).await }
     }
     async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
         self.arrive_late().await;

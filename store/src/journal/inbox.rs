@@ -1,7 +1,7 @@
 //! What people, the DAG processor and workers in other processes left for the leader.
 
 use model::attempt::Report;
-use model::ids::DagRunKey;
+use model::ids::{DagRunKey, Epoch};
 use model::journal::{Change, InboxReport};
 
 use super::LeaderJournal;
@@ -38,9 +38,18 @@ impl LeaderJournal {
         Ok((changes, reports))
     }
 
-    /// Deletes changes that have been looked at.
-    pub async fn forget_changes(&self, ids: &[i64]) -> Result<(), sqlx::Error> {
-        sqlx::query!("-- change.forget\nDELETE FROM change WHERE id = ANY($1)", ids).execute(&self.pool).await?;
+    /// Deletes changes that have been looked at, unless somebody else leads by now: they are for that leader then, who
+    /// may not have seen them.
+    pub async fn forget_changes(&self, epoch: Epoch, ids: &[i64]) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "-- change.forget
+             WITH lease AS MATERIALIZED (SELECT 1 FROM leader_lease WHERE id = 1 AND epoch = $1 FOR SHARE)
+             DELETE FROM change USING lease WHERE id = ANY($2)",
+            epoch.0,
+            ids
+        )
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 

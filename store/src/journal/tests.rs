@@ -362,7 +362,10 @@ async fn what_people_change_is_in_the_inbox_until_it_is_forgotten() {
     let seen: Vec<_> = changes.iter().map(|change| (change.dag_id.as_deref(), change.dag_run)).collect();
     assert_eq!(seen, [(Some("etl"), None), (None, Some(key)), (Some("etl"), None)]);
     let ids: Vec<i64> = changes.iter().map(|change| change.id).collect();
-    journal.forget_changes(&ids).await.unwrap();
+    let epoch = journal.take_over().await.unwrap().unwrap();
+    journal.forget_changes(Epoch(epoch.0 - 1), &ids).await.unwrap();
+    assert_eq!(journal.inbox().await.unwrap().0.len(), 3, "a deposed leader leaves them to the one who leads");
+    journal.forget_changes(epoch, &ids).await.unwrap();
     assert!(journal.inbox().await.unwrap().0.is_empty());
     assert!(journal.dags(None).await.unwrap()[0].is_paused);
 }
