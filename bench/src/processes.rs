@@ -37,7 +37,10 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
         default_timezone: "UTC".to_owned(),
         dags_are_paused_at_creation: false,
         limits: Limits::default(),
-        worker: WorkerConfig::new(database.home.path()),
+        worker: WorkerConfig {
+            run_folder: worker::run_folder(database.home.path()),
+            ..WorkerConfig::new(database.home.path())
+        },
         with_dag_processor: false,
     };
     let serving = tokio::spawn(serve(store.clone(), config, stop.clone()));

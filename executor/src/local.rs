@@ -152,7 +152,7 @@ impl<V: Values> Runner<V> {
         // What left the group of an attempt that was cancelled or timed out is found by the attempt's own variable. When everything stops,
         // one look for the executor's mark does for all (see `end_orphans`).
         if stop.is_cancelled() && !self.stop_all.is_cancelled() {
-            let run_dir = worker::run_dir(&self.config.home, attempt.token);
+            let run_dir = worker::run_dir(&self.config.run_folder, attempt.token);
             end_marked(&format!("{RUN_DIR}={}", run_dir.display())).await;
         }
         finished

@@ -16,6 +16,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection that was idle for this long is asked whether it lives before it is used. A busy one never is.
 const IDLE: Duration = Duration::from_millis(500);
 
+/// A process that is stopped in the middle of a transaction (a frozen container, a laptop that sleeps) would hold its
+/// locks for ever, and the leader would wait for them. No transaction of ours is idle on purpose.
+const SESSION: [(&str, &str); 1] = [("idle_in_transaction_session_timeout", "10s")];
+
 /// The database. Cheap to clone; all clones share one pool.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -25,7 +29,7 @@ pub struct Store {
 impl Store {
     /// Connects; fails when the first connection cannot be made.
     pub async fn connect(url: &str) -> Result<Self> {
-        let options: PgConnectOptions = url.parse()?;
+        let options = url.parse::<PgConnectOptions>()?.options(SESSION);
         let pool = pool(MAX_CONNECTIONS, options.clone());
         match pool.acquire().await {
             Ok(_) => Ok(Self { pool }),

@@ -77,7 +77,7 @@ async fn run<V: Values, C: Clock>(
         );
         return Err(NotLaunched { reason, may_retry: false });
     }
-    let scratch = Scratch::make(&config.home, attempt.token)
+    let scratch = Scratch::make(&config.run_folder, attempt.token)
         .map_err(|error| passing("the scratch folder cannot be made", &error))?;
     let launch = tokio::select! {
         launch = prepare(attempt, values, config, &scratch) => launch?,

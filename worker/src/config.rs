@@ -6,8 +6,10 @@ use std::time::Duration;
 /// How a worker runs attempts.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
-    /// The home: logs, scratch folders and the Python runner live under it.
+    /// The home: logs and the Python runner live under it.
     pub home: PathBuf,
+    /// Where the scratch folders of attempts are. No other executor may use it.
+    pub run_folder: PathBuf,
     /// How long a process group may take between SIGTERM and SIGKILL.
     pub killed_task_cleanup_time: Duration,
     /// Greatest size of an XCom, in bytes of JSON.
@@ -19,7 +21,7 @@ pub struct WorkerConfig {
 }
 
 impl WorkerConfig {
-    /// The defaults, for a home.
+    /// The defaults, for a home. Scratch folders are under it; [`crate::run_folder`] gives a faster place.
     pub fn new(home: impl Into<PathBuf>) -> Self {
         let home = home.into();
         Self {
@@ -27,6 +29,7 @@ impl WorkerConfig {
             xcom_max_size: 48 * 1024,
             max_log_bytes: 256 << 20,
             executor_id: executor_id(&home),
+            run_folder: home.join("run"),
             home,
         }
     }

@@ -5,7 +5,7 @@
 //!
 //! [`run_attempt`], step by step:
 //! 1. render the operator's templates, fetching what they ask for ([`Values`]);
-//! 2. make the scratch folder `{home}/run/{token}/` and the environment;
+//! 2. make the scratch folder and the environment;
 //! 3. spawn the process as leader of its own group, without code between fork and exec (that path is 30 times slower
 //!    from a large parent);
 //! 4. copy its output line by line to the log, answer what a Python task asks, watch the timeout and the stop;
@@ -34,5 +34,5 @@ pub use clock::{Clock, SystemClock};
 pub use config::{WorkerConfig, executor_id};
 pub use environment::{EXECUTOR_MARK, RUN_DIR};
 pub use log::{Stream, log_path};
-pub use scratch::run_dir;
+pub use scratch::{clear_run_folder, run_dir, run_folder};
 pub use values::{Values, ValuesError};

@@ -1,37 +1,77 @@
-//! The scratch folder of an attempt.
+//! The scratch folders of attempts.
 
 use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use model::ids::AttemptToken;
 
-/// `{home}/run/{token}`: the scratch folder of an attempt.
-pub fn run_dir(home: &Path, token: AttemptToken) -> PathBuf {
-    home.join("run").join(token.0.to_string())
+use crate::config::executor_id;
+
+/// A file system in memory, which every Linux has.
+const MEMORY: &str = "/dev/shm";
+
+/// The folder of the scratch folders of the executor that has this home: in memory, or `{home}/run` where there is no
+/// such file system or somebody else took the name. On the disk that the database syncs, a folder made and removed for
+/// each attempt waits for the file system's journal: measured, that is 0.7 to 0.9 instead of 1.2 times the processes of
+/// `xargs -P2` each second.
+pub fn run_folder(home: &Path) -> PathBuf {
+    let in_memory = Path::new(MEMORY).join(format!("flowctl-{}", executor_id(home)));
+    if own_folder(&in_memory).is_ok() { in_memory } else { home.join("run") }
 }
 
-/// `{home}/run/{token}/`, for this user's eyes only; removed when it goes out of scope.
+/// Removes what attempts of a process that was killed left there. To be called while none runs.
+pub fn clear_run_folder(run_folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(run_folder)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %run_folder.display(), %error, "the scratch folders of earlier attempts were not removed");
+    }
+}
+
+/// The scratch folder of an attempt.
+pub fn run_dir(run_folder: &Path, token: AttemptToken) -> PathBuf {
+    run_folder.join(token.0.to_string())
+}
+
+/// Makes a folder for this user's eyes only, or sees that it is one: where everybody may write, somebody else could
+/// have made it, and would then own what is put into it.
+fn own_folder(path: &Path) -> io::Result<()> {
+    match private().recursive(false).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let found = std::fs::symlink_metadata(path)?;
+            let is_ours = found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o077 == 0;
+            if is_ours { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+        }
+        result => result,
+    }
+}
+
+fn private() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    builder
+}
+
+/// The scratch folder of an attempt, for this user's eyes only; removed when it goes out of scope.
 #[derive(Debug)]
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes it: one system call once `{home}/run` is there.
-    pub(crate) fn make(home: &Path, token: AttemptToken) -> io::Result<Self> {
-        let all = home.join("run");
-        let path = run_dir(home, token);
-        let mut builder = DirBuilder::new();
-        builder.mode(0o700);
-        match builder.create(&path) {
+    /// Makes it: one system call once the folder of all of them is there.
+    pub(crate) fn make(run_folder: &Path, token: AttemptToken) -> io::Result<Self> {
+        let path = run_dir(run_folder, token);
+        match private().create(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(&all)?;
-                builder.create(&path)?;
+                run_folder.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                own_folder(run_folder)?;
+                private().create(&path)?;
             }
             // Left by a process that was killed; the token says that it is ours.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 std::fs::remove_dir_all(&path)?;
-                builder.create(&path)?;
+                private().create(&path)?;
             }
             result => result?,
         }
@@ -56,5 +96,38 @@ impl Drop for Scratch {
         {
             tracing::warn!(path = %self.0.display(), %error, "a scratch folder was not removed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_others_may_open_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = folder.path().join("ours");
+        own_folder(&ours).unwrap();
+        own_folder(&ours).unwrap();
+        std::fs::set_permissions(&ours, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(own_folder(&ours).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+        assert_eq!(own_folder(&link).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn what_killed_attempts_left_is_cleared_and_a_new_one_finds_its_place() {
+        let home = tempfile::tempdir().unwrap();
+        let run_folder = home.path().join("deep/run");
+        let scratch = Scratch::make(&run_folder, AttemptToken(1)).unwrap();
+        std::fs::write(scratch.file("xcom"), "left").unwrap();
+        std::mem::forget(scratch);
+        clear_run_folder(&run_folder);
+        clear_run_folder(&run_folder);
+        let scratch = Scratch::make(&run_folder, AttemptToken(1)).unwrap();
+        assert!(!scratch.file("xcom").exists());
     }
 }

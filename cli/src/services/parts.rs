@@ -13,6 +13,7 @@ use uuid::Uuid;
 use webserver::doors::Doors;
 use webserver::layout::Layouts;
 use webserver::pages::{Hub, Pages};
+use worker::WorkerConfig;
 
 use crate::config::Settings;
 use crate::failure::Failure;
@@ -46,7 +47,7 @@ pub(crate) fn scheduler(settings: &Settings, process: Process, with_dag_processo
         default_timezone: settings.default_timezone.clone(),
         dags_are_paused_at_creation: settings.dags_are_paused_at_creation,
         limits: settings.limits,
-        worker: settings.worker(),
+        worker: WorkerConfig { run_folder: worker::run_folder(&settings.home), ..settings.worker() },
         with_dag_processor,
     }
 }

@@ -287,6 +287,7 @@ impl Drop for System {
         }
         let left = processes::of_home(self.home.path());
         processes::end(&left);
+        worker::clear_run_folder(&worker::run_folder(self.home.path()));
         if matches!(self.database, Database::Embedded) && self.home.path().join("postgres/data/PG_VERSION").exists() {
             let _ = self.cluster().stop();
         }

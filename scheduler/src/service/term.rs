@@ -43,6 +43,7 @@ pub(super) async fn schedule(
             if orphans > 0 {
                 tracing::warn!(orphans, "ended processes that an earlier scheduler or task left behind");
             }
+            worker::clear_run_folder(&config.worker.run_folder);
         }
         let (executor, mut reported) = idle.take().unwrap_or_else(start_executor);
         let dispatch = LocalDispatch(Arc::clone(&executor));
@@ -70,6 +71,7 @@ pub(super) async fn schedule(
             }
         }
     }
+    worker::clear_run_folder(&config.worker.run_folder);
     Ok(store.stop_service(config.id).await?)
 }
 

@@ -95,7 +95,7 @@ impl World {
     pub(crate) async fn run_until(&self, task: Task, stop: CancellationToken) -> Finished {
         let finished = run_attempt(&self.attempt(task), &self.known, &self.config, &SystemClock, |_, _| {}, stop).await;
         assert!(finished.started_at <= finished.ended_at);
-        let run = self.config.home.join("run");
+        let run = &self.config.run_folder;
         assert!(!run.exists() || run.read_dir().unwrap().next().is_none(), "a scratch folder was left");
         finished
     }

@@ -154,5 +154,6 @@ async fn a_branch_follows_what_its_callable_returns() {
 async fn a_home_with_a_long_path_can_ask_too() {
     let mut world = World::new().pushed("a", "return_value", json!(1));
     world.config.home = world.folder.path().join("x".repeat(200));
+    world.config.run_folder = world.config.home.join("run");
     assert_eq!(world.run(code("return ti.xcom_pull(task_ids='a')")).await.xcoms[0].value, json!(1));
 }

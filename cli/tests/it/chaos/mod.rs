@@ -44,13 +44,18 @@ impl Chaos {
         chaos
     }
 
-    /// The DAG folder has been read.
+    /// The DAG folder has been read, and the DAG that runs each second has begun to: later the runs that are triggered may
+    /// take all of its `max_active_runs`.
     async fn known(&self) {
         let wanted = self.expected.len();
         until_some(
             "all DAGs are known",
             || self.system.stderr(),
-            async || self.store.dag_files().await.ok().filter(|files| files.len() == wanted),
+            async || {
+                let is_known = self.store.dag_files().await.ok()?.len() == wanted;
+                let history = History::read(&self.store).await.ok()?;
+                (is_known && history.runs.keys().any(|(_, run_id)| run_id.starts_with("scheduled__"))).then_some(())
+            },
         )
         .await;
     }

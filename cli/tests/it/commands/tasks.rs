@@ -40,7 +40,6 @@ async fn a_task_that_never_ran_says_which_upstream_kept_it() {
     let site = Site::start().await;
     let text = "tasks:\n  - id: fetch\n    bash: 'false'\n  - id: skip\n    bash: exit 99\n  \
                 - id: load\n    bash: 'true'\n    depends_on: fetch\n  \
-                - id: report\n    bash: 'true'\n    depends_on: [load, skip]\n  \
                 - id: tidy\n    bash: 'true'\n    depends_on: skip\n";
     site.dag("etl", text).await;
     assert_eq!(site.run(&["dags", "trigger", "etl", "--wait"]).code, 1);
