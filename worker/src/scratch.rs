@@ -41,7 +41,8 @@ fn own_folder(path: &Path) -> io::Result<()> {
     match private().recursive(false).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let found = std::fs::symlink_metadata(path)?;
-            let is_ours = found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o077 == 0;
+            let is_ours =
+                found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o777 == 0o700;
             if is_ours { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
         }
         result => result,
