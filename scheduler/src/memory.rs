@@ -142,8 +142,10 @@ impl World {
             }
         }
         for row in &batch.updated {
-            if let Some(run) = self.runs.get_mut(&row.key.dag_run) {
-                run.task_instances[row.key.task.at()] = row.clone();
+            if let Some(run) = self.runs.get_mut(&row.key.dag_run)
+                && let Ok(at) = run.task_instances.binary_search_by_key(&row.key, |ti| ti.key)
+            {
+                run.task_instances[at] = row.clone();
             }
         }
         self.attempts.extend(batch.attempts.iter().cloned());

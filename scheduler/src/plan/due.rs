@@ -78,7 +78,7 @@ impl Planner {
         facts.started_at = Some(now);
         run.facts = std::sync::Arc::new(facts);
         let unstarted: Vec<(TaskInstanceKey, TaskInstanceState, Option<Timestamp>)> =
-            run.task_instances.iter().map(|ti| (ti.key, ti.state, ti.retry_at)).collect();
+            run.task_instances().map(|ti| (ti.key, ti.state, ti.retry_at)).collect();
         self.dirty_runs.insert(key);
         self.watch_timeout(key);
         for (key, state, retry_at) in unstarted {
@@ -140,7 +140,7 @@ impl Planner {
         let timeout = run.version.loaded.dag.dagrun_timeout.unwrap_or_default();
         let reason = format!("timed out after {} (dagrun_timeout)", human(timeout.absolute()));
         let unfinished: Vec<(TaskInstanceKey, TaskInstanceState)> =
-            run.task_instances.iter().filter(|ti| !ti.state.is_finished()).map(|ti| (ti.key, ti.state)).collect();
+            run.task_instances().filter(|ti| !ti.state.is_finished()).map(|ti| (ti.key, ti.state)).collect();
         for (ti, state) in unfinished {
             if state.holds_slot() {
                 self.record_attempt(ti, "cancelled", format!("the run {reason}"), None, now);

@@ -1,6 +1,7 @@
 //! How an attempt's end changes its task instance, and what that does to the tasks behind it and to the run.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::attempt::{Finished, Outcome};
@@ -15,18 +16,18 @@ use super::{Planner, Timer};
 
 impl Planner {
     pub(super) fn task_instance(&self, key: TaskInstanceKey) -> Option<&TaskInstanceRow> {
-        self.runs.get(&key.dag_run)?.task_instances.get(key.task.at()).filter(|ti| ti.key == key)
+        self.runs.get(&key.dag_run)?.get(key)
     }
 
     pub(super) fn task_instance_mut(&mut self, key: TaskInstanceKey) -> Option<&mut TaskInstanceRow> {
-        self.runs.get_mut(&key.dag_run)?.task_instances.get_mut(key.task.at()).filter(|ti| ti.key == key)
+        self.runs.get_mut(&key.dag_run)?.get_mut(key)
     }
 
     /// Applies one event and keeps the run's and the deployment's counts. An event that the state refuses is a fault
     /// of the planner and changes nothing.
     pub(super) fn step(&mut self, key: TaskInstanceKey, event: TaskInstanceEvent) -> bool {
         let Some(run) = self.runs.get_mut(&key.dag_run) else { return false };
-        let ti = &mut run.task_instances[key.task.at()];
+        let Some(ti) = run.get_mut(key) else { return false };
         let Ok(next) = next_state(ti.state, event) else {
             debug_assert!(false, "{:?} refused in {}", event, ti.state);
             return false;
@@ -58,7 +59,7 @@ impl Planner {
     pub(super) fn finish_attempt(&mut self, key: TaskInstanceKey, finished: Finished) {
         let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
         let task = run.version.loaded.dag.task(key.task).clone();
-        let ti = &mut run.task_instances[key.task.at()];
+        let Some(ti) = run.get_mut(key) else { return };
         let was_restarting = ti.state == TaskInstanceState::Restarting;
         ti.started_at = Some(ti.started_at.unwrap_or(finished.started_at));
         ti.ended_at = Some(finished.ended_at);
@@ -116,7 +117,7 @@ impl Planner {
 
     fn verdict_of(&self, key: TaskInstanceKey) -> Option<Verdict> {
         let run = self.runs.get(&key.dag_run)?;
-        let ti = &run.task_instances[key.task.at()];
+        let ti = run.get(key)?;
         if ti.state != TaskInstanceState::None || run.state != DagRunState::Running {
             return None;
         }
@@ -149,37 +150,54 @@ impl Planner {
         let mut ended = VecDeque::from([key]);
         while let Some(key) = ended.pop_front() {
             let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
-            let state = run.task_instances[key.task.at()].state;
-            let version = run.version.clone();
+            let Some(state) = run.get(key).map(|ti| ti.state) else { return };
+            let version = Arc::clone(&run.version);
             for next in &version.downstream[key.task.at()] {
-                if let Some(run) = self.runs.get_mut(&key.dag_run) {
-                    run.upstream[next.at()].add(state);
-                }
-                let next = TaskInstanceKey::unmapped(key.dag_run, *next);
-                let event = match self.verdict_of(next) {
-                    None | Some(Verdict::Wait) => continue,
-                    Some(Verdict::Run) => {
-                        self.schedule(next, at);
-                        continue;
-                    }
-                    Some(Verdict::Skip) => TaskInstanceEvent::Skip,
-                    Some(Verdict::UpstreamFailed) => TaskInstanceEvent::FailUpstream,
-                };
-                if let Some(ti) = self.task_instance_mut(next) {
-                    ti.ended_at = Some(at);
-                }
-                if self.step(next, event) {
-                    self.dirty.insert(next);
-                    ended.push_back(next);
+                let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
+                run.upstream[next.at()].add(state);
+                for next in self.undecided(key.dag_run, *next) {
+                    ended.extend(self.decide(next, at).then_some(next));
                 }
             }
         }
         self.finish_run_if_done(key.dag_run, at);
     }
 
+    /// The instances of a task that its trigger rule decides now, whatever the decision.
+    fn undecided(&self, dag_run: DagRunKey, task: TaskIndex) -> Vec<TaskInstanceKey> {
+        let Some(run) = self.runs.get(&dag_run) else { return Vec::new() };
+        let rule = run.version.loaded.dag.task(task).trigger_rule;
+        if evaluate(rule, &run.upstream[task.at()]) == Verdict::Wait {
+            return Vec::new();
+        }
+        let undecided = run.of_task(task).iter().filter(|ti| ti.state == TaskInstanceState::None);
+        undecided.map(|ti| ti.key).collect()
+    }
+
+    /// Decides a task instance whose upstreams changed; true when that ended it.
+    fn decide(&mut self, key: TaskInstanceKey, at: Timestamp) -> bool {
+        let event = match self.verdict_of(key) {
+            None | Some(Verdict::Wait) => return false,
+            Some(Verdict::Run) => {
+                self.schedule(key, at);
+                return false;
+            }
+            Some(Verdict::Skip) => TaskInstanceEvent::Skip,
+            Some(Verdict::UpstreamFailed) => TaskInstanceEvent::FailUpstream,
+        };
+        if let Some(ti) = self.task_instance_mut(key) {
+            ti.ended_at = Some(at);
+        }
+        let has_ended = self.step(key, event);
+        if has_ended {
+            self.dirty.insert(key);
+        }
+        has_ended
+    }
+
     fn finish_branch(&mut self, key: TaskInstanceKey, follow: &[String], at: Timestamp) {
         let Some(run) = self.runs.get(&key.dag_run) else { return };
-        let version = run.version.clone();
+        let version = Arc::clone(&run.version);
         let (dag, direct) = (&version.loaded.dag, &version.downstream[key.task.at()]);
         let mut followed = Vec::new();
         for id in follow {
@@ -208,8 +226,9 @@ impl Planner {
         let skipped: Vec<TaskInstanceKey> = direct
             .iter()
             .filter(|index| !reachable[index.at()])
-            .map(|index| TaskInstanceKey::unmapped(key.dag_run, *index))
-            .filter(|next| self.task_instance(*next).is_some_and(|ti| ti.state == TaskInstanceState::None))
+            .flat_map(|index| run.of_task(*index))
+            .filter(|ti| ti.state == TaskInstanceState::None)
+            .map(|ti| ti.key)
             .collect();
         let task_id = dag.task(key.task).task_id.clone();
         let value = serde_json::json!(follow);
@@ -235,7 +254,7 @@ impl Planner {
     fn fail_or_retry(&mut self, key: TaskInstanceKey, may_retry: bool, at: Timestamp) {
         let Some(run) = self.runs.get(&key.dag_run) else { return };
         let delay = run.version.loaded.dag.task(key.task).retry_delay.absolute();
-        let ti = &run.task_instances[key.task.at()];
+        let Some(ti) = run.get(key) else { return };
         if !may_retry || ti.try_number >= ti.max_tries {
             self.end(key, TaskInstanceEvent::Fail, at);
             return;

@@ -79,9 +79,10 @@ impl Planner {
             self.dirty_dags.insert(row.facts.dag_id);
             return;
         }
-        let run = Run::new(row, version);
+        let dag_id = row.facts.dag_id.clone();
+        let Some(run) = Run::new(row, version) else { return };
         self.slots_taken += run.active;
-        let (dag_id, state, run_after) = (run.facts.dag_id.clone(), run.state, run.facts.run_after);
+        let (state, run_after) = (run.state, run.facts.run_after);
         let is_new = run.is_new;
         self.runs.insert(key, run);
         if is_new {
@@ -127,7 +128,7 @@ impl Planner {
         self.finished_runs.retain(|finished| *finished != key);
         self.redispatched.retain(|ti| ti.dag_run != key);
         self.instant.retain(|ti| ti.dag_run != key);
-        self.heads.retain(|(_, dag_run, _)| *dag_run != key);
+        self.heads.retain(|(_, ti)| ti.dag_run != key);
         self.ended.retain(|ended| ended.key.dag_run != key);
         self.xcoms.retain(|xcom| xcom.dag_run != key);
         self.cleared_xcoms.retain(|(dag_run, _, _)| *dag_run != key);
@@ -176,7 +177,7 @@ impl Planner {
         self.resume_attempts(key, fate, now);
         let Some(run) = self.runs.get(&key) else { return };
         let keys: Vec<(TaskInstanceKey, TaskInstanceState, Option<Timestamp>)> =
-            run.task_instances.iter().map(|ti| (ti.key, ti.state, ti.retry_at)).collect();
+            run.task_instances().map(|ti| (ti.key, ti.state, ti.retry_at)).collect();
         for (key, state, retry_at) in keys {
             match state {
                 TaskInstanceState::None => self.evaluate_rule(key, now),
@@ -203,8 +204,7 @@ impl Planner {
     fn resume_attempts(&mut self, key: DagRunKey, fate: &impl Fn(AttemptToken) -> Fate, now: Timestamp) {
         let Some(run) = self.runs.get(&key) else { return };
         let held: Vec<(TaskInstanceKey, TaskInstanceState, Option<AttemptToken>)> = run
-            .task_instances
-            .iter()
+            .task_instances()
             .filter(|ti| ti.state.holds_slot())
             .map(|ti| (ti.key, ti.state, ti.attempt_token))
             .collect();

@@ -15,6 +15,7 @@
 mod due;
 mod finish;
 mod fold;
+mod instances;
 mod output;
 mod run;
 mod slots;
@@ -82,8 +83,8 @@ pub struct Planner {
     dirty_dags: BTreeSet<String>,
     /// Ready tasks that need no process.
     instant: VecDeque<TaskInstanceKey>,
-    /// The heaviest ready task of each run that may get a slot: (−weight, run, task).
-    heads: BTreeSet<(i64, DagRunKey, TaskIndex)>,
+    /// The heaviest ready task instance of each run that may get a slot: (−weight, task instance).
+    heads: BTreeSet<(i64, TaskInstanceKey)>,
     dirty: BTreeSet<TaskInstanceKey>,
     dirty_runs: BTreeSet<DagRunKey>,
     /// Changes that may be written a little later: `scheduled` without a slot, `running`.

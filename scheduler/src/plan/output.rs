@@ -23,12 +23,12 @@ impl Planner {
         for key in &touched {
             let Some(run) = self.runs.get_mut(key) else { continue };
             if std::mem::take(&mut run.is_new) {
-                batch.inserted.extend(run.task_instances.iter().cloned());
+                batch.inserted.extend(run.task_instances().cloned());
             } else {
                 let first =
                     model::ids::TaskInstanceKey { dag_run: *key, task: model::ids::TaskIndex(0), map_index: i32::MIN };
                 let of_run = dirty.range(first..).take_while(|ti| ti.dag_run == *key);
-                batch.updated.extend(of_run.map(|ti| run.task_instances[ti.task.at()].clone()));
+                batch.updated.extend(of_run.filter_map(|ti| run.get(*ti).cloned()));
             }
             let change = std::mem::take(&mut run.is_changed).then(|| DagRunChange {
                 state: run.state,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use model::dag::Task;
 use model::dag_run::DagRunFacts;
 use model::ids::{TaskIndex, TaskInstanceKey};
 use model::journal::{DagRunRow, TaskInstanceRow};
@@ -11,6 +12,7 @@ use model::state::{DagRunState, TaskInstanceState};
 use model::trigger_rule::UpstreamCounts;
 
 use super::Version;
+use super::instances::Instances;
 
 #[derive(Debug)]
 pub(super) struct Run {
@@ -22,8 +24,8 @@ pub(super) struct Run {
     pub(super) ended_at: Option<Timestamp>,
     pub(super) reason: Option<String>,
     /// By task index.
-    pub(super) task_instances: Vec<TaskInstanceRow>,
-    /// By task index.
+    pub(super) instances: Vec<Instances>,
+    /// By task index: how all instances of its direct upstream tasks ended.
     pub(super) upstream: Vec<UpstreamCounts>,
     /// Rows are not in the database yet.
     pub(super) is_new: bool,
@@ -32,52 +34,44 @@ pub(super) struct Run {
     pub(super) unfinished: u32,
     /// Task instances that hold a slot.
     pub(super) active: u32,
-    /// Ready tasks that need a slot: (−weight, task).
-    pub(super) ready: BTreeSet<(i64, TaskIndex)>,
-    /// Ready tasks that need none but may not go on because the DAG is paused.
-    pub(super) held: Vec<TaskIndex>,
+    /// Ready task instances that need a slot: (−weight, task instance).
+    pub(super) ready: BTreeSet<(i64, TaskInstanceKey)>,
+    /// Ready task instances that need none but may not go on because the DAG is paused.
+    pub(super) held: Vec<TaskInstanceKey>,
 }
 
 impl Run {
-    pub(super) fn new(row: DagRunRow, version: Arc<Version>) -> Self {
+    /// None when the rows are not those of the version's tasks.
+    pub(super) fn new(row: DagRunRow, version: Arc<Version>) -> Option<Self> {
         let dag = &version.loaded.dag;
         let is_new = row.task_instances.is_empty() && !dag.tasks.is_empty();
-        let task_instances: Vec<TaskInstanceRow> = if is_new {
+        let instances = if is_new {
             (0_u32..)
                 .zip(&dag.tasks)
-                .map(|(index, task)| TaskInstanceRow {
-                    key: TaskInstanceKey::unmapped(row.facts.key, TaskIndex(index)),
-                    state: TaskInstanceState::None,
-                    try_number: 0,
-                    max_tries: task.retries + 1,
-                    attempt_token: None,
-                    pid: None,
-                    scheduled_at: None,
-                    queued_at: None,
-                    started_at: None,
-                    ended_at: None,
-                    retry_at: None,
+                .map(|(index, task)| {
+                    Instances::One(unstarted(TaskInstanceKey::unmapped(row.facts.key, TaskIndex(index)), task))
                 })
                 .collect()
         } else {
-            row.task_instances
+            Instances::of_run(row.task_instances, dag.tasks.len())?
         };
         let upstream = dag
             .tasks
             .iter()
             .map(|task| {
-                let total = u32::try_from(task.upstream.len()).unwrap_or(u32::MAX);
-                let mut counts = UpstreamCounts { total, ..UpstreamCounts::default() };
-                for index in &task.upstream {
-                    counts.add(task_instances[index.at()].state);
+                let mut counts = UpstreamCounts::default();
+                for ti in task.upstream.iter().flat_map(|index| instances[index.at()].as_slice()) {
+                    counts.total += 1;
+                    counts.add(ti.state);
                 }
                 counts
             })
             .collect();
+        let all = || instances.iter().flat_map(Instances::as_slice);
         let count = |test: fn(TaskInstanceState) -> bool| {
-            u32::try_from(task_instances.iter().filter(|ti| test(ti.state)).count()).unwrap_or(u32::MAX)
+            u32::try_from(all().filter(|ti| test(ti.state)).count()).unwrap_or(u32::MAX)
         };
-        Self {
+        Some(Self {
             unfinished: count(|state| !state.is_finished()),
             active: count(TaskInstanceState::holds_slot),
             facts: Arc::new(row.facts),
@@ -86,41 +80,69 @@ impl Run {
             ended_at: None,
             reason: None,
             upstream,
-            task_instances,
+            instances,
             is_new,
             is_changed: false,
             ready: BTreeSet::new(),
             held: Vec::new(),
             version,
-        }
+        })
+    }
+
+    /// All task instances, ascending by key.
+    pub(super) fn task_instances(&self) -> impl Iterator<Item = &TaskInstanceRow> {
+        self.instances.iter().flat_map(Instances::as_slice)
+    }
+
+    /// The instances of one task, ascending by map index.
+    pub(super) fn of_task(&self, task: TaskIndex) -> &[TaskInstanceRow] {
+        self.instances.get(task.at()).map_or(&[], Instances::as_slice)
+    }
+
+    pub(super) fn get(&self, key: TaskInstanceKey) -> Option<&TaskInstanceRow> {
+        self.instances.get(key.task.at())?.get(key.map_index)
+    }
+
+    pub(super) fn get_mut(&mut self, key: TaskInstanceKey) -> Option<&mut TaskInstanceRow> {
+        self.instances.get_mut(key.task.at())?.get_mut(key.map_index)
     }
 
     /// How the run ends once nothing is unfinished: failed when a leaf failed. Names the leaves that did.
     pub(super) fn verdict(&self) -> (DagRunState, Option<String>) {
+        let tasks = || self.version.loaded.dag.tasks.iter().zip(&self.instances);
         let mut failed = Vec::new();
-        for (task, (ti, downstream)) in
-            self.version.loaded.dag.tasks.iter().zip(self.task_instances.iter().zip(&self.version.downstream))
-        {
-            if downstream.is_empty() && ti.state.is_failed() {
-                failed.push((task.task_id.as_str(), ti.state));
+        for ((task, instances), downstream) in tasks().zip(&self.version.downstream) {
+            if downstream.is_empty() && instances.as_slice().iter().any(|ti| ti.state.is_failed()) {
+                failed.push(task.task_id.as_str());
             }
         }
         if failed.is_empty() {
             return (DagRunState::Success, None);
         }
         // The cause is what failed itself; leaves that only followed are named when nothing else is.
-        let culprits: Vec<&str> = self
-            .version
-            .loaded
-            .dag
-            .tasks
-            .iter()
-            .zip(&self.task_instances)
-            .filter(|(_, ti)| ti.state == TaskInstanceState::Failed)
+        let culprits: Vec<&str> = tasks()
+            .filter(|(_, instances)| instances.as_slice().iter().any(|ti| ti.state == TaskInstanceState::Failed))
             .map(|(task, _)| task.task_id.as_str())
             .collect();
-        let named = if culprits.is_empty() { failed.iter().map(|(id, _)| *id).collect() } else { culprits };
+        let named = if culprits.is_empty() { failed } else { culprits };
         (DagRunState::Failed, Some(format!("failed: {}", listed(&named))))
+    }
+}
+
+/// A task instance as a run begins.
+fn unstarted(key: TaskInstanceKey, task: &Task) -> TaskInstanceRow {
+    TaskInstanceRow {
+        key,
+        state: TaskInstanceState::None,
+        try_number: 0,
+        max_tries: task.retries + 1,
+        attempt_token: None,
+        pid: None,
+        scheduled_at: None,
+        queued_at: None,
+        started_at: None,
+        ended_at: None,
+        retry_at: None,
     }
 }
 

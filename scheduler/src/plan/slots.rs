@@ -20,10 +20,10 @@ impl Planner {
         let is_paused = self.is_paused(&run.facts.dag_id);
         let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
         if needs_process {
-            run.ready.insert((weight, key.task));
+            run.ready.insert((weight, key));
             self.refresh_head(key.dag_run);
         } else if is_paused {
-            run.held.push(key.task);
+            run.held.push(key);
         } else {
             self.instant.push_back(key);
         }
@@ -35,16 +35,16 @@ impl Planner {
         let may_go = run.state == DagRunState::Running
             && run.active < self.max_active_tasks(&run.version)
             && !self.is_paused(&run.facts.dag_id);
-        let first = run.ready.first().map(|(weight, task)| (*weight, key, *task));
-        let others: Vec<_> = run.ready.iter().skip(1).take(1).map(|(weight, task)| (*weight, key, *task)).collect();
-        for other in others {
-            self.heads.remove(&other);
+        let mut ready = run.ready.iter();
+        let (first, second) = (ready.next(), ready.next());
+        if let Some(second) = second {
+            self.heads.remove(second);
         }
         if let Some(first) = first {
             if may_go {
-                self.heads.insert(first);
+                self.heads.insert(*first);
             } else {
-                self.heads.remove(&first);
+                self.heads.remove(first);
             }
         }
     }
@@ -56,7 +56,7 @@ impl Planner {
             return;
         }
         let held = std::mem::take(&mut run.held);
-        self.instant.extend(held.into_iter().map(|task| TaskInstanceKey::unmapped(key, task)));
+        self.instant.extend(held);
     }
 
     /// Finishes ready tasks that need no process, and what becomes ready by that, up to a batch.
@@ -65,14 +65,11 @@ impl Planner {
             let Some(key) = self.instant.pop_front() else { return };
             let Some(run) = self.runs.get_mut(&key.dag_run) else { continue };
             if self.dags.get(&run.facts.dag_id).is_some_and(|dag| dag.row.is_paused) {
-                run.held.push(key.task);
+                run.held.push(key);
                 continue;
             }
             let task = run.version.loaded.dag.task(key.task).clone();
-            let ti = &mut run.task_instances[key.task.at()];
-            if ti.state != TaskInstanceState::Scheduled {
-                continue;
-            }
+            let Some(ti) = run.get_mut(key).filter(|ti| ti.state == TaskInstanceState::Scheduled) else { continue };
             ti.try_number += 1;
             ti.max_tries = ti.max_tries.max(ti.try_number);
             ti.queued_at = Some(now);
@@ -94,13 +91,12 @@ impl Planner {
     /// ready meanwhile.
     pub(super) fn fill_slots(&mut self, now: Timestamp, decisions: &mut Decisions) -> bool {
         while self.slots_taken < self.limits.parallelism && self.dirty.len() < BATCH_ROWS {
-            let Some((weight, dag_run, task)) = self.heads.pop_first() else { break };
-            let key = TaskInstanceKey::unmapped(dag_run, task);
+            let Some((weight, key)) = self.heads.pop_first() else { break };
             let token = AttemptToken::new(self.epoch, self.next_attempt);
-            let Some(run) = self.runs.get_mut(&dag_run) else { continue };
-            run.ready.remove(&(weight, task));
+            let Some(run) = self.runs.get_mut(&key.dag_run) else { continue };
+            run.ready.remove(&(weight, key));
             let is_retry = {
-                let ti = &mut run.task_instances[task.at()];
+                let Some(ti) = run.get_mut(key) else { continue };
                 ti.try_number += 1;
                 ti.attempt_token = Some(token);
                 ti.queued_at = Some(now);
@@ -111,11 +107,12 @@ impl Planner {
                 ti.try_number > 1
             };
             if is_retry {
-                let task_id = run.version.loaded.dag.task(task).task_id.clone();
+                let task_id = run.version.loaded.dag.task(key.task).task_id.clone();
                 // Also what the attempt before pushed in this very pass.
-                self.xcoms
-                    .retain(|xcom| (xcom.dag_run, &xcom.task_id, xcom.map_index) != (dag_run, &task_id, key.map_index));
-                self.cleared_xcoms.push((dag_run, task_id, key.map_index));
+                self.xcoms.retain(|xcom| {
+                    (xcom.dag_run, &xcom.task_id, xcom.map_index) != (key.dag_run, &task_id, key.map_index)
+                });
+                self.cleared_xcoms.push((key.dag_run, task_id, key.map_index));
             }
             self.next_attempt += 1;
             if self.step(key, TaskInstanceEvent::Queue) {
@@ -123,7 +120,7 @@ impl Planner {
                 self.lazy.remove(&key);
                 decisions.dispatch.extend(self.attempt(key, token));
             }
-            self.refresh_head(dag_run);
+            self.refresh_head(key.dag_run);
         }
         decisions.dispatch.append(&mut self.take_redispatched());
         !self.instant.is_empty() && self.dirty.len() < BATCH_ROWS
@@ -132,7 +129,7 @@ impl Planner {
     /// What an executor needs to run a task instance's newest attempt.
     pub(super) fn attempt(&self, key: TaskInstanceKey, token: AttemptToken) -> Option<Attempt> {
         let run = self.runs.get(&key.dag_run)?;
-        let ti = &run.task_instances[key.task.at()];
+        let ti = run.get(key)?;
         Some(Attempt {
             token,
             key,

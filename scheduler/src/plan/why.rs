@@ -32,6 +32,6 @@ impl Planner {
         let run = self.runs.get(&key.dag_run)?;
         let ti = self.task_instance(key)?;
         let facts = TaskFacts { task: key.task, state: ti.state, retry_at: ti.retry_at };
-        why_task_instance(&self.facts(run), &facts, |index| run.task_instances[index.at()].state, now)
+        why_task_instance(&self.facts(run), &facts, |index| run.instances[index.at()].state(), now)
     }
 }
