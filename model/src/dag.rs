@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::Calendar;
 use crate::duration::Duration;
 use crate::ids::TaskIndex;
 use crate::operator::Operator;
@@ -40,6 +41,18 @@ pub struct Dag {
     pub end_date: Option<Timestamp>,
     /// Whether intervals that were missed are run.
     pub catchup: bool,
+    /// How far back intervals that were missed are run; none: to `start_date`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catchup_window: Option<Duration>,
+    /// What becomes of a scheduled run that is due while the one before is not finished.
+    #[serde(default, skip_serializing_if = "Overlap::is_queue")]
+    pub overlap: Overlap,
+    /// Scheduled runs are created up to so much later, each by an amount of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<Duration>,
+    /// The days on which the schedule fires; none: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<Calendar>,
     /// Unfinished runs at once; none: the configured `max_active_runs_per_dag`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_active_runs: Option<u32>,
@@ -82,6 +95,10 @@ impl Dag {
             start_date: None,
             end_date: None,
             catchup: false,
+            catchup_window: None,
+            overlap: Overlap::Queue,
+            jitter: None,
+            calendar: None,
             max_active_runs: None,
             max_active_tasks: None,
             dagrun_timeout: None,
@@ -145,10 +162,14 @@ impl Dag {
 pub enum Schedule {
     /// Only by trigger.
     None,
-    /// Data intervals between consecutive firings of a cron expression of five fields (presets are stored as what
-    /// they stand for). `text` is what the file says, for lists and pages.
+    /// One run, at `start_date` or as soon as the DAG is known.
+    Once,
+    /// One run after the other.
+    Continuous,
+    /// Data intervals between consecutive firings of a cron expression (presets are stored as what they stand for).
+    /// `text` is what the file says, for lists and pages.
     Cron {
-        /// Five fields.
+        /// Five fields, or six with leading seconds.
         expression: String,
         /// What the file says: the expression itself or a preset such as `@daily`.
         text: String,
@@ -160,6 +181,67 @@ pub enum Schedule {
         /// What the file says.
         text: String,
     },
+    /// A run at each firing of any of several cron expressions; its data interval is that instant.
+    Crons {
+        /// In the file's order.
+        expressions: Vec<String>,
+    },
+    /// A run at each firing of a cron expression; its data interval is what lies before it.
+    CronTrigger {
+        /// Five fields, or six with leading seconds.
+        expression: String,
+        /// How much before the firing.
+        interval: Duration,
+    },
+    /// A run at each of these instants.
+    At {
+        /// Ascending, each once.
+        instants: Vec<Timestamp>,
+    },
+}
+
+impl Schedule {
+    /// What a list shows of it: as in the file where that is short; none when the DAG runs only by trigger.
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Once => Some("@once".to_owned()),
+            Self::Continuous => Some("@continuous".to_owned()),
+            Self::Cron { text, .. } | Self::Every { text, .. } => Some(text.clone()),
+            Self::Crons { expressions } => Some(expressions.join(", ")),
+            Self::CronTrigger { expression, .. } => Some(expression.clone()),
+            Self::At { instants } if instants.len() == 1 => Some("at 1 time".to_owned()),
+            Self::At { instants } => Some(format!("at {} times", instants.len())),
+        }
+    }
+
+    /// Whether it comes again and again, so that a range of dates has runs of it (Airflow's `periodic`).
+    pub const fn is_periodic(&self) -> bool {
+        match self {
+            Self::None | Self::Once | Self::Continuous | Self::At { .. } => false,
+            Self::Cron { .. } | Self::Every { .. } | Self::Crons { .. } | Self::CronTrigger { .. } => true,
+        }
+    }
+}
+
+/// What becomes of a scheduled run that is due while an earlier scheduled run of the DAG is not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlap {
+    /// It is created all the same, as far as `max_active_runs` allows.
+    #[default]
+    Queue,
+    /// It is left out.
+    Skip,
+    /// The earlier one is cancelled.
+    CancelRunning,
+}
+
+impl Overlap {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    const fn is_queue(&self) -> bool {
+        matches!(self, Self::Queue)
+    }
 }
 
 /// A group of tasks: structure for pages and ids, without a state of its own.

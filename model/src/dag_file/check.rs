@@ -7,9 +7,10 @@ use super::node::{Mapping, Node, Value, mapping_to_json};
 use super::problems::Problems;
 use super::task::Walk;
 use super::templates::Templates;
-use super::{Defaults, dates, keys, params, read, schedule};
-use crate::dag::{Dag, Schedule};
+use super::{Defaults, calendar, dates, keys, params, read, schedule};
+use crate::dag::{Dag, Overlap, Schedule};
 use crate::duration::Duration;
+use crate::timetable::Timetable;
 
 /// Turns a file's tree into a DAG. What comes back is only good when there are no problems.
 pub(super) fn dag(
@@ -36,13 +37,14 @@ pub(super) fn dag(
     let zone = zone(entries, &mut dag, defaults, problems);
     for (key, node) in entries {
         if key.name == "schedule" {
-            dag.schedule = schedule::schedule(node, problems).unwrap_or(Schedule::None);
+            dag.schedule = schedule::schedule(node, &zone, problems).unwrap_or(Schedule::None);
         } else if read::is_to_be_read(key, node, keys::DAG, "a DAG", problems) {
             field(&mut dag, &key.name, node, &zone, problems);
         }
     }
     let find = |name: &str| entries.iter().find(|(key, _)| key.name == name);
     relations(&dag, &find, root, file_stem, problems);
+    timing(&mut dag, &find, root, problems);
     if let Some((_, node)) = find("params")
         && let Some(entries) = read::mapping(node, "params", problems)
     {
@@ -104,7 +106,10 @@ fn field(dag: &mut Dag, name: &str, node: &Node, zone: &TimeZone, problems: &mut
         "doc_md" => dag.doc_md = read::text(node, name, problems),
         "start_date" => dag.start_date = dates::instant(node, name, zone, problems),
         "end_date" => dag.end_date = dates::instant(node, name, zone, problems),
-        "catchup" => dag.catchup = catchup(node, problems),
+        "catchup" => calendar::catchup(dag, node, problems),
+        "overlap" => dag.overlap = calendar::overlap(node, problems),
+        "jitter" => dag.jitter = calendar::jitter(node, problems),
+        "calendar" => dag.calendar = calendar::calendar(node, problems),
         "max_active_runs" => dag.max_active_runs = read::whole(node, name, 1, problems),
         "max_active_tasks" => dag.max_active_tasks = read::whole(node, name, 1, problems),
         "dagrun_timeout" => {
@@ -120,25 +125,6 @@ fn field(dag: &mut Dag, name: &str, node: &Node, zone: &TimeZone, problems: &mut
         }
         // `params`, `tasks` and `flow` are read once the rest is known.
         _ => {}
-    }
-}
-
-fn catchup(node: &Node, problems: &mut Problems) -> bool {
-    match &node.value {
-        Value::Mapping(entries) => {
-            for (key, _) in entries {
-                if key.name == "window" {
-                    problems.not_yet(key.at, "`catchup` with a `window`");
-                } else {
-                    problems.unknown_key(key, "`catchup`", ["window"].into_iter());
-                }
-            }
-            if entries.is_empty() {
-                problems.wrong_kind(node, "catchup", "true or false");
-            }
-            false
-        }
-        _ => read::flag(node, "catchup", problems).unwrap_or(false),
     }
 }
 
@@ -162,11 +148,49 @@ fn relations<'n>(
     {
         problems.error(at("end_date"), "`end_date` is before `start_date`");
     }
+}
+
+/// What must hold between the schedule and the keys that bend it.
+fn timing<'n>(
+    dag: &mut Dag,
+    find: &impl Fn(&str) -> Option<&'n (super::node::Key, Node)>,
+    root: &Node,
+    problems: &mut Problems,
+) {
+    let at = |name: &str| find(name).map_or(root.at, |(_, node)| node.at);
+    let is_scheduled = dag.schedule != Schedule::None;
     if matches!(dag.schedule, Schedule::Every { .. }) && find("start_date").is_none() {
         let help = Some("intervals of a fixed length are counted from it".to_owned());
         problems.error_with_help(at("schedule"), "a schedule that is a duration needs a `start_date`", help);
+        return;
     }
-    if dag.catchup && dag.schedule != Schedule::None && find("start_date").is_none() {
+    if dag.catchup && dag.catchup_window.is_none() && is_scheduled && find("start_date").is_none() {
         problems.error(at("catchup"), "`catchup: true` needs a `start_date` to catch up from");
+    }
+    if dag.catchup && dag.overlap != Overlap::Queue {
+        let help = Some("`overlap: queue` runs them one after the other".to_owned());
+        problems.error_with_help(
+            at("overlap"),
+            "`overlap` would leave out or cancel the runs that `catchup` makes up for",
+            help,
+        );
+    }
+    if dag.schedule == Schedule::Continuous {
+        if dag.max_active_runs.is_some_and(|runs| runs > 1) {
+            problems.error(at("max_active_runs"), "a DAG with `schedule: '@continuous'` has one run at a time");
+        }
+        dag.max_active_runs = Some(1);
+    }
+    if let Some(key) = ["jitter", "calendar"].into_iter().find(|key| find(key).is_some())
+        && matches!(dag.schedule, Schedule::None | Schedule::Once | Schedule::Continuous)
+    {
+        let schedule = dag.schedule.text().map_or("no `schedule`".to_owned(), |text| format!("`schedule: '{text}'`"));
+        problems.error(at(key), format!("`{key}` means nothing for a DAG with {schedule}"));
+    }
+    if let Err(error) = Timetable::new(dag) {
+        let key = if error.to_string().starts_with("`jitter`") { "jitter" } else { "schedule" };
+        if find(key).is_some() {
+            problems.error(at(key), error.to_string());
+        }
     }
 }

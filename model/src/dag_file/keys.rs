@@ -12,6 +12,9 @@ pub(super) enum Takes {
     Duration,
     Date,
     Schedule,
+    Catchup,
+    Overlap,
+    Calendar,
     Rule,
     Mapping,
     TextMapping,
@@ -27,7 +30,7 @@ pub(super) enum Takes {
 pub(super) type Keys = &'static [(&'static str, Takes)];
 
 use Takes::{
-    Date, Duration, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Rule, Schedule, Tasks, Text, TextMapping,
+    Calendar, Catchup, Date, Duration, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Overlap, Rule, Schedule, Tasks, Text, TextMapping,
     Texts, Whole,
 };
 
@@ -42,7 +45,7 @@ pub(super) const DAG: Keys = &[
     ("timezone", Text),
     ("start_date", Date),
     ("end_date", Date),
-    ("catchup", Flag),
+    ("catchup", Catchup),
     ("max_active_runs", Whole),
     ("max_active_tasks", Whole),
     ("max_consecutive_failed_dag_runs", OnlyDefault("0")),
@@ -53,9 +56,9 @@ pub(super) const DAG: Keys = &[
     ("env", TextMapping),
     ("tasks", Tasks),
     ("flow", Texts),
-    ("overlap", OnlyDefault("queue")),
-    ("jitter", NotYet),
-    ("calendar", NotYet),
+    ("overlap", Overlap),
+    ("jitter", Duration),
+    ("calendar", Calendar),
     ("assets", NotYet),
     ("deadline", NotYet),
     ("on_success", NotYet),

@@ -1,13 +1,15 @@
-//! `schedule`: what is accepted today, and what is named as not supported yet.
+//! `schedule`: when a DAG runs by itself.
 
 use std::str::FromStr;
 
-use croner::parser::{CronParser, Seconds};
+use jiff::tz::TimeZone;
 
-use super::node::{Node, Value};
+use super::node::{Mapping, Node, Value};
 use super::problems::Problems;
+use super::{dates, read};
 use crate::dag::Schedule;
 use crate::duration::Duration;
+use crate::timetable;
 
 /// Presets and what they stand for, as in Airflow.
 const PRESETS: [(&str, &str); 7] = [
@@ -20,32 +22,22 @@ const PRESETS: [(&str, &str); 7] = [
     ("@annually", "0 0 1 1 *"),
 ];
 
-/// Reads the value of `schedule`.
-pub(super) fn schedule(node: &Node, problems: &mut Problems) -> Option<Schedule> {
+/// Keys of a schedule that is a mapping.
+pub(super) const KEYS: [&str; 5] = ["cron", "interval", "at", "assets", "partition"];
+
+/// What the value may be, for whoever wrote something else.
+const EXPECTED: &str = "a cron expression, a preset, a duration, a list of cron expressions, a mapping or null";
+
+/// Reads the value of `schedule`; dates without an offset are in `zone`.
+pub(super) fn schedule(node: &Node, zone: &TimeZone, problems: &mut Problems) -> Option<Schedule> {
     match &node.value {
         Value::Null => Some(Schedule::None),
         Value::Text(text) => from_text(text.trim(), node, problems),
         Value::Number(number) => every(&number.to_string(), node, problems),
-        Value::List(_) => {
-            problems.not_yet(node.at, "a list of schedules");
-            None
-        }
-        Value::Mapping(entries) => {
-            let known = ["cron", "interval", "at", "assets", "partition"];
-            for (key, _) in entries {
-                if known.contains(&key.name.as_str()) {
-                    problems.not_yet(key.at, &format!("`{}` in `schedule`", key.name));
-                } else {
-                    problems.unknown_key(key, "`schedule`", known.into_iter());
-                }
-            }
-            if entries.is_empty() {
-                problems.wrong_kind(node, "schedule", "a cron expression, a preset, a duration or null");
-            }
-            None
-        }
+        Value::List(items) => crons(items, node, problems),
+        Value::Mapping(entries) => from_mapping(entries, node, zone, problems),
         Value::Bool(_) => {
-            problems.wrong_kind(node, "schedule", "a cron expression, a preset, a duration or null");
+            problems.wrong_kind(node, "schedule", EXPECTED);
             None
         }
     }
@@ -64,36 +56,113 @@ fn from_text(text: &str, node: &Node, problems: &mut Problems) -> Option<Schedul
             None
         }
         1 => every(text, node, problems),
-        6 if CronParser::builder().seconds(Seconds::Required).build().parse(text).is_ok() => {
-            problems.not_yet(node.at, "cron with seconds (six fields)");
-            None
-        }
-        _ => cron(text, node, problems),
+        _ => cron(text, node, problems).map(|text| Schedule::Cron { expression: text.clone(), text }),
     }
 }
 
 fn preset(text: &str, node: &Node, problems: &mut Problems) -> Option<Schedule> {
-    if matches!(text, "@once" | "@continuous") {
-        problems.not_yet(node.at, &format!("`{text}`"));
-        return None;
+    match text {
+        "@once" => return Some(Schedule::Once),
+        "@continuous" => return Some(Schedule::Continuous),
+        _ => {}
     }
     if let Some((_, expression)) = PRESETS.iter().find(|(name, _)| *name == text) {
         return Some(Schedule::Cron { expression: (*expression).to_owned(), text: text.to_owned() });
     }
-    let help = super::problems::did_you_mean(text, PRESETS.iter().map(|(name, _)| *name));
+    let names = PRESETS.iter().map(|(name, _)| *name).chain(["@once", "@continuous"]);
+    let help = super::problems::did_you_mean(text, names);
     problems.error_with_help(node.at, format!("`{text}` is not a preset of `schedule`"), help);
     None
 }
 
-fn cron(text: &str, node: &Node, problems: &mut Problems) -> Option<Schedule> {
-    match CronParser::builder().seconds(Seconds::Disallowed).build().parse(text) {
-        Ok(_) => Some(Schedule::Cron { expression: text.to_owned(), text: text.to_owned() }),
+/// A cron expression; a preset that stands for one is one, too.
+fn cron(text: &str, node: &Node, problems: &mut Problems) -> Option<String> {
+    let text = PRESETS.iter().find(|(name, _)| *name == text).map_or(text, |(_, expression)| expression);
+    match timetable::is_cron(text) {
+        Ok(()) => Some(text.to_owned()),
         Err(error) => {
-            let why = error.to_string();
-            problems.error(node.at, format!("`{text}` is not a cron expression: {}", why.trim_end_matches('.')));
+            problems.error(node.at, error.to_string());
             None
         }
     }
+}
+
+fn crons(items: &[Node], node: &Node, problems: &mut Problems) -> Option<Schedule> {
+    if items.is_empty() {
+        problems.error(node.at, "a list of cron expressions needs at least one");
+        return None;
+    }
+    let mut expressions: Vec<String> = Vec::new();
+    let mut is_good = true;
+    for item in items {
+        let text = read::text(item, "schedule", problems);
+        match text.and_then(|text| cron(text.trim(), item, problems)) {
+            Some(expression) if expressions.contains(&expression) => {
+                problems.error(item.at, format!("`{expression}` is in the list twice"));
+                is_good = false;
+            }
+            Some(expression) => expressions.push(expression),
+            None => is_good = false,
+        }
+    }
+    is_good.then_some(Schedule::Crons { expressions })
+}
+
+fn from_mapping(entries: &Mapping, node: &Node, zone: &TimeZone, problems: &mut Problems) -> Option<Schedule> {
+    let find = |name: &str| entries.iter().find(|(key, _)| key.name == name);
+    let mut is_good = true;
+    for (key, _) in entries {
+        if matches!(key.name.as_str(), "assets" | "partition") {
+            problems.not_yet(key.at, &format!("`{}` in `schedule`", key.name));
+            is_good = false;
+        } else if !KEYS.contains(&key.name.as_str()) {
+            problems.unknown_key(key, "`schedule`", KEYS.into_iter());
+            is_good = false;
+        }
+    }
+    if !is_good {
+        return None;
+    }
+    match (find("cron"), find("at"), find("interval")) {
+        (Some((_, cron)), None, interval) => cron_trigger(cron, interval.map(|(_, node)| node), problems),
+        (None, Some((_, at)), None) => instants(at, zone, problems),
+        (Some(_), Some((key, _)), _) => {
+            problems.error(key.at, "a schedule has `cron` or `at`, not both");
+            None
+        }
+        (None, _, Some((key, _))) => {
+            problems.error(key.at, "`interval` in `schedule` belongs to a `cron`");
+            None
+        }
+        (None, None, None) => {
+            problems.wrong_kind(node, "schedule", EXPECTED);
+            None
+        }
+    }
+}
+
+fn cron_trigger(expression: &Node, interval: Option<&Node>, problems: &mut Problems) -> Option<Schedule> {
+    let text = read::text(expression, "schedule.cron", problems);
+    let expression = text.and_then(|text| cron(text.trim(), expression, problems));
+    let interval = match interval {
+        Some(node) => read::duration(node, "schedule.interval", problems),
+        None => Some(Duration::default()),
+    };
+    Some(Schedule::CronTrigger { expression: expression?, interval: interval? })
+}
+
+fn instants(node: &Node, zone: &TimeZone, problems: &mut Problems) -> Option<Schedule> {
+    let items = read::list(node, "schedule.at", problems);
+    if let Value::List(items) = &node.value
+        && items.is_empty()
+    {
+        problems.error(node.at, "`at` needs at least one time");
+    }
+    let read: Vec<_> = items.iter().map(|item| dates::instant(item, "schedule.at", zone, problems)).collect();
+    let mut instants: Vec<_> = read.iter().flatten().copied().collect();
+    instants.sort_unstable();
+    instants.dedup();
+    (!instants.is_empty() && read.iter().all(Option::is_some)).then_some(Schedule::At { instants })
 }
 
 fn every(text: &str, node: &Node, problems: &mut Problems) -> Option<Schedule> {

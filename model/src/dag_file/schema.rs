@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::calendar;
 use super::keys::{self, Keys, Takes};
 
 /// JSON Schema (2020-12) of a DAG file.
@@ -51,7 +52,6 @@ fn property(name: &str, takes: Takes) -> Value {
         }
         Takes::List => json!({"type": ["array", "null"]}),
         Takes::Whole => json!({"type": ["integer", "null"]}),
-        Takes::Flag if name == "catchup" => json!({"type": ["boolean", "object", "null"]}),
         Takes::Flag => json!({"type": ["boolean", "null"]}),
         Takes::Duration => {
             json!({"type": ["string", "number", "null"], "description": "90s, 5m, 1h30m, 2d, 1w, PT5M, or a number of seconds"})
@@ -59,8 +59,27 @@ fn property(name: &str, takes: Takes) -> Value {
         Takes::Date => {
             json!({"type": ["string", "null"], "description": "a date or an RFC 3339 time; naive means in `timezone`"})
         }
-        Takes::Schedule => {
-            json!({"type": ["string", "number", "array", "object", "null"], "description": "cron, @daily, a duration such as 1d, or null"})
+        Takes::Schedule => schedule(),
+        Takes::Catchup => {
+            let window = json!({"type": "object", "additionalProperties": false, "required": ["window"], "properties": {"window": property("window", Takes::Duration)}});
+            json!({"anyOf": [{"type": ["boolean", "null"]}, window], "description": "whether missed intervals are run; with a `window`, no further back than that"})
+        }
+        Takes::Overlap => {
+            json!({"enum": calendar::OVERLAP, "description": "when a run is due and the one before is not finished"})
+        }
+        Takes::Calendar => {
+            let date = json!({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"});
+            let day = json!({"enum": calendar::DAYS});
+            json!({
+                "type": ["object", "null"],
+                "additionalProperties": false,
+                "minProperties": 1,
+                "properties": {
+                    "skip": {"anyOf": [date, {"type": "array", "items": date}]},
+                    "only": {"anyOf": [day, {"type": "array", "minItems": 1, "items": day}]},
+                },
+                "description": "the days on which the schedule fires",
+            })
         }
         Takes::Rule => json!({"enum": keys::RULES}),
         Takes::Mapping => json!({"type": ["object", "null"]}),
@@ -81,4 +100,18 @@ fn property(name: &str, takes: Takes) -> Value {
             json!({"description": format!("only `{default}` is supported yet")})
         }
     }
+}
+
+fn schedule() -> Value {
+    let trigger = json!({"type": "object", "additionalProperties": false, "required": ["cron"], "properties": {"cron": {"type": "string"}, "interval": property("interval", Takes::Duration)}});
+    let events = json!({"type": "object", "additionalProperties": false, "required": ["at"], "properties": {"at": {"type": "array", "minItems": 1, "items": property("at", Takes::Date)}}});
+    json!({
+        "anyOf": [
+            {"type": ["string", "number", "null"]},
+            {"type": "array", "minItems": 1, "items": {"type": "string"}},
+            trigger,
+            events,
+        ],
+        "description": "cron, @daily, a duration such as 1d, a list of crons, {cron, interval}, {at: [...]}, or null",
+    })
 }

@@ -185,7 +185,7 @@ tasks:
         6:13 `start_date` must be a date such as `2026-01-01`, or a time such as `2026-01-01T06:00` or `2026-01-01T06:00:00+09:00`, not `yesterday`
         7:18 `max_active_runs` must be a whole number from 1 within reason, not 0
         8:17 `soon` is not a duration; write for example `90s`, `5m`, `1h30m`, `2d`, `1w`, `PT5M`, or a number of seconds
-        9:10 `catchup` must be true or false, not a text
+        9:10 `catchup` must be true, false or a mapping with `window`, not a text
         11:39 `all_sucess` is not a trigger rule (did you mean `all_success`?)
         12:10 the id `a` is taken (line 11)
         13:25 there is no task or group `aa` (did you mean `a`?)
@@ -204,10 +204,10 @@ tasks:
 fn what_does_not_run_yet_is_refused_by_name() {
     assert_snapshot!(mistakes("
 assets: []
-overlap: skip
-schedule: '@once'
+deadline: {}
+schedule: {assets: [a]}
 max_consecutive_failed_dag_runs: 3
-catchup: {window: 7d}
+on_failure: []
 tasks:
   - {id: a, http: x}
   - {id: b, bash: x, pool: warehouse, when: y, expand: {a: [1]}, weight_rule: upstream}
@@ -215,10 +215,10 @@ tasks:
   - {id: d, bash: x, pool: default_pool, depends_on_past: false}
 "), @r#"
         2:1 `assets` is not supported yet
-        3:1 `overlap` other than `queue` is not supported yet (`overlap: queue` is what it does today)
-        4:11 `@once` is not supported yet
+        3:1 `deadline` is not supported yet
+        4:12 `assets` in `schedule` is not supported yet
         5:1 `max_consecutive_failed_dag_runs` other than `0` is not supported yet (`max_consecutive_failed_dag_runs: 0` is what it does today)
-        6:11 `catchup` with a `window` is not supported yet
+        6:1 `on_failure` is not supported yet
         8:13 `http` is not supported yet
         9:22 `pool` other than `default_pool` is not supported yet (`pool: default_pool` is what it does today)
         9:39 `when` is not supported yet
@@ -233,7 +233,17 @@ fn schedules_that_are_not_are_refused() {
     for (schedule, _) in [
         ("'@dayly'", 0),
         ("1 2 3", 0),
-        ("'0 0 * * * *'", 0),
+        ("'0 0 30 2 *'", 0),
+        ("'0 0 0 * * * *'", 0),
+        ("[]", 0),
+        ("['0 6 * * *', '0 6 * * *']", 0),
+        ("{cron: '0 6 * *'}", 0),
+        ("{cron: '0 6 * * *', interval: soon}", 0),
+        ("{cron: '0 6 * * *', at: [2026-01-01]}", 0),
+        ("{interval: 1h}", 0),
+        ("{at: []}", 0),
+        ("{at: [tomorrow]}", 0),
+        ("{}", 0),
         ("soon", 0),
         ("[a]", 0),
         ("{asets: 1}", 0),

@@ -24,9 +24,9 @@ pub(super) struct Cron {
     is_every_hour: bool,
 }
 
-/// Reads an expression of five fields.
+/// Reads an expression of five fields, or of six with leading seconds.
 pub(super) fn pattern(expression: &str) -> Result<Pattern, TimetableError> {
-    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
     parser.parse(expression).map_err(|error| {
         let why = error.to_string();
         TimetableError(format!("`{expression}` is not a cron expression: {}", why.trim_end_matches('.')))
@@ -35,7 +35,7 @@ pub(super) fn pattern(expression: &str) -> Result<Pattern, TimetableError> {
 
 impl Cron {
     /// Compiles an expression; one that never fires is refused.
-    pub(super) fn new(expression: &str, zone: TimeZone) -> Result<Self, TimetableError> {
+    pub(super) fn new(expression: &str, zone: &TimeZone) -> Result<Self, TimetableError> {
         let pattern = pattern(expression)?;
         let is_every_hour = (0..24).all(|hour| pattern.pattern.hour_match(hour).unwrap_or(false));
         // 29 February on a given weekday is up to 40 years away; what has not fired by then does not.
@@ -43,7 +43,7 @@ impl Cron {
         if pattern.find_next_occurrence(&from, true).is_err() {
             return Err(TimetableError(format!("`{expression}` never fires: there is no such date")));
         }
-        Ok(Self { pattern: Box::new(pattern), zone, is_every_hour })
+        Ok(Self { pattern: Box::new(pattern), zone: zone.clone(), is_every_hour })
     }
 
     /// The first tick after `at`.

@@ -1,14 +1,53 @@
 //! A schedule in a few words.
 
-use crate::dag::Schedule;
+use crate::calendar::{Calendar, Weekday};
+use crate::dag::{Dag, Schedule};
 use crate::duration::Duration;
 
 /// What a person reads in a list or on a page.
 pub fn describe(schedule: &Schedule) -> String {
     match schedule {
         Schedule::None => "Only by trigger".to_owned(),
+        Schedule::Once => "Once".to_owned(),
+        Schedule::Continuous => "One run after the other".to_owned(),
         Schedule::Cron { expression, .. } => describe_cron(expression),
         Schedule::Every { interval, .. } => format!("Every {}", length(*interval)),
+        Schedule::Crons { expressions } => {
+            expressions.iter().map(|expression| describe_cron(expression)).collect::<Vec<_>>().join("; ")
+        }
+        Schedule::CronTrigger { expression, interval } if interval.is_zero() => describe_cron(expression),
+        Schedule::CronTrigger { expression, interval } => {
+            format!("{}, over the {} before", describe_cron(expression), length(*interval))
+        }
+        Schedule::At { instants } => match instants[..] {
+            [] => "Never".to_owned(),
+            [only] => format!("At {only:.0}"),
+            [first, .., last] => format!("At {} times from {first:.0} to {last:.0}", instants.len()),
+        },
+    }
+}
+
+/// What becomes of missed runs.
+pub fn describe_catchup(dag: &Dag) -> String {
+    match (dag.catchup, dag.catchup_window) {
+        (false, _) => "no".to_owned(),
+        (true, None) => "yes".to_owned(),
+        (true, Some(window)) => format!("up to {} back", length(window)),
+    }
+}
+
+/// The days that a calendar leaves open, in a few words.
+pub fn describe_calendar(calendar: &Calendar) -> String {
+    let days = match &calendar.only[..] {
+        [] => "every day".to_owned(),
+        only if *only == Weekday::ALL[..5] => "on weekdays".to_owned(),
+        only if *only == Weekday::ALL[5..] => "on weekends".to_owned(),
+        only => format!("on {}", only.iter().map(|day| day.as_str()).collect::<Vec<_>>().join(", ")),
+    };
+    match calendar.skip.len() + calendar.yearly.len() {
+        0 => days,
+        1 => format!("{days} but for 1 day"),
+        skipped => format!("{days} but for {skipped} days"),
     }
 }
 

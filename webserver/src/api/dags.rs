@@ -188,10 +188,7 @@ fn iso_duration(length: SignedDuration) -> String {
 fn wire(row: DagRow, limits: Limits) -> Dag {
     let schedule = row.schedule.and_then(|schedule| serde_json::from_value::<Schedule>(schedule).ok());
     let schedule = schedule.unwrap_or(Schedule::None);
-    let summary = match &schedule {
-        Schedule::None => None,
-        Schedule::Cron { text, .. } | Schedule::Every { text, .. } => Some(text.clone()),
-    };
+    let summary = schedule.text();
     let limit = |own: Option<i32>, default: u32| own.and_then(|own| u32::try_from(own).ok()).unwrap_or(default);
     let tag = |name| DagTag { name, dag_id: row.dag_id.clone(), dag_display_name: row.dag_id.clone() };
     Dag {
@@ -206,8 +203,8 @@ fn wire(row: DagRow, limits: Limits) -> Dag {
         relative_fileloc: Some(row.relative_fileloc.clone()),
         fileloc: row.fileloc,
         description: row.description,
-        timetable_periodic: summary.is_some(),
-        is_backfillable: summary.is_some(),
+        timetable_periodic: schedule.is_periodic(),
+        is_backfillable: schedule.is_periodic(),
         timetable_summary: summary,
         timetable_description: Some(model::timetable::describe(&schedule)),
         timetable_partitioned: false,

@@ -4,8 +4,9 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State as Shared};
 use jiff::Timestamp;
-use model::dag::{Dag, Schedule};
+use model::dag::{Dag, Overlap, Schedule};
 use model::state::TaskInstanceState;
+use model::timetable;
 use serde::Deserialize;
 use store::read::pages::{DagDetails, VersionRow};
 
@@ -145,7 +146,7 @@ pub(super) async fn show(
         is_paused: row.is_paused,
         is_stale: row.is_stale,
         has_import_errors: row.has_import_errors,
-        schedule: schedule_text(&dag.schedule),
+        schedule: dag.schedule.text().unwrap_or_else(|| "by trigger".to_owned()),
         description: dag.description.clone().unwrap_or_default(),
         next: row.next_run_after.filter(|_| !row.is_paused).map(Moment),
         version_number: row.version_number,
@@ -163,9 +164,20 @@ fn tab_link(href: &str, name: &str, text: &'static str, current: &str) -> Tab {
 }
 
 fn schedule_text(schedule: &Schedule) -> String {
-    match schedule {
-        Schedule::None => "by trigger".to_owned(),
-        Schedule::Cron { text, .. } | Schedule::Every { text, .. } => text.clone(),
+    match schedule.text() {
+        None => "by trigger".to_owned(),
+        Some(text) => {
+            let words = timetable::describe(schedule);
+            if words.eq_ignore_ascii_case(&text) { text } else { format!("{text} ({words})") }
+        }
+    }
+}
+
+fn overlap_text(overlap: Overlap) -> &'static str {
+    match overlap {
+        Overlap::Queue => "runs wait for each other as far as they must",
+        Overlap::Skip => "a run that is due while the one before is not finished is left out",
+        Overlap::CancelRunning => "a run that is due cancels the one before",
     }
 }
 
@@ -190,7 +202,10 @@ fn details(dag: &Dag, row: &DagDetails) -> Details {
             fact("Time zone", &dag.timezone),
             fact("Start date", date(dag.start_date)),
             fact("End date", date(dag.end_date)),
-            fact("Catch-up", if dag.catchup { "yes" } else { "no" }),
+            fact("Catch-up", timetable::describe_catchup(dag)),
+            fact("Fires", dag.calendar.as_ref().map_or_else(|| "every day".to_owned(), timetable::describe_calendar)),
+            fact("Jitter", dag.jitter.map_or_else(|| "–".to_owned(), |most| setting(most.absolute()))),
+            fact("Overlap", overlap_text(dag.overlap)),
             fact("Active runs at once", count(dag.max_active_runs)),
             fact("Active tasks per run", count(dag.max_active_tasks)),
             fact("Run timeout", dag.dagrun_timeout.map_or_else(|| "–".to_owned(), |limit| setting(limit.absolute()))),
