@@ -16,6 +16,7 @@ mod error;
 mod import_error;
 mod log;
 mod monitor;
+mod skip;
 mod task_instance;
 mod waiting;
 mod xcom;
@@ -27,6 +28,7 @@ pub use error::{Detail, HttpError};
 pub use import_error::{ImportError, ImportErrorCollection};
 pub use log::{LogContent, LogMessage};
 pub use monitor::{Component, Health, Version};
+pub use skip::{SkipNext, SkipNextBody, SkippedRun};
 pub use task_instance::{
     ClearTaskInstancesBody, TaskInstance, TaskInstanceCollection, TaskInstanceHistory, TaskInstanceHistoryCollection,
     TaskSelector,

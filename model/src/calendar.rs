@@ -1,5 +1,7 @@
 //! The days on which a schedule fires.
 
+pub mod ics;
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -22,8 +22,12 @@ pub struct DagRow {
     pub is_stale: bool,
     /// What new runs are pinned to.
     pub current_version: Option<DagVersionKey>,
-    /// Interval of its last scheduled run.
+    /// Interval of its last scheduled run, created or left out.
     pub last_interval: Option<DataInterval>,
+    /// When it was first seen; none: whenever somebody asks.
+    pub known_since: Option<Timestamp>,
+    /// So many of its next scheduled runs are left out, because a person asked for it.
+    pub skip_next: u32,
 }
 
 /// A DAG version.
@@ -200,6 +204,40 @@ pub struct ScheduledRun {
     pub dag_version: DagVersionKey,
     /// The interval it covers: the timetable's new cursor.
     pub data_interval: DataInterval,
+}
+
+/// A run that a timetable wants and that is left out: the timetable goes on without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedRun {
+    /// The DAG.
+    pub dag_id: String,
+    /// What the run would have covered: the timetable's new cursor.
+    pub data_interval: DataInterval,
+    /// When it was due.
+    pub run_after: Timestamp,
+    /// Why it is left out.
+    pub reason: SkipReason,
+}
+
+/// Why a run is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SkipReason {
+    /// A person asked for it. When they took that back, nothing is left out.
+    Asked,
+    /// The run before is not finished (`overlap: skip`).
+    Overlap {
+        /// That run.
+        run_id: String,
+    },
+}
+
+impl std::fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Asked => f.write_str("somebody asked to skip it (dags skip-next)"),
+            Self::Overlap { run_id } => write!(f, "`{run_id}` was not finished (overlap: skip)"),
+        }
+    }
 }
 
 /// When a DAG's next scheduled run is due, for people to see.

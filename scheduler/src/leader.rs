@@ -341,13 +341,17 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         self.stale_runs.extend(self.planner.abandon(&decisions.batch));
         self.stale_runs.extend(decisions.dispatch.iter().map(|attempt| attempt.key.dag_run));
         self.stale_dags.extend(decisions.new_runs.iter().map(|new| new.run.dag_id.clone()));
+        self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
         self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));
         self.look_at_inbox = true;
     }
 
     async fn act(&mut self, decisions: Decisions) -> Result<Pass, LeaderError> {
         let mut pass = Pass {
-            more: decisions.more || !decisions.evaluate.is_empty() || !decisions.new_runs.is_empty(),
+            more: decisions.more
+                || !decisions.evaluate.is_empty()
+                || !decisions.new_runs.is_empty()
+                || !decisions.skipped_runs.is_empty(),
             task_instances: decisions.batch.inserted.len() + decisions.batch.updated.len(),
             dispatched: decisions.dispatch.len(),
             committed: !decisions.batch.is_empty(),
@@ -372,6 +376,8 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             self.dispatch.submit(decisions.dispatch);
         }
         self.to_evaluate.extend(decisions.evaluate);
+        // Also when a write before this one fails: those DAGs are looked at again.
+        self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
         if !decisions.new_runs.is_empty() {
             let dags: Vec<String> = decisions.new_runs.iter().map(|new| new.run.dag_id.clone()).collect();
             self.stale_dags.extend(dags);
@@ -384,6 +390,14 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             let created = self.expect_written(created)?;
             self.progress.extend(created.iter().map(|key| (*key, true)));
             self.stale_runs.extend(created);
+            pass.committed = true;
+        }
+        if !decisions.skipped_runs.is_empty() {
+            let skipped = self.journal.skip_runs(self.epoch, &decisions.skipped_runs, self.clock.now()).await;
+            if skipped.is_err() {
+                self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));
+            }
+            self.expect_written(skipped)?;
             pass.committed = true;
         }
         if !decisions.next_runs.is_empty() {

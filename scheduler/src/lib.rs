@@ -2,7 +2,8 @@
 //!
 //! [`plan`] is the pure part: the planner. [`leader`] is the loop around it, which touches the world only through the
 //! [`ports`]. [`processor`] turns the DAG folder into DAG versions; [`service`] puts all of it together with the local
-//! executor. [`memory`] is a journal without a database, for tests and for `flowctl dags test`.
+//! executor. [`memory`] is a journal without a database, for tests and for `flowctl dags test`; [`simulator`] is all of it
+//! on a clock that is a number, for tests and for `flowctl dags simulate`.
 
 mod branch;
 mod causes;
@@ -15,3 +16,4 @@ pub mod processor;
 pub mod service;
 #[cfg(test)]
 mod simulation;
+pub mod simulator;

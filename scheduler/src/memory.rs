@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use model::dag_run::{DagRunFacts, NewDagRun};
+use model::dag_run::{DagRunFacts, DataInterval, NewDagRun};
 use model::ids::{DagRunKey, DagVersionKey, Epoch};
 use model::journal::{
     Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, EndedAttempt, InboxReport, NextRun, ScheduledRun,
+    SkipReason, SkippedRun,
 };
 use model::state::DagRunState;
 use model::template::{Fetched, Need};
@@ -23,8 +24,16 @@ pub struct World {
     pub versions: HashMap<DagVersionKey, DagVersion>,
     /// By key.
     pub runs: BTreeMap<DagRunKey, DagRunRow>,
+    /// Run ids and logical dates, of which a DAG has each once.
+    taken: BTreeSet<(String, Result<String, Timestamp>)>,
+    /// When each DAG runs next: the interval, and the time of the run's creation.
+    pub next_runs: BTreeMap<String, Option<(DataInterval, Timestamp)>>,
+    /// Scheduled runs that were left out.
+    pub skipped: Vec<SkippedRun>,
     /// Why each ended run ended so.
     pub reasons: BTreeMap<DagRunKey, String>,
+    /// When each ended run ended.
+    pub ended_at: BTreeMap<DagRunKey, Timestamp>,
     /// In the order they ended.
     pub attempts: Vec<EndedAttempt>,
     /// `(run, task, key)` → value.
@@ -65,6 +74,8 @@ impl World {
             is_stale: false,
             current_version: Some(version.key),
             last_interval: None,
+            known_since: None,
+            skip_next: 0,
         };
         self.versions.insert(version.key, version);
         self.dags.insert(dag_id.clone(), row);
@@ -78,14 +89,15 @@ impl World {
         params: serde_json::Map<String, serde_json::Value>,
     ) -> Option<DagRunKey> {
         let dag_version = self.dags.get(&run.dag_id)?.current_version?;
-        let exists = self.runs.values().any(|other| {
-            other.facts.dag_id == run.dag_id
-                && (other.facts.run_id == run.run_id
-                    || (run.logical_date.is_some() && other.facts.logical_date == run.logical_date))
-        });
-        if exists {
+        let taken: Vec<(String, Result<String, Timestamp>)> = [Some(Ok(run.run_id.clone())), run.logical_date.map(Err)]
+            .into_iter()
+            .flatten()
+            .map(|name| (run.dag_id.clone(), name))
+            .collect();
+        if taken.iter().any(|name| self.taken.contains(name)) {
             return None;
         }
+        self.taken.extend(taken);
         self.next_id += 1;
         let key = DagRunKey(self.next_id);
         let facts = DagRunFacts {
@@ -131,6 +143,9 @@ impl World {
             if let (Some(change), Some(run)) = (&write.change, self.runs.get_mut(&write.key)) {
                 run.state = change.state;
                 run.facts.started_at = change.started_at;
+                if let Some(ended_at) = change.ended_at {
+                    self.ended_at.insert(write.key, ended_at);
+                }
                 if let Some(reason) = &change.reason {
                     self.reasons.insert(write.key, reason.clone());
                 }
@@ -197,11 +212,10 @@ impl Journal for MemoryJournal {
 
     async fn dag_runs(&self, only: Option<&[DagRunKey]>) -> Result<Vec<DagRunRow>, ReadError> {
         let world = self.world();
-        let wanted = |run: &&DagRunRow| match only {
-            None => !run.state.is_finished(),
-            Some(keys) => keys.contains(&run.facts.key),
-        };
-        Ok(world.runs.values().filter(wanted).cloned().collect())
+        Ok(match only {
+            None => world.runs.values().filter(|run| !run.state.is_finished()).cloned().collect(),
+            Some(keys) => keys.iter().filter_map(|key| world.runs.get(key)).cloned().collect(),
+        })
     }
 
     async fn inbox(&self) -> Result<(Vec<Change>, Vec<InboxReport>), ReadError> {
@@ -242,7 +256,26 @@ impl Journal for MemoryJournal {
         Ok(created)
     }
 
-    async fn save_next_runs(&self, _epoch: Epoch, _next: &[NextRun]) -> Result<(), CommitError> {
+    async fn skip_runs(&self, epoch: Epoch, runs: &[SkippedRun], _now: Timestamp) -> Result<(), CommitError> {
+        let mut world = self.world();
+        if epoch.0 != world.epoch {
+            return Err(CommitError::Fenced(epoch));
+        }
+        for run in runs {
+            let Some(dag) = world.dags.get_mut(&run.dag_id) else { continue };
+            if run.reason == SkipReason::Asked {
+                let Some(left) = dag.skip_next.checked_sub(1) else { continue };
+                dag.skip_next = left;
+            }
+            dag.last_interval = Some(run.data_interval);
+            world.skipped.push(run.clone());
+        }
+        Ok(())
+    }
+
+    async fn save_next_runs(&self, _epoch: Epoch, next: &[NextRun]) -> Result<(), CommitError> {
+        let mut world = self.world();
+        world.next_runs.extend(next.iter().map(|next| (next.dag_id.clone(), next.due)));
         Ok(())
     }
 

@@ -6,7 +6,9 @@ use std::future::Future;
 use jiff::Timestamp;
 use model::attempt::Attempt;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch};
-use model::journal::{Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun};
+use model::journal::{
+    Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun, SkippedRun,
+};
 use model::template::{Fetched, Need};
 
 /// Reading failed. Nothing was changed; try again.
@@ -45,6 +47,14 @@ pub trait Journal: Send + Sync + 'static {
         runs: &[ScheduledRun],
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<DagRunKey>, CommitError>> + Send;
+    /// Moves timetables past runs that are left out, and notes why. One that a person asked for and has taken back
+    /// stays where it is.
+    fn skip_runs(
+        &self,
+        epoch: Epoch,
+        runs: &[SkippedRun],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), CommitError>> + Send;
     /// Notes when DAGs run next, for people to see.
     fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> impl Future<Output = Result<(), CommitError>> + Send;
     /// Values that a template of a run needs.

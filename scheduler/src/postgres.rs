@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use model::ids::{DagRunKey, DagVersionKey, Epoch};
-use model::journal::{Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun};
+use model::journal::{
+    Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun, SkippedRun,
+};
 use model::template::{Fetched, Need};
 use store::journal::LeaderJournal;
 
@@ -50,6 +52,9 @@ impl Journal for LeaderJournal {
         now: Timestamp,
     ) -> Result<Vec<DagRunKey>, CommitError> {
         Self::create_runs(self, epoch, runs, now).await
+    }
+    async fn skip_runs(&self, epoch: Epoch, runs: &[SkippedRun], now: Timestamp) -> Result<(), CommitError> {
+        Self::skip_runs(self, epoch, runs, now).await
     }
     async fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> Result<(), CommitError> {
         Self::save_next_runs(self, epoch, next).await

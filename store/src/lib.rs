@@ -19,6 +19,7 @@ mod pool;
 pub mod read;
 pub mod schema;
 pub mod service;
+pub mod skip;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 

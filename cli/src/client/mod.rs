@@ -81,6 +81,11 @@ impl Client {
         self.json(self.request(Method::PATCH, path).json(body)).await
     }
 
+    /// Sets an entry.
+    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Error> {
+        self.json(self.request(Method::PUT, path).json(body)).await
+    }
+
     /// A request below `/api/v2` with the token.
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
         self.at(method, ["api", "v2"].iter().chain(path).copied())

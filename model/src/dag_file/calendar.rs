@@ -1,11 +1,14 @@
 //! `calendar`, `overlap`, `jitter` and `catchup`: what bends a schedule.
 
+use std::path::Path;
+
 use jiff::civil::Date;
 
+use super::Beside;
 use super::node::{Node, Value};
 use super::problems::{Problems, did_you_mean};
 use super::read;
-use crate::calendar::{Calendar, Weekday};
+use crate::calendar::{Calendar, Weekday, ics};
 use crate::dag::{Dag, Overlap};
 use crate::duration::Duration;
 
@@ -70,7 +73,7 @@ pub(super) fn jitter(node: &Node, problems: &mut Problems) -> Option<Duration> {
 }
 
 /// The days on which the schedule fires.
-pub(super) fn calendar(node: &Node, problems: &mut Problems) -> Option<Calendar> {
+pub(super) fn calendar(node: &Node, beside: Beside<'_>, problems: &mut Problems) -> Option<Calendar> {
     let mut calendar = Calendar::default();
     let entries = read::mapping(node, "calendar", problems)?;
     if entries.is_empty() {
@@ -78,7 +81,7 @@ pub(super) fn calendar(node: &Node, problems: &mut Problems) -> Option<Calendar>
     }
     for (key, node) in entries {
         match key.name.as_str() {
-            "skip" => skip(&mut calendar, node, problems),
+            "skip" => skip(&mut calendar, node, beside, problems),
             "only" => only(&mut calendar, node, problems),
             _ => problems.unknown_key(key, "`calendar`", CALENDAR.into_iter()),
         }
@@ -86,16 +89,36 @@ pub(super) fn calendar(node: &Node, problems: &mut Problems) -> Option<Calendar>
     Some(calendar)
 }
 
-fn skip(calendar: &mut Calendar, node: &Node, problems: &mut Problems) {
+fn skip(calendar: &mut Calendar, node: &Node, beside: Beside<'_>, problems: &mut Problems) {
     let dates = read::texts(node, "calendar.skip", problems);
     for (text, node) in dates {
+        if Path::new(&text).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ics")) {
+            skip_file(calendar, &text, node, beside, problems);
+            continue;
+        }
         match text.parse::<Date>() {
             Ok(date) if text.len() == 10 => calendar.skip.push(date),
-            _ => problems.error(node.at, format!("`calendar.skip` takes dates such as `2026-12-25`, not `{text}`")),
+            _ => problems.error(
+                node.at,
+                format!("`calendar.skip` takes dates such as `2026-12-25` and names of iCalendar files such as `holidays.ics`, not `{text}`"),
+            ),
         }
     }
+    calendar.yearly.sort_unstable();
+    calendar.yearly.dedup();
     calendar.skip.sort_unstable();
     calendar.skip.dedup();
+}
+
+fn skip_file(calendar: &mut Calendar, name: &str, node: &Node, beside: Beside<'_>, problems: &mut Problems) {
+    let days = beside(name).and_then(|text| ics::days_off(&text).map_err(|error| error.to_string()));
+    match days {
+        Ok(days) => {
+            calendar.skip.extend(days.dates);
+            calendar.yearly.extend(days.yearly);
+        }
+        Err(error) => problems.error(node.at, format!("`{name}` beside the DAG file: {error}")),
+    }
 }
 
 fn only(calendar: &mut Calendar, node: &Node, problems: &mut Problems) {

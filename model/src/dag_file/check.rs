@@ -7,7 +7,7 @@ use super::node::{Mapping, Node, Value, mapping_to_json};
 use super::problems::Problems;
 use super::task::Walk;
 use super::templates::Templates;
-use super::{Defaults, calendar, dates, keys, params, read, schedule};
+use super::{Beside, Defaults, calendar, dates, keys, params, read, schedule};
 use crate::dag::{Dag, Overlap, Schedule};
 use crate::duration::Duration;
 use crate::timetable::Timetable;
@@ -18,6 +18,7 @@ pub(super) fn dag(
     text: &str,
     file_stem: &str,
     defaults: &Defaults,
+    beside: Beside<'_>,
     problems: &mut Problems,
 ) -> Option<Dag> {
     let entries = match &root.value {
@@ -39,6 +40,9 @@ pub(super) fn dag(
         if key.name == "schedule" {
             dag.schedule = schedule::schedule(node, &zone, problems).unwrap_or(Schedule::None);
         } else if read::is_to_be_read(key, node, keys::DAG, "a DAG", problems) {
+            if key.name == "calendar" {
+                dag.calendar = calendar::calendar(node, beside, problems);
+            }
             field(&mut dag, &key.name, node, &zone, problems);
         }
     }
@@ -109,7 +113,6 @@ fn field(dag: &mut Dag, name: &str, node: &Node, zone: &TimeZone, problems: &mut
         "catchup" => calendar::catchup(dag, node, problems),
         "overlap" => dag.overlap = calendar::overlap(node, problems),
         "jitter" => dag.jitter = calendar::jitter(node, problems),
-        "calendar" => dag.calendar = calendar::calendar(node, problems),
         "max_active_runs" => dag.max_active_runs = read::whole(node, name, 1, problems),
         "max_active_tasks" => dag.max_active_tasks = read::whole(node, name, 1, problems),
         "dagrun_timeout" => {
@@ -187,7 +190,7 @@ fn timing<'n>(
         let schedule = dag.schedule.text().map_or("no `schedule`".to_owned(), |text| format!("`schedule: '{text}'`"));
         problems.error(at(key), format!("`{key}` means nothing for a DAG with {schedule}"));
     }
-    if let Err(error) = Timetable::new(dag) {
+    if let Err(error) = Timetable::check(dag) {
         let key = if error.to_string().starts_with("`jitter`") { "jitter" } else { "schedule" };
         if find(key).is_some() {
             problems.error(at(key), error.to_string());

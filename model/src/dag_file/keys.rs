@@ -30,8 +30,8 @@ pub(super) enum Takes {
 pub(super) type Keys = &'static [(&'static str, Takes)];
 
 use Takes::{
-    Calendar, Catchup, Date, Duration, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Overlap, Rule, Schedule, Tasks, Text, TextMapping,
-    Texts, Whole,
+    Calendar, Catchup, Date, Duration, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Overlap, Rule, Schedule,
+    Tasks, Text, TextMapping, Texts, Whole,
 };
 
 /// Keys of a DAG.

@@ -85,11 +85,24 @@ pub struct Parsed {
     pub warnings: Vec<Problem>,
 }
 
-/// Reads and checks one DAG file. `file_stem` is the default `dag_id`.
+/// Gives the text of a file by its path from the DAG file's folder, or says why it cannot be read.
+pub type Beside<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+
+/// Reads and checks one DAG file that names no other file. `file_stem` is the default `dag_id`.
 pub fn parse(text: &str, file_stem: &str, defaults: &Defaults) -> Result<Parsed, Vec<Problem>> {
+    parse_beside(text, file_stem, defaults, &|_| Err("no other file can be read here".to_owned()))
+}
+
+/// Reads and checks one DAG file, with the files that it names.
+pub fn parse_beside(
+    text: &str,
+    file_stem: &str,
+    defaults: &Defaults,
+    beside: Beside<'_>,
+) -> Result<Parsed, Vec<Problem>> {
     let mut problems = problems::Problems::default();
-    let dag =
-        yaml::read(text, &mut problems).and_then(|root| check::dag(&root, text, file_stem, defaults, &mut problems));
+    let dag = yaml::read(text, &mut problems)
+        .and_then(|root| check::dag(&root, text, file_stem, defaults, beside, &mut problems));
     let problems = problems.finish(text);
     match dag {
         Some(dag) if problems.is_empty() => {

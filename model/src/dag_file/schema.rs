@@ -68,7 +68,7 @@ fn property(name: &str, takes: Takes) -> Value {
             json!({"enum": calendar::OVERLAP, "description": "when a run is due and the one before is not finished"})
         }
         Takes::Calendar => {
-            let date = json!({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"});
+            let date = json!({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$|\.[iI][cC][sS]$"});
             let day = json!({"enum": calendar::DAYS});
             json!({
                 "type": ["object", "null"],

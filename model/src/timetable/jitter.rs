@@ -39,7 +39,6 @@ impl Jitter {
 /// The shortest time from a tick to the next, as far as a look at a year's ticks tells.
 pub(super) fn shortest_wait(ticks: &Ticks) -> Option<SignedDuration> {
     let first = ticks.after(SAMPLED_FROM)?;
-    let row: Vec<Timestamp> =
-        std::iter::successors(Some(first), |tick| ticks.after(*tick)).take(SAMPLED).collect();
+    let row: Vec<Timestamp> = std::iter::successors(Some(first), |tick| ticks.after(*tick)).take(SAMPLED).collect();
     row.windows(2).map(|pair| pair[0].duration_until(pair[1])).min()
 }

@@ -121,7 +121,11 @@ fn a_schedule_of_seconds_fires_within_the_minute() {
 #[test]
 fn the_nearest_weekday_and_the_last_of_a_kind_are_understood() {
     let first = |expression| {
-        let runs = started(cron(expression), "UTC", "2026-01-01T00:00:00Z", true).upcoming(None, at("2026-01-01T00:00:00Z"), 3);
+        let runs = started(cron(expression), "UTC", "2026-01-01T00:00:00Z", true).upcoming(
+            None,
+            at("2026-01-01T00:00:00Z"),
+            3,
+        );
         logical_dates(&runs)
     };
     // 15 February and 15 March 2026 are Sundays.
@@ -154,7 +158,9 @@ fn catchup_goes_no_further_back_than_its_window() {
 
 fn on_days(schedule: Schedule, timezone: &str, calendar: Calendar) -> Result<Timetable, TimetableError> {
     let start_date = Some(at("2026-12-21T00:00:00Z"));
-    Timetable::new(&Dag { start_date, catchup: true, calendar: Some(calendar), ..dag(schedule, timezone) })
+    let dag = Dag { start_date, catchup: true, calendar: Some(calendar), ..dag(schedule, timezone) };
+    Timetable::check(&dag)?;
+    Timetable::new(&dag)
 }
 
 #[test]
@@ -189,7 +195,9 @@ fn a_calendar_that_leaves_nothing_open_is_refused() {
 
 fn jittered(schedule: Schedule, jitter: Duration) -> Result<Timetable, TimetableError> {
     let start_date = Some(at("2026-01-01T00:00:00Z"));
-    Timetable::new(&Dag { start_date, catchup: true, jitter: Some(jitter), ..dag(schedule, "UTC") })
+    let dag = Dag { start_date, catchup: true, jitter: Some(jitter), ..dag(schedule, "UTC") };
+    Timetable::check(&dag)?;
+    Timetable::new(&dag)
 }
 
 #[test]
@@ -220,7 +228,8 @@ fn unpausing_after_a_week_runs_the_newest_interval_or_all_of_them() {
     let unpaused = at("2026-01-10T12:00:00Z");
     let starts = |catchup| {
         let timetable = started(cron("0 0 * * *"), "UTC", "2026-01-01T00:00:00Z", catchup);
-        let overdue: Vec<DueRun> = timetable.upcoming(Some(last), unpaused, 30).into_iter().filter(|run| run.run_after <= unpaused).collect();
+        let overdue: Vec<DueRun> =
+            timetable.upcoming(Some(last), unpaused, 30).into_iter().filter(|run| run.run_after <= unpaused).collect();
         logical_dates(&overdue)
     };
     insta::assert_compact_json_snapshot!(starts(false), @r#"["2026-01-09T00:00:00Z"]"#);

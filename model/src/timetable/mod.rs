@@ -124,7 +124,7 @@ impl Timetable {
             }
             Schedule::At { instants } => points(Source::At(instants.clone()), Duration::default()),
         };
-        let timetable = Self {
+        Ok(Self {
             rhythm,
             start_date: dag.start_date,
             end_date: dag.end_date,
@@ -137,14 +137,14 @@ impl Timetable {
             jitter: dag.jitter.map(|jitter| Jitter::new(&dag.dag_id, jitter)),
             known_since: None,
             description: describe(&dag.schedule),
-        };
-        timetable.is_sound(dag)?;
-        Ok(timetable)
+        })
     }
 
-    /// Refuses a calendar that leaves nothing open and a jitter under which runs would come out of turn.
-    fn is_sound(&self, dag: &Dag) -> Result<(), TimetableError> {
-        let (Rhythm::Spans(ticks) | Rhythm::Points { ticks, .. }) = &self.rhythm else { return Ok(()) };
+    /// What [`Timetable::new`] checks, and what takes too long to check whenever a DAG is read: a calendar that leaves
+    /// nothing open, and a jitter under which runs would come out of turn.
+    pub fn check(dag: &Dag) -> Result<(), TimetableError> {
+        let timetable = Self::new(dag)?;
+        let (Rhythm::Spans(ticks) | Rhythm::Points { ticks, .. }) = &timetable.rhythm else { return Ok(()) };
         if dag.calendar.is_some() && ticks.after(jitter::SAMPLED_FROM).is_none() {
             return Err(TimetableError("the schedule never fires on a day that `calendar` leaves open".to_owned()));
         }

@@ -1,10 +1,12 @@
 //! What time brings: retries, run timeouts, runs that may start, runs that timetables want.
 
 use jiff::Timestamp;
+use model::dag::Overlap;
 use model::dag_run::{NewDagRun, run_id};
-use model::ids::{DagRunKey, TaskInstanceKey};
-use model::journal::ScheduledRun;
+use model::ids::{DagRunKey, DagVersionKey, TaskInstanceKey};
+use model::journal::{ScheduledRun, SkipReason, SkippedRun};
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
+use model::timetable::DueRun;
 use model::transition::TaskInstanceEvent;
 
 use super::{Decisions, Planner, Timer};
@@ -94,10 +96,10 @@ impl Planner {
     }
 
     /// Wants the next scheduled run, when it is due and the DAG may have one more unfinished run. One at a time: the
-    /// next is looked at when this one has been created.
+    /// next is looked at when this one has been created or left out.
     fn create_runs(&mut self, dag_id: &str, now: Timestamp, decisions: &mut Decisions) {
         let Some(dag) = self.dags.get_mut(dag_id) else { return };
-        let Some(version) = dag.row.current_version.and_then(|key| self.versions.get(&key)) else { return };
+        let Some(version) = dag.row.current_version.and_then(|key| self.versions.get(&key)).cloned() else { return };
         let before = dag.next;
         dag.next = dag.timetable.as_ref().and_then(|timetable| timetable.next(Self::cursor(dag), now));
         if dag.next != before {
@@ -108,42 +110,82 @@ impl Planner {
             self.timers.insert((next.run_after, Timer::Schedule(dag_id.to_owned())));
             return;
         }
-        let limit = version.loaded.dag.max_active_runs.unwrap_or(self.limits.max_active_runs_per_dag);
-        let unfinished = dag.running + u32::try_from(dag.queued.len()).unwrap_or(u32::MAX);
-        if unfinished >= limit || decisions.new_runs.iter().any(|new| new.run.dag_id == dag_id) {
+        if decisions.new_runs.iter().any(|new| new.run.dag_id == dag_id)
+            || decisions.skipped_runs.iter().any(|skipped| skipped.dag_id == dag_id)
+        {
             return;
         }
-        decisions.new_runs.push(ScheduledRun {
-            run: NewDagRun {
+        if let Some(reason) = self.leaves_out(dag_id, version.loaded.dag.overlap) {
+            decisions.skipped_runs.push(SkippedRun {
                 dag_id: dag_id.to_owned(),
-                run_id: run_id(DagRunType::Scheduled, next.data_interval.start),
-                run_type: DagRunType::Scheduled,
-                logical_date: Some(next.data_interval.start),
-                data_interval: Some(next.data_interval),
+                data_interval: next.data_interval,
                 run_after: next.run_after,
-                conf: serde_json::Map::new(),
-                triggered_by: TriggeredBy::Timetable,
-                triggering_user: None,
-                note: None,
-            },
-            dag_version: version.loaded.key,
-            data_interval: next.data_interval,
-        });
+                reason,
+            });
+            return;
+        }
+        let new = scheduled_run(dag_id, version.loaded.key, next);
+        if version.loaded.dag.overlap == Overlap::CancelRunning {
+            self.cancel_scheduled(dag_id, &new.run.run_id, now);
+        }
+        let Some(dag) = self.dags.get(dag_id) else { return };
+        let limit = version.loaded.dag.max_active_runs.unwrap_or(self.limits.max_active_runs_per_dag);
+        let unfinished = dag.running + u32::try_from(dag.queued.len()).unwrap_or(u32::MAX);
+        if unfinished < limit {
+            decisions.new_runs.push(new);
+        }
     }
 
-    /// Fails a run that took too long; what was not finished is skipped, what was running is stopped by its token.
+    /// Why the run that is due is left out, if it is.
+    fn leaves_out(&self, dag_id: &str, overlap: Overlap) -> Option<SkipReason> {
+        if self.dags.get(dag_id)?.row.skip_next > 0 {
+            return Some(SkipReason::Asked);
+        }
+        if overlap != Overlap::Skip {
+            return None;
+        }
+        let key = self.unfinished_scheduled(dag_id).next()?;
+        Some(SkipReason::Overlap { run_id: self.runs.get(&key)?.facts.run_id.clone() })
+    }
+
+    /// The runs of a DAG that its timetable made and that have not ended.
+    fn unfinished_scheduled(&self, dag_id: &str) -> impl Iterator<Item = DagRunKey> {
+        let of_dag = self.dags.get(dag_id).into_iter().flat_map(|dag| dag.scheduled.iter().copied());
+        of_dag.filter(|key| self.runs.get(key).is_some_and(|run| !run.state.is_finished()))
+    }
+
+    /// Cancels what the timetable made before, because the run `successor` is due.
+    fn cancel_scheduled(&mut self, dag_id: &str, successor: &str, now: Timestamp) {
+        for key in self.unfinished_scheduled(dag_id).collect::<Vec<_>>() {
+            self.fail_unfinished(
+                key,
+                &format!("cancelled because `{successor}` is due (overlap: cancel_running)"),
+                now,
+            );
+        }
+    }
+
+    /// Fails a run that took too long.
     fn time_out(&mut self, key: DagRunKey, now: Timestamp) {
         let Some(run) = self.runs.get(&key) else { return };
         if run.state != DagRunState::Running {
             return;
         }
         let timeout = run.version.loaded.dag.dagrun_timeout.unwrap_or_default();
-        let reason = format!("timed out after {} (dagrun_timeout)", human(timeout.absolute()));
+        self.fail_unfinished(key, &format!("timed out after {} (dagrun_timeout)", human(timeout.absolute())), now);
+    }
+
+    /// Fails a run that has not ended; what was not finished is skipped, what was running is stopped by its token.
+    fn fail_unfinished(&mut self, key: DagRunKey, reason: &str, now: Timestamp) {
+        let Some(run) = self.runs.get(&key) else { return };
+        if let Some(dag) = self.dags.get_mut(&run.facts.dag_id) {
+            dag.queued.remove(&(run.facts.run_after, key));
+        }
         let unfinished: Vec<(TaskInstanceKey, TaskInstanceState)> =
             run.task_instances().filter(|ti| !ti.state.is_finished()).map(|ti| (ti.key, ti.state)).collect();
         for (ti, state) in unfinished {
             if state.holds_slot() {
-                self.record_attempt(ti, "cancelled", format!("the run {reason}"), None, now);
+                self.record_attempt(ti, "cancelled", format!("its run was ended: {reason}"), None, now);
             }
             if let Some(row) = self.task_instance_mut(ti) {
                 row.ended_at = Some(now);
@@ -159,7 +201,26 @@ impl Planner {
             self.dirty.insert(ti);
             self.lazy.remove(&ti);
         }
-        self.end_run(key, DagRunState::Failed, Some(reason), now);
+        self.end_run(key, DagRunState::Failed, Some(reason.to_owned()), now);
+    }
+}
+
+fn scheduled_run(dag_id: &str, dag_version: DagVersionKey, due: DueRun) -> ScheduledRun {
+    ScheduledRun {
+        run: NewDagRun {
+            dag_id: dag_id.to_owned(),
+            run_id: run_id(DagRunType::Scheduled, due.data_interval.start),
+            run_type: DagRunType::Scheduled,
+            logical_date: Some(due.data_interval.start),
+            data_interval: Some(due.data_interval),
+            run_after: due.run_after,
+            conf: serde_json::Map::new(),
+            triggered_by: TriggeredBy::Timetable,
+            triggering_user: None,
+            note: None,
+        },
+        dag_version,
+        data_interval: due.data_interval,
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use model::attempt::{AttemptEvent, Finished, Outcome, Report};
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, TaskInstanceKey};
 use model::journal::{DagRow, DagRunRow, DagVersion};
-use model::state::{DagRunState, TaskInstanceState};
+use model::state::{DagRunState, DagRunType, TaskInstanceState};
 use model::timetable::Timetable;
 use model::transition::TaskInstanceEvent;
 
@@ -44,17 +44,14 @@ impl Planner {
     /// A DAG's row was read, for the first time or again. Its current version must be known.
     pub fn fold_dag(&mut self, row: DagRow) {
         let dag_id = row.dag_id.clone();
-        let timetable = row
-            .current_version
-            .filter(|_| !row.is_stale)
-            .and_then(|key| self.versions.get(&key))
-            .and_then(|version| Timetable::new(&version.loaded.dag).ok());
+        let timetable = self.timetable_of(&row);
         let entry = self.dags.entry(dag_id.clone()).or_insert_with(|| DagEntry {
             row: row.clone(),
             timetable: None,
             next: None,
             running: 0,
             queued: std::collections::BTreeSet::new(),
+            scheduled: std::collections::BTreeSet::new(),
         });
         entry.row = row;
         entry.timetable = timetable;
@@ -67,6 +64,22 @@ impl Planner {
             self.refresh_head(key);
             self.release_held(key);
         }
+    }
+
+    /// The compiled schedule of a DAG; the one that is there while the DAG's version is the same.
+    fn timetable_of(&mut self, row: &DagRow) -> Option<Timetable> {
+        let key = row.current_version.filter(|_| !row.is_stale)?;
+        if let Some(known) = self.dags.get_mut(&row.dag_id)
+            && (known.row.current_version, known.row.known_since) == (Some(key), row.known_since)
+            && known.timetable.is_some()
+        {
+            return known.timetable.take();
+        }
+        let timetable = Timetable::new(&self.versions.get(&key)?.loaded.dag).ok()?;
+        Some(match row.known_since {
+            Some(at) => timetable.known_since(at),
+            None => timetable,
+        })
     }
 
     /// A run was read, for the first time or again; one that is finished is forgotten. `fate` tells of each attempt
@@ -83,12 +96,16 @@ impl Planner {
         let Some(run) = Run::new(row, version) else { return };
         self.slots_taken += run.active;
         let (state, run_after) = (run.state, run.facts.run_after);
+        let is_scheduled = run.facts.run_type == DagRunType::Scheduled;
         let is_new = run.is_new;
         self.runs.insert(key, run);
         if is_new {
             self.dirty_runs.insert(key);
         }
         if let Some(dag) = self.dags.get_mut(&dag_id) {
+            if is_scheduled {
+                dag.scheduled.insert(key);
+            }
             match state {
                 DagRunState::Queued => {
                     dag.queued.insert((run_after, key));
@@ -113,6 +130,7 @@ impl Planner {
         self.slots_taken -= run.active;
         if let Some(dag) = self.dags.get_mut(&run.facts.dag_id) {
             dag.queued.remove(&(run.facts.run_after, key));
+            dag.scheduled.remove(&key);
             if run.state == DagRunState::Running {
                 dag.running -= 1;
             }

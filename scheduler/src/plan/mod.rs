@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use model::attempt::Attempt;
 use model::dag_run::DataInterval;
 use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskIndex, TaskInstanceKey};
-use model::journal::{Batch, DagRow, DagVersion, EndedAttempt, NextRun, ScheduledRun, XComRow};
+use model::journal::{Batch, DagRow, DagVersion, EndedAttempt, NextRun, ScheduledRun, SkippedRun, XComRow};
 use model::limits::Limits;
 use model::timetable::{DueRun, Timetable};
 
@@ -57,6 +57,8 @@ struct DagEntry {
     next: Option<DueRun>,
     running: u32,
     queued: BTreeSet<(Timestamp, DagRunKey)>,
+    /// Its runs in memory that the timetable made.
+    scheduled: BTreeSet<DagRunKey>,
 }
 
 /// What is to happen at a time.
@@ -109,6 +111,8 @@ pub struct Decisions {
     pub evaluate: Vec<Attempt>,
     /// Runs that timetables want.
     pub new_runs: Vec<ScheduledRun>,
+    /// Runs that timetables want and that are left out.
+    pub skipped_runs: Vec<SkippedRun>,
     /// Times for people to see.
     pub next_runs: Vec<NextRun>,
     /// There is more to do at once: plan again after the commit.
@@ -122,6 +126,7 @@ impl Decisions {
             && self.dispatch.is_empty()
             && self.evaluate.is_empty()
             && self.new_runs.is_empty()
+            && self.skipped_runs.is_empty()
             && self.next_runs.is_empty()
     }
 }

@@ -54,7 +54,13 @@ impl Planner {
     fn report_next_runs(&mut self, decisions: &mut Decisions) {
         for dag_id in std::mem::take(&mut self.next_runs) {
             let Some(dag) = self.dags.get(&dag_id) else { continue };
-            let due = dag.next.map(|next| (next.data_interval, next.run_after));
+            let mut next = dag.next;
+            for _ in 0..dag.row.skip_next {
+                next = next
+                    .zip(dag.timetable.as_ref())
+                    .and_then(|(skipped, timetable)| timetable.next(Some(skipped.data_interval), skipped.run_after));
+            }
+            let due = next.map(|next| (next.data_interval, next.run_after));
             decisions.next_runs.push(NextRun { dag_id, due });
         }
     }

@@ -44,6 +44,8 @@ fn dag_row(is_paused: bool) -> DagRow {
         is_stale: false,
         current_version: Some(DagVersionKey(1)),
         last_interval: None,
+        known_since: None,
+        skip_next: 0,
     }
 }
 

@@ -3,7 +3,8 @@
 //! 1. The folder is listed, when the file system says that something changed and every [`RESCAN`] besides (network
 //!    file systems and mounted config maps say nothing).
 //!    A file that somebody is still writing is not read before it is closed: half of it could be a DAG, too.
-//! 2. Files that are new or were written since are read and checked, in parallel; no others are.
+//! 2. Files that are new or were written since are read and checked, in parallel, and those that name such a file (a
+//!    calendar); no others are.
 //! 3. Each good file is saved (an equal content never makes a new version), each bad one becomes an import error while
 //!    the last good version of its DAG stays in force. DAGs of files that are gone become stale; their history stays.
 
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::causes::with_causes;
 use crate::ports::Clock;
 use folder::{Listing, Stamp};
+use read::Beside;
 use writers::Writers;
 
 pub use folder::FolderError;
@@ -56,6 +58,8 @@ pub struct Processor<C> {
     listing: Listing,
     /// Which DAG each good file describes; of two that describe the same one the first by path wins.
     dag_ids: BTreeMap<String, String>,
+    /// The files that each file names, where it names any.
+    beside: BTreeMap<String, Vec<Beside>>,
     is_first_look: bool,
     folder_is_missing: bool,
     writers: Writers,
@@ -70,6 +74,7 @@ impl<C: Clock> Processor<C> {
             clock,
             listing: Listing::new(),
             dag_ids: BTreeMap::new(),
+            beside: BTreeMap::new(),
             is_first_look: true,
             folder_is_missing: false,
             writers: Writers::default(),
@@ -131,6 +136,12 @@ impl<C: Clock> Processor<C> {
         }
         // Once it can be read again the database says what should be there.
         self.is_first_look |= difference.spare_hidden(&after);
+        self.beside.retain(|path, _| after.contains_key(path));
+        let is_stale = |beside: &[Beside]| beside.iter().any(Beside::has_changed);
+        let stale = self.beside.iter().filter(|(_, beside)| is_stale(beside)).map(|(path, _)| path.clone());
+        difference.changed.extend(stale);
+        difference.changed.sort();
+        difference.changed.dedup();
         if difference.gone.is_empty() && difference.changed.is_empty() {
             return Ok(());
         }
@@ -142,7 +153,13 @@ impl<C: Clock> Processor<C> {
         let (folder, defaults) = (self.config.folder.clone(), self.config.defaults.clone());
         let (changed, listing) = (difference.changed, after.clone());
         let files = tokio::task::spawn_blocking(move || read_all(&folder, &changed, &listing, &defaults)).await;
-        for file in files.unwrap_or_default() {
+        for mut file in files.unwrap_or_default() {
+            let beside = std::mem::take(&mut file.beside);
+            if beside.is_empty() {
+                self.beside.remove(&file.relative);
+            } else {
+                self.beside.insert(file.relative.clone(), beside);
+            }
             self.save(file).await?;
         }
         // What is being written is looked at again as if it had never been seen, and is not gone meanwhile.

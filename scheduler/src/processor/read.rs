@@ -2,9 +2,11 @@
 
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::SystemTime;
 
-use model::dag_file::{Defaults, Parsed, Problem, Severity, parse};
+use model::dag_file::{Defaults, Parsed, Problem, Severity, parse_beside};
 
 /// A file beyond this is refused unread: ten times the largest that makes sense (10,000 tasks are about 1 MB).
 const MAX_BYTES: u64 = 10 * 1024 * 1024;
@@ -20,27 +22,57 @@ pub struct ReadFile {
     pub result: Result<Parsed, Vec<Problem>>,
     /// How long that took.
     pub duration: std::time::Duration,
+    /// The files that it names.
+    pub(super) beside: Vec<Beside>,
+}
+
+/// A file that a DAG file names, as it was when that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Beside {
+    path: PathBuf,
+    /// When it was last written, and its size in bytes; none when it is not there.
+    stamp: Option<(Option<SystemTime>, u64)>,
+}
+
+impl Beside {
+    fn of(path: PathBuf) -> Self {
+        let stamp = std::fs::metadata(&path).ok().map(|metadata| (metadata.modified().ok(), metadata.len()));
+        Self { path, stamp }
+    }
+
+    /// Whether it was written, removed or has appeared since.
+    pub(super) fn has_changed(&self) -> bool {
+        Self::of(self.path.clone()) != *self
+    }
 }
 
 /// What is not a file to be read.
 pub(super) fn refused(relative: &str, problem: String) -> ReadFile {
     let result = Err(vec![whole_file(problem)]);
-    ReadFile { relative: relative.to_owned(), source: String::new(), result, duration: std::time::Duration::ZERO }
+    let duration = std::time::Duration::ZERO;
+    ReadFile { relative: relative.to_owned(), source: String::new(), result, duration, beside: Vec::new() }
 }
 
 /// Reads and checks a file.
 pub(super) fn read(folder: &Path, relative: &str, defaults: &Defaults) -> ReadFile {
     let started = std::time::Instant::now();
     let path = folder.join(relative);
+    let seen: Mutex<Vec<Beside>> = Mutex::default();
+    let beside = |name: &str| {
+        let path = path.parent().unwrap_or(folder).join(name);
+        seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(Beside::of(path.clone()));
+        text_of(&path)
+    };
     let (source, result) = match text_of(&path) {
         Ok(source) => {
             let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let result = parse(&source, &stem, defaults);
+            let result = parse_beside(&source, &stem, defaults, &beside);
             (source, result)
         }
         Err(message) => (String::new(), Err(vec![whole_file(message)])),
     };
-    ReadFile { relative: relative.to_owned(), source, result, duration: started.elapsed() }
+    let beside = seen.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    ReadFile { relative: relative.to_owned(), source, result, duration: started.elapsed(), beside }
 }
 
 /// A problem of the file as a whole.
@@ -105,6 +137,27 @@ mod tests {
             let file = read(folder.path(), name, &Defaults { timezone: "UTC".to_owned() });
             assert_eq!(file.result.unwrap_err()[0].message, "this is not a regular file");
         }
+    }
+
+    #[test]
+    fn a_file_that_a_dag_file_names_is_looked_for_beside_it_and_known_to_change() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("in")).unwrap();
+        let text = "schedule: '@daily'\ncalendar: {skip: off.ics}\ntasks: [{id: a, empty: {}}]";
+        std::fs::write(folder.path().join("in/a.yaml"), text).unwrap();
+        let defaults = Defaults { timezone: "UTC".to_owned() };
+        let missing = read(folder.path(), "in/a.yaml", &defaults);
+        let problem = &missing.result.unwrap_err()[0];
+        assert_eq!((problem.line, problem.column), (2, 18));
+        assert!(problem.message.starts_with("`off.ics` beside the DAG file: the file cannot be read"), "{problem:?}");
+        assert!(!missing.beside[0].has_changed());
+        let event = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261224\nEND:VEVENT\nEND:VCALENDAR";
+        std::fs::write(folder.path().join("in/off.ics"), event).unwrap();
+        assert!(missing.beside[0].has_changed());
+        let there = read(folder.path(), "in/a.yaml", &defaults);
+        let calendar = there.result.unwrap().dag.calendar.unwrap();
+        assert_eq!(calendar.skip, [jiff::civil::date(2026, 12, 24)]);
+        assert!(!there.beside[0].has_changed());
     }
 
     #[test]

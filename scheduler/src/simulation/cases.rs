@@ -7,8 +7,8 @@ struct Stage {
     memory: MemoryJournal,
     journal: Faulty,
     hands: Hands,
-    clock: SimulatedClock,
-    leader: Leader<Faulty, Hands, SimulatedClock>,
+    clock: VirtualClock,
+    leader: Leader<Faulty, Hands, VirtualClock>,
 }
 
 impl Stage {
@@ -41,7 +41,7 @@ impl Stage {
             note: None,
         };
         memory.world().add_run(&run, serde_json::Map::new());
-        let clock = SimulatedClock(Arc::new(Mutex::new(start)));
+        let clock = VirtualClock::new(start);
         let hands = Hands::default();
         let journal = Faulty::new(&memory, &Arc::new(Mutex::new(Seeded(1))), 0);
         let limits = Limits { parallelism: 3, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16 };
@@ -148,7 +148,7 @@ async fn an_attempt_that_a_run_timeout_stops_is_in_the_history() {
     let mut stage = Stage::new(|dag| dag.dagrun_timeout = Some(Duration::from_secs(60))).await;
     stage.settle(false).await;
     let attempt = stage.handed_out().unwrap();
-    *stage.clock.0.lock().unwrap() = "2026-01-01T00:02:00Z".parse().unwrap();
+    stage.clock.set("2026-01-01T00:02:00Z".parse().unwrap());
     stage.settle(false).await;
     assert_eq!(*stage.hands.cancelled.lock().unwrap(), [attempt.token]);
     let ended: Vec<_> = stage.memory.world().attempts.iter().map(|ended| (ended.state, ended.reason.clone())).collect();
@@ -175,7 +175,7 @@ async fn timers_survive_a_crash_and_a_clock_that_goes_backwards_starts_nothing_t
     stage.settle(false).await;
     let limits = Limits { parallelism: 3, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16 };
     stage.leader = lead(&stage.journal, &stage.hands, &stage.clock, limits).await;
-    let at = |stage: &Stage, time: &str| *stage.clock.0.lock().unwrap() = time.parse().unwrap();
+    let at = |stage: &Stage, time: &str| stage.clock.set(time.parse().unwrap());
     at(&stage, "2025-12-31T00:00:00Z");
     stage.settle(true).await;
     assert!(stage.handed_out().is_none());

@@ -13,8 +13,10 @@ use model::attempt::{Attempt, AttemptEvent, Finished, Outcome, Report};
 use model::dag::{Dag, Task};
 use model::dag_run::NewDagRun;
 use model::duration::Duration;
-use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskIndex};
-use model::journal::{Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun};
+use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskIndex};
+use model::journal::{
+    Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun, SkippedRun,
+};
 use model::limits::Limits;
 use model::operator::{Bash, Operator};
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
@@ -24,7 +26,8 @@ use model::xcom::XComValue;
 
 use crate::leader::{Leader, LeaderError};
 use crate::memory::MemoryJournal;
-use crate::ports::{Clock, Dispatch, Journal, ReadError};
+use crate::ports::{Clock, Journal, ReadError};
+use crate::simulator::{Hands, VirtualClock};
 
 /// A small deterministic generator (splitmix64), so that a seed means the same on every machine and version.
 #[derive(Debug, Clone)]
@@ -143,36 +146,14 @@ impl Journal for Faulty {
     ) -> Result<Vec<DagRunKey>, CommitError> {
         self.inner.create_runs(epoch, runs, now).await
     }
+    async fn skip_runs(&self, epoch: Epoch, runs: &[SkippedRun], now: Timestamp) -> Result<(), CommitError> {
+        self.inner.skip_runs(epoch, runs, now).await
+    }
     async fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> Result<(), CommitError> {
         self.inner.save_next_runs(epoch, next).await
     }
     async fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> Result<Fetched, ReadError> {
         self.inner.fetch(dag_run, needs).await
-    }
-}
-
-/// Attempts that were handed out and have not reported; some of them to be stopped.
-#[derive(Clone, Default)]
-struct Hands {
-    attempts: Arc<Mutex<Vec<Attempt>>>,
-    cancelled: Arc<Mutex<Vec<AttemptToken>>>,
-}
-
-impl Dispatch for Hands {
-    fn submit(&mut self, attempts: Vec<Attempt>) {
-        self.attempts.lock().unwrap().extend(attempts);
-    }
-    fn cancel(&mut self, token: AttemptToken) {
-        self.cancelled.lock().unwrap().push(token);
-    }
-}
-
-#[derive(Clone)]
-struct SimulatedClock(Arc<Mutex<Timestamp>>);
-
-impl Clock for SimulatedClock {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
     }
 }
 
@@ -230,7 +211,7 @@ async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
     let mut random = Seeded(seed);
     let dag = random_dag(&mut random);
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-    let clock = SimulatedClock(Arc::new(Mutex::new(start)));
+    let clock = VirtualClock::new(start);
     let memory = MemoryJournal::default();
     memory.world().add_dag(DagVersion {
         key: DagVersionKey(1),
@@ -286,7 +267,7 @@ async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
             let finished = Finished { started_at: now, ended_at: now, outcome, xcoms };
             leader.receive(report(AttemptEvent::Finished(finished)));
         }
-        *clock.0.lock().unwrap() = now.checked_add(SignedDuration::from_secs(1)).unwrap();
+        clock.set(now.checked_add(SignedDuration::from_secs(1)).unwrap());
     }
     end_of(&memory)
 }
@@ -321,9 +302,9 @@ fn take_one(hands: &Hands, random: &Arc<Mutex<Seeded>>) -> Option<Attempt> {
 async fn lead(
     journal: &Faulty,
     hands: &Hands,
-    clock: &SimulatedClock,
+    clock: &VirtualClock,
     limits: Limits,
-) -> Leader<Faulty, Hands, SimulatedClock> {
+) -> Leader<Faulty, Hands, VirtualClock> {
     loop {
         if let Ok(Ok(leader)) = Leader::take_over(journal.clone(), hands.clone(), clock.clone(), limits).await {
             return leader;

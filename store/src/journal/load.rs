@@ -19,7 +19,8 @@ impl LeaderJournal {
     pub async fn dags(&self, only: Option<&[String]>) -> Result<Vec<DagRow>, sqlx::Error> {
         let rows = sqlx::query!(
             "-- dag.load
-             SELECT dag_id, is_paused, is_stale, current_version_id, last_interval_start, last_interval_end
+             SELECT dag_id, is_paused, is_stale, current_version_id, last_interval_start, last_interval_end,
+                    created_at, skip_next
              FROM dag WHERE $1::text[] IS NULL OR dag_id = ANY($1)",
             only
         )
@@ -36,6 +37,8 @@ impl LeaderJournal {
                     .last_interval_start
                     .zip(row.last_interval_end)
                     .map(|(start, end)| DataInterval { start: from_sql(start), end: from_sql(end) }),
+                known_since: Some(from_sql(row.created_at)),
+                skip_next: row.skip_next.cast_unsigned(),
             })
             .collect())
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use model::ids::{DagRunKey, Epoch};
-use model::journal::{CommitError, NextRun, ScheduledRun};
+use model::journal::{CommitError, NextRun, ScheduledRun, SkipReason, SkippedRun};
 
 use super::LeaderJournal;
 use super::commit::unknown;
@@ -65,6 +65,50 @@ impl LeaderJournal {
             return Err(CommitError::Fenced(epoch));
         }
         Ok(rows.into_iter().filter_map(|row| row.id.map(DagRunKey)).collect())
+    }
+
+    /// Moves timetables past runs that are left out and notes why, in one statement. One that a person asked for and
+    /// has taken back meanwhile is not left out: nothing of it is written.
+    pub async fn skip_runs(&self, epoch: Epoch, runs: &[SkippedRun], now: Timestamp) -> Result<(), CommitError> {
+        let dag_ids: Vec<String> = runs.iter().map(|skipped| skipped.dag_id.clone()).collect();
+        let starts: Vec<_> = runs.iter().map(|skipped| to_sql(skipped.data_interval.start)).collect();
+        let ends: Vec<_> = runs.iter().map(|skipped| to_sql(skipped.data_interval.end)).collect();
+        let run_afters: Vec<_> = runs.iter().map(|skipped| to_sql(skipped.run_after)).collect();
+        let reasons: Vec<String> = runs.iter().map(|skipped| skipped.reason.to_string()).collect();
+        let asked: Vec<bool> = runs.iter().map(|skipped| skipped.reason == SkipReason::Asked).collect();
+        let leads = sqlx::query_scalar!(
+            r#"-- dag.skip_runs
+            WITH lease AS MATERIALIZED (
+                SELECT 1 FROM leader_lease WHERE id = 1 AND epoch = $1 FOR SHARE
+            ), wanted AS MATERIALIZED (
+                SELECT u.* FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::text[],
+                                       $7::boolean[])
+                         AS u (dag_id, interval_start, interval_end, run_after, reason, is_asked), lease
+            ), moved AS (
+                UPDATE dag SET last_interval_start = w.interval_start, last_interval_end = w.interval_end,
+                               skip_next = dag.skip_next - w.is_asked::integer
+                FROM wanted w WHERE dag.dag_id = w.dag_id AND (NOT w.is_asked OR dag.skip_next > 0)
+                RETURNING dag.dag_id
+            ), noted AS (
+                INSERT INTO skipped_run (dag_id, data_interval_start, data_interval_end, run_after, reason, skipped_at)
+                SELECT w.dag_id, w.interval_start, w.interval_end, w.run_after, w.reason, $8
+                FROM wanted w JOIN moved ON moved.dag_id = w.dag_id
+                ON CONFLICT DO NOTHING
+            )
+            SELECT count(*) AS "leads!" FROM lease"#,
+            epoch.0,
+            &dag_ids,
+            &starts,
+            &ends,
+            &run_afters,
+            &reasons,
+            &asked,
+            to_sql(now)
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(unknown)?;
+        if leads == 0 { Err(CommitError::Fenced(epoch)) } else { Ok(()) }
     }
 
     /// Notes when DAGs run next, for people to see.

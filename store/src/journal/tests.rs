@@ -8,7 +8,8 @@ use model::dag_file::Parsed;
 use model::dag_run::{DataInterval, NewDagRun};
 use model::ids::{AttemptToken, DagRunKey, Epoch, TaskIndex, TaskInstanceKey};
 use model::journal::{
-    Batch, CommitError, DagRunChange, DagRunWrite, EndedAttempt, ScheduledRun, TaskInstanceRow, XComRow,
+    Batch, CommitError, DagRunChange, DagRunWrite, EndedAttempt, ScheduledRun, SkipReason, SkippedRun, TaskInstanceRow,
+    XComRow,
 };
 use model::operator::{Bash, Operator};
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
@@ -346,6 +347,39 @@ async fn a_scheduled_run_is_created_once_however_often_it_is_wanted() {
         journal.create_runs(Epoch(epoch.0 - 1), &wanted, at(60)).await,
         Err(CommitError::Fenced(Epoch(epoch.0 - 1)))
     );
+}
+
+#[tokio::test]
+async fn a_run_that_is_left_out_moves_the_cursor_and_says_why_unless_that_was_taken_back() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let journal = leader(store, 1);
+    let epoch = journal.take_over().await.unwrap().unwrap();
+    let asked = |hour: i64| SkippedRun {
+        dag_id: "etl".to_owned(),
+        data_interval: DataInterval { start: at(hour * 3600), end: at(hour * 3600 + 3600) },
+        run_after: at(hour * 3600 + 3600),
+        reason: SkipReason::Asked,
+    };
+    assert!(store.set_skip_next("etl", 1).await.unwrap());
+    assert!(!store.set_skip_next("nothing", 1).await.unwrap());
+    assert_eq!(journal.dags(None).await.unwrap()[0].skip_next, 1);
+    let late = Epoch(epoch.0 - 1);
+    assert_eq!(journal.skip_runs(late, &[asked(0)], at(3600)).await, Err(CommitError::Fenced(late)));
+    journal.skip_runs(epoch, &[asked(0)], at(3600)).await.unwrap();
+    let dag = &journal.dags(None).await.unwrap()[0];
+    assert_eq!((dag.skip_next, dag.last_interval), (0, Some(asked(0).data_interval)));
+    // Nothing is left to be skipped: the leader's view was late.
+    journal.skip_runs(epoch, &[asked(1)], at(7200)).await.unwrap();
+    assert_eq!(journal.dags(None).await.unwrap()[0].last_interval, Some(asked(0).data_interval));
+    let overlap = SkippedRun { reason: SkipReason::Overlap { run_id: "r".to_owned() }, ..asked(2) };
+    journal.skip_runs(epoch, &[overlap], at(10_800)).await.unwrap();
+    let skips = store.skips("etl").await.unwrap().unwrap();
+    let reasons: Vec<&str> = skips.runs.iter().map(|skip| skip.reason.as_str()).collect();
+    assert_eq!(reasons, ["`r` was not finished (overlap: skip)", "somebody asked to skip it (dags skip-next)"]);
+    assert_eq!(skips.runs[0].data_interval.start, at(7200));
+    assert_eq!(store.skips("nothing").await.unwrap(), None);
 }
 
 #[tokio::test]

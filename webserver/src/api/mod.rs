@@ -19,6 +19,7 @@ mod mark;
 mod missing;
 mod monitor;
 mod session;
+mod skip_next;
 mod task_instances;
 mod versions;
 mod wait;
@@ -116,6 +117,7 @@ fn dags() -> OpenApiRouter<Api> {
         .routes(routes!(dags::get_dags))
         .routes(routes!(dags::get_dag, dags::patch_dag))
         .routes(routes!(dags::get_dag_details))
+        .routes(routes!(skip_next::get_skip_next, skip_next::put_skip_next))
         .routes(routes!(versions::get_dag_source))
         .routes(routes!(versions::get_dag_versions))
         .routes(routes!(versions::get_dag_version))

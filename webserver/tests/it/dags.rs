@@ -117,6 +117,22 @@ async fn each_change_of_a_file_is_a_version_with_its_source() {
 }
 
 #[tokio::test]
+async fn the_next_runs_of_a_schedule_can_be_skipped() {
+    let world = World::create().await;
+    world.dag(ETL).await;
+    let none = json!({"dag_id": "etl", "count": 0, "skipped": []});
+    assert_eq!(world.get("/dags/etl/skipNext").await.expect(200), none);
+    let two = world.put("/dags/etl/skipNext", json!({"count": 2})).await.expect(200);
+    assert_eq!(two["count"], 2);
+    assert_eq!(world.get("/dags/etl/skipNext").await.expect(200), two);
+    assert_eq!(world.put("/dags/etl/skipNext", json!({"count": 0})).await.expect(200), none);
+    world.put("/dags/etl/skipNext", json!({"count": 1001})).await.refused(422);
+    world.put("/dags/etl/skipNext", json!({"count": -1})).await.refused(422);
+    world.put("/dags/no/skipNext", json!({"count": 1})).await.refused(404);
+    world.get("/dags/no/skipNext").await.refused(404);
+}
+
+#[tokio::test]
 async fn refused_files_are_listed_with_what_is_wrong() {
     let world = World::create().await;
     let error = store::import_error::NewImportError {

@@ -237,6 +237,12 @@ impl World {
         self.ask(Method::PATCH, &path, Some(body), &[("authorization", &self.bearer())]).await
     }
 
+    /// `PUT /api/v2…` as `admin`.
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        let path = format!("/api/v2{path}");
+        self.ask(Method::PUT, &path, Some(body), &[("authorization", &self.bearer())]).await
+    }
+
     /// Asks until the answer is as it must become.
     pub(crate) async fn until(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let asking = async {

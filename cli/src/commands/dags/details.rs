@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use api::DagDetails;
+use api::{DagDetails, SkipNext};
 use serde_json::Value;
 
 use crate::commands::place::{DagArgument, Place};
@@ -15,7 +15,18 @@ pub(super) async fn run(globals: &Globals, arguments: &DagArgument) -> anyhow::R
     let dag_id = &arguments.dag_id;
     let path = ["dags", dag_id, "details"];
     let found: DagDetails = Place::dag(dag_id).within(&client, async { Ok(client.get(&path, &[]).await?) }).await?;
-    globals.output().entry(&found, &fields(&found))?;
+    let skip_next: SkipNext = client.get(&["dags", dag_id, "skipNext"], &[]).await?;
+    let mut shown = serde_json::to_value(&found)?;
+    shown["skip_next"] = skip_next.count.into();
+    shown["skipped_runs"] = serde_json::to_value(&skip_next.skipped)?;
+    let mut fields = fields(&found);
+    if skip_next.count > 0 {
+        fields.push(("skips next", format!("{} scheduled runs", skip_next.count).into()));
+    }
+    if let Some(last) = skip_next.skipped.first() {
+        fields.push(("last skipped", format!("{}: {}", moment(Some(last.logical_date)), last.reason).into()));
+    }
+    globals.output().entry(&shown, &fields)?;
     if found.dag.has_import_errors {
         anstream::eprintln!(
             "the newest content of its file was refused; the last good version stays in force: `flowctl import-errors list` says why"

@@ -5,6 +5,8 @@ mod list;
 mod next;
 mod pause;
 mod show;
+mod simulate;
+mod skip_next;
 pub(super) mod source;
 mod test;
 mod trigger;
@@ -28,6 +30,8 @@ pub(crate) enum Dags {
     Pause(pause::Pause),
     /// Lets DAGs run again.
     Unpause(pause::Pause),
+    /// Leaves out the next scheduled runs of a DAG.
+    SkipNext(skip_next::Skip),
     /// Starts a run.
     Trigger(trigger::Trigger),
     /// What a DAG was from one change of its file to the next.
@@ -40,6 +44,9 @@ pub(crate) enum Dags {
     Show(show::Show),
     /// When a DAG file runs next, and for which data intervals.
     Next(next::Next),
+    /// Which runs of a DAG file would be created in a time, and when their tasks would start: without database, server
+    /// or a task that really runs.
+    Simulate(simulate::Simulate),
 }
 
 /// Runs one verb.
@@ -49,11 +56,13 @@ pub(super) async fn run(globals: &Globals, verb: Dags) -> anyhow::Result<ExitCod
         Dags::Details(arguments) => details::run(globals, &arguments).await,
         Dags::Pause(arguments) => pause::run(globals, &arguments, true).await,
         Dags::Unpause(arguments) => pause::run(globals, &arguments, false).await,
+        Dags::SkipNext(arguments) => skip_next::run(globals, &arguments).await,
         Dags::Trigger(arguments) => trigger::run(globals, arguments).await,
         Dags::Versions(arguments) => versions::run(globals, &arguments).await,
         Dags::Source(arguments) => source::run(globals, &arguments).await,
         Dags::Test(arguments) => test::run(globals, &arguments).await,
         Dags::Show(arguments) => show::run(globals, &arguments),
-        Dags::Next(arguments) => next::run(globals, &arguments),
+        Dags::Next(arguments) => next::run(globals, &arguments).await,
+        Dags::Simulate(arguments) => simulate::run(globals, &arguments).await,
     }
 }

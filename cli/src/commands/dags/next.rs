@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use api::SkipNext;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -43,12 +44,13 @@ const COLUMNS: [Column<Entry>; 4] = [
 ];
 
 /// Prints the next runs.
-pub(super) fn run(globals: &Globals, arguments: &Next) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(globals: &Globals, arguments: &Next) -> anyhow::Result<ExitCode> {
     let settings = config::load(globals, &[])?;
     let mut local = local_dags::find(&settings, &arguments.dag)?;
     let from = arguments.from.map(|when| local.instant(when)).transpose()?.unwrap_or_else(services::clock);
     // What was missed before is a matter of the server's history.
     local.dag.catchup = false;
+    local.dag.catchup_window = None;
     let timetable = Timetable::new(&local.dag)?;
     let overdue = usize::from(timetable.next(None, from).is_some_and(|first| first.run_after <= from));
     let runs = timetable.upcoming(None, from, arguments.count.saturating_add(overdue)).into_iter().skip(overdue);
@@ -57,7 +59,20 @@ pub(super) fn run(globals: &Globals, arguments: &Next) -> anyhow::Result<ExitCod
     anstream::eprintln!("{}: {} ({})", local.dag.dag_id, timetable.describe(), local.dag.timezone);
     let total = u64::try_from(entries.len()).unwrap_or(u64::MAX);
     globals.output().list(&entries, &COLUMNS, total)?;
+    if local.dag.dag_id == arguments.dag {
+        tell_skipped(globals, &local.dag.dag_id).await;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says how many of these a server that answers will leave out. There need not be one.
+async fn tell_skipped(globals: &Globals, dag_id: &str) {
+    let Ok(client) = globals.client() else { return };
+    let Ok(skips) = client.get::<SkipNext>(&["dags", dag_id, "skipNext"], &[]).await else { return };
+    if skips.count > 0 {
+        let runs = if skips.count == 1 { "scheduled run" } else { "scheduled runs" };
+        anstream::eprintln!("{} leaves out the next {} {runs} (dags skip-next)", client.server(), skips.count);
+    }
 }
 
 fn entry(run: &DueRun, zone: &TimeZone) -> Entry {

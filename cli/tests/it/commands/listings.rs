@@ -82,6 +82,22 @@ async fn a_paused_dag_says_so_until_it_is_active_again() {
 }
 
 #[tokio::test]
+async fn runs_that_are_to_be_skipped_are_until_that_is_taken_back() {
+    let site = Site::start().await;
+    site.dag("etl", &format!("schedule: '@yearly'\n{EMPTY}")).await;
+    assert_eq!(site.run(&["dags", "skip-next", "etl"]).stderr, "`etl` skips its next scheduled run\n");
+    assert_eq!(site.run(&["dags", "skip-next", "etl", "3"]).stderr, "`etl` skips its next 3 scheduled runs\n");
+    let details = site.run(&["dags", "details", "etl"]).done();
+    assert!(details.contains("\nskips next\t3 scheduled runs\n"), "{details}");
+    let json = site.run(&["dags", "details", "etl", "-o", "json"]).done();
+    assert!(json.contains("\"skip_next\": 3"), "{json}");
+    assert_eq!(site.run(&["dags", "skip-next", "etl", "0"]).stderr, "`etl` skips none of its scheduled runs\n");
+    assert!(!site.run(&["dags", "details", "etl"]).done().contains("skips next"));
+    let refused = site.run(&["dags", "skip-next", "etl", "5000"]).refused(1);
+    assert!(refused.contains("up to 1000 runs can be skipped"), "{refused}");
+}
+
+#[tokio::test]
 async fn refused_files_are_listed_with_the_place() {
     let site = Site::start().await;
     site.system.write_dag("bad.yaml", "tasks:\n  - id: only\n    bsh: ls\n");
