@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use model::dag_run::DataInterval;
 
-use crate::read::api::ReadError;
 use crate::{Result, Store, from_sql};
 
 /// So many skipped runs are shown.
@@ -52,7 +51,7 @@ impl Store {
     }
 
     /// What of a DAG's schedule is left out; none when there is no DAG of that name.
-    pub async fn skips(&self, dag_id: &str) -> Result<Option<Skips>, ReadError> {
+    pub async fn skips(&self, dag_id: &str) -> Result<Option<Skips>, sqlx::Error> {
         let next = sqlx::query_scalar!("-- dag.skip_next\nSELECT skip_next FROM dag WHERE dag_id = $1", dag_id)
             .fetch_optional(self.pool())
             .await?;

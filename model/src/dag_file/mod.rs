@@ -25,6 +25,8 @@ mod problems;
 mod read;
 mod scalar;
 mod schedule;
+#[cfg(test)]
+mod schedule_tests;
 mod schema;
 mod task;
 mod templates;

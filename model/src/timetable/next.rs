@@ -55,10 +55,12 @@ impl Timetable {
             (None, Some(_)) => None,
         };
         // A schedule that was changed may have no tick at the end of the last run: the span around it is next then,
-        // as in Airflow, so that nothing is left uncovered.
+        // as in Airflow, so that nothing is left uncovered; but for one that starts where the last run did or before,
+        // whose logical date has been.
         let following = last.and_then(|last| ticks.at_or_before(last.end));
         let newest = finished(ticks, now).map(|interval| interval.start);
         let start = earliest.max(following).max(self.not_before(ticks, newest, now))?;
+        let start = if last.is_some_and(|last| start <= last.start) { ticks.after(start)? } else { start };
         if self.end_date.is_some_and(|end_date| start > end_date) {
             return None;
         }

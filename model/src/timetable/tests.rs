@@ -184,11 +184,11 @@ fn a_dag_that_is_known_since_an_instant_starts_there_even_if_nobody_looked() {
 }
 
 #[test]
-fn a_schedule_that_was_changed_goes_on_without_a_hole() {
+fn a_schedule_that_was_changed_goes_on_where_no_logical_date_has_been() {
     let daily = started(cron("0 0 * * *"), "UTC", "2026-01-01T00:00:00Z", true);
     let hourly_last = interval("2026-01-05T07:00:00Z", "2026-01-05T08:00:00Z");
     let next = daily.next(Some(hourly_last), at("2026-01-05T08:30:00Z")).expect("a run");
-    assert_eq!(next.data_interval, interval("2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z"));
+    assert_eq!(next.data_interval, interval("2026-01-06T00:00:00Z", "2026-01-07T00:00:00Z"));
     let hourly = started(cron("0 * * * *"), "UTC", "2026-01-01T00:00:00Z", true);
     let next = hourly.next(Some(interval("2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z")), at("2026-01-06T00:30:00Z"));
     assert_eq!(next.expect("a run").data_interval, interval("2026-01-06T00:00:00Z", "2026-01-06T01:00:00Z"));

@@ -172,11 +172,12 @@ impl Planner {
             return;
         }
         let timeout = run.version.loaded.dag.dagrun_timeout.unwrap_or_default();
-        self.fail_unfinished(key, &format!("timed out after {} (dagrun_timeout)", human(timeout.absolute())), now);
+        self.fail_unfinished(key, "", &format!("timed out after {} (dagrun_timeout)", human(timeout.absolute())), now);
     }
 
     /// Fails a run that has not ended; what was not finished is skipped, what was running is stopped by its token.
-    fn fail_unfinished(&mut self, key: DagRunKey, reason: &str, now: Timestamp) {
+    /// "The run `verb` `reason`" is a sentence.
+    fn fail_unfinished(&mut self, key: DagRunKey, verb: &str, reason: &str, now: Timestamp) {
         let Some(run) = self.runs.get(&key) else { return };
         if let Some(dag) = self.dags.get_mut(&run.facts.dag_id) {
             dag.queued.remove(&(run.facts.run_after, key));
@@ -185,7 +186,7 @@ impl Planner {
             run.task_instances().filter(|ti| !ti.state.is_finished()).map(|ti| (ti.key, ti.state)).collect();
         for (ti, state) in unfinished {
             if state.holds_slot() {
-                self.record_attempt(ti, "cancelled", format!("its run was ended: {reason}"), None, now);
+                self.record_attempt(ti, "cancelled", format!("the run {verb}{reason}"), None, now);
             }
             if let Some(row) = self.task_instance_mut(ti) {
                 row.ended_at = Some(now);

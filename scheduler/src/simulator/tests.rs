@@ -105,7 +105,8 @@ async fn a_run_that_is_due_cancels_the_one_before_where_the_dag_says_so() {
 
 #[tokio::test]
 async fn continuous_runs_follow_each_other() {
-    let runs = told(&scenario(dag(Schedule::Continuous), "2026-06-01T10:00:00Z", "2026-06-01T11:00:00Z", 10)).await;
+    let dag = Dag { max_active_runs: Some(1), ..dag(Schedule::Continuous) };
+    let runs = told(&scenario(dag, "2026-06-01T10:00:00Z", "2026-06-01T11:00:00Z", 10)).await;
     assert_eq!(runs.len(), 3);
     assert_eq!(runs[1], "10:20 10:20–10:40 success");
 }

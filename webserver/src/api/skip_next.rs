@@ -3,6 +3,7 @@
 use ::api::{HttpError, SkipNext, SkipNextBody, SkippedRun};
 use axum::Json;
 use axum::extract::{Extension, State};
+use store::read::api::ReadError;
 use store::skip::Skip;
 
 use super::error::ApiResult;
@@ -32,7 +33,7 @@ pub(super) async fn put_skip_next(
 }
 
 async fn load(api: &Api, dag_id: String) -> ApiResult<SkipNext> {
-    let skips = api.store.skips(&dag_id).await?.ok_or_else(|| missing::dag(&dag_id))?;
+    let skips = api.store.skips(&dag_id).await.map_err(ReadError::from)?.ok_or_else(|| missing::dag(&dag_id))?;
     Ok(SkipNext { count: skips.next, skipped: skips.runs.into_iter().map(wire).collect(), dag_id })
 }
 

@@ -9,6 +9,7 @@ use model::state::TaskInstanceState;
 use model::timetable;
 use serde::Deserialize;
 use store::read::pages::{DagDetails, VersionRow};
+use store::skip::Skips;
 
 use super::format::{Fact, Moment, State, absolute, dag_href, fact, markdown, segment, setting};
 use super::grid::{self, Grid, Window};
@@ -134,7 +135,7 @@ pub(super) async fn show(
             Body::Graph(svg)
         }
         "grid" => Body::Grid(grid::load(&pages, (&dag, row.version_number), &query.window(), now).await?),
-        "details" => Body::Details(details(&dag, &row)),
+        "details" => Body::Details(details(&dag, &row, pages.store.skips(&dag_id).await?.as_ref())),
         "code" => Body::Code(row.source.lines().map(str::to_owned).collect()),
         "versions" => Body::Versions(pages.store.pages_versions(&dag_id).await?.iter().map(version_view).collect()),
         _ => Body::Runs(dag_runs::load(&pages, &dag_id, &query.state, query.offset, now).await?),
@@ -190,7 +191,18 @@ fn version_view(version: &VersionRow) -> VersionView {
     }
 }
 
-fn details(dag: &Dag, row: &DagDetails) -> Details {
+/// How many of the next runs are left out, and which was last.
+fn skips_text(skips: Option<&Skips>) -> String {
+    let Some(skips) = skips else { return "–".to_owned() };
+    let last = skips.runs.first().map(|skip| format!("last {}: {}", absolute(skip.data_interval.start), skip.reason));
+    match (skips.next, last) {
+        (0, last) => last.unwrap_or_else(|| "–".to_owned()),
+        (next, None) => format!("the next {next}"),
+        (next, Some(last)) => format!("the next {next}; {last}"),
+    }
+}
+
+fn details(dag: &Dag, row: &DagDetails, skips: Option<&Skips>) -> Details {
     let count =
         |value: Option<u32>| value.map_or_else(|| "the configured default".to_owned(), |limit| limit.to_string());
     let date = |value: Option<Timestamp>| value.map_or_else(|| "–".to_owned(), absolute);
@@ -206,6 +218,7 @@ fn details(dag: &Dag, row: &DagDetails) -> Details {
             fact("Fires", dag.calendar.as_ref().map_or_else(|| "every day".to_owned(), timetable::describe_calendar)),
             fact("Jitter", dag.jitter.map_or_else(|| "–".to_owned(), |most| setting(most.absolute()))),
             fact("Overlap", overlap_text(dag.overlap)),
+            fact("Skipped runs", skips_text(skips)),
             fact("Active runs at once", count(dag.max_active_runs)),
             fact("Active tasks per run", count(dag.max_active_tasks)),
             fact("Run timeout", dag.dagrun_timeout.map_or_else(|| "–".to_owned(), |limit| setting(limit.absolute()))),

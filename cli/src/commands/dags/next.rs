@@ -6,6 +6,7 @@ use api::SkipNext;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use model::dag::Schedule;
 use model::timetable::{DueRun, Timetable};
 use serde::Serialize;
 
@@ -52,7 +53,9 @@ pub(super) async fn run(globals: &Globals, arguments: &Next) -> anyhow::Result<E
     local.dag.catchup = false;
     local.dag.catchup_window = None;
     let timetable = Timetable::new(&local.dag)?;
-    let overdue = usize::from(timetable.next(None, from).is_some_and(|first| first.run_after <= from));
+    // What has no ticks of its own is due whenever the DAG becomes known.
+    let has_ticks = !matches!(local.dag.schedule, Schedule::Once | Schedule::Continuous);
+    let overdue = usize::from(has_ticks && timetable.next(None, from).is_some_and(|first| first.run_after <= from));
     let runs = timetable.upcoming(None, from, arguments.count.saturating_add(overdue)).into_iter().skip(overdue);
     let zone = local.zone();
     let entries: Vec<Entry> = runs.map(|run| entry(&run, &zone)).collect();
