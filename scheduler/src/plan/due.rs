@@ -157,11 +157,8 @@ impl Planner {
     /// Cancels what the timetable made before, because the run `successor` is due.
     fn cancel_scheduled(&mut self, dag_id: &str, successor: &str, now: Timestamp) {
         for key in self.unfinished_scheduled(dag_id).collect::<Vec<_>>() {
-            self.fail_unfinished(
-                key,
-                &format!("cancelled because `{successor}` is due (overlap: cancel_running)"),
-                now,
-            );
+            let reason = format!("cancelled because `{successor}` is due (overlap: cancel_running)");
+            self.fail_unfinished(key, "was ", &reason, now);
         }
     }
 
