@@ -130,14 +130,15 @@ fn only(calendar: &mut Calendar, node: &Node, problems: &mut Problems) {
         match word.to_ascii_lowercase().as_str() {
             "weekdays" => calendar.only.extend(&Weekday::ALL[..5]),
             "weekends" => calendar.only.extend(&Weekday::ALL[5..]),
-            day => match day.parse() {
-                Ok(day) => calendar.only.push(day),
-                Err(_) => {
+            day => {
+                if let Ok(day) = day.parse() {
+                    calendar.only.push(day);
+                } else {
                     let help = did_you_mean(&word, DAYS.into_iter());
                     let message = format!("`calendar.only` takes {}, not `{word}`", DAYS.join(", "));
                     problems.error_with_help(node.at, message, help);
                 }
-            },
+            }
         }
     }
     calendar.only.sort_unstable();

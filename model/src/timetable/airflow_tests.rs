@@ -50,7 +50,7 @@ fn schedule(row: &Row) -> Schedule {
         "at" => Schedule::At { instants: texts().map(|text| text.parse().expect("an instant")).collect() },
         "every" => {
             let number = |at: usize| row.expression[at].as_u64().expect("a number");
-            let interval = Duration { days: number(0) as u32, millis: number(1) * 1000 };
+            let interval = Duration { days: u32::try_from(number(0)).expect("days"), millis: number(1) * 1000 };
             Schedule::Every { interval, text: row.expression.to_string() }
         }
         kind => panic!("no kind of schedule `{kind}`"),

@@ -20,7 +20,7 @@ pub(super) async fn get_skip_next(State(api): State<Api>, Path(dag_id): Path<Str
 
 /// Leaves out the next runs of the schedule, instead of as many as before.
 #[utoipa::path(put, path = "/dags/{dag_id}/skipNext", tag = "flowctl", params(("dag_id" = String, Path)),
-    request_body = SkipNextBody, responses((status = 200, body = SkipNext), (status = 403, body = HttpError),
+    request_body = SkipNextBody, responses((status = 200, body = SkipNext), (status = 400, body = HttpError), (status = 403, body = HttpError),
         (status = 404, body = HttpError), (status = 422, body = HttpError)))]
 pub(super) async fn put_skip_next(
     State(api): State<Api>,

@@ -126,7 +126,7 @@ async fn the_next_runs_of_a_schedule_can_be_skipped() {
     assert_eq!(two["count"], 2);
     assert_eq!(world.get("/dags/etl/skipNext").await.expect(200), two);
     assert_eq!(world.put("/dags/etl/skipNext", json!({"count": 0})).await.expect(200), none);
-    world.put("/dags/etl/skipNext", json!({"count": 1001})).await.refused(422);
+    world.put("/dags/etl/skipNext", json!({"count": 1001})).await.refused(400);
     world.put("/dags/etl/skipNext", json!({"count": -1})).await.refused(422);
     world.put("/dags/no/skipNext", json!({"count": 1})).await.refused(404);
     world.get("/dags/no/skipNext").await.refused(404);

@@ -93,7 +93,7 @@ async fn runs_that_are_to_be_skipped_are_until_that_is_taken_back() {
     assert!(json.contains("\"skip_next\": 3"), "{json}");
     assert_eq!(site.run(&["dags", "skip-next", "etl", "0"]).stderr, "`etl` skips none of its scheduled runs\n");
     assert!(!site.run(&["dags", "details", "etl"]).done().contains("skips next"));
-    let refused = site.run(&["dags", "skip-next", "etl", "5000"]).refused(1);
+    let refused = site.run(&["dags", "skip-next", "etl", "5000"]).refused(2);
     assert!(refused.contains("up to 1000 runs can be skipped"), "{refused}");
 }
 
