@@ -9,6 +9,7 @@ use model::ids::{DagRunKey, DagVersionKey, Epoch};
 use model::journal::{
     Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, EndedAttempt, InboxReport, NextRun, ScheduledRun,
 };
+use model::pool::{DEFAULT_POOL, Pool};
 use model::state::DagRunState;
 use model::template::{Fetched, Need};
 
@@ -19,6 +20,8 @@ use crate::ports::{Journal, ReadError};
 pub struct World {
     /// By id.
     pub dags: BTreeMap<String, DagRow>,
+    /// By name. Where a DAG is added, its pools are, without a bound, unless they are here.
+    pub pools: BTreeMap<String, Pool>,
     /// By key.
     pub versions: HashMap<DagVersionKey, DagVersion>,
     /// By key.
@@ -66,6 +69,11 @@ impl World {
             current_version: Some(version.key),
             last_interval: None,
         };
+        for task in &version.dag.tasks {
+            if !self.pools.contains_key(&task.pool) {
+                self.set_pool(unbounded(&task.pool));
+            }
+        }
         self.versions.insert(version.key, version);
         self.dags.insert(dag_id.clone(), row);
         self.changed(Some(dag_id), None);
@@ -107,10 +115,17 @@ impl World {
         Some(key)
     }
 
+    /// Creates or changes a pool.
+    pub fn set_pool(&mut self, pool: Pool) {
+        self.next_id += 1;
+        self.changes.push(Change { id: self.next_id, dag_id: None, dag_run: None, pool: Some(pool.name.clone()) });
+        self.pools.insert(pool.name.clone(), pool);
+    }
+
     /// Notes a change for the leader.
     pub fn changed(&mut self, dag_id: Option<String>, dag_run: Option<DagRunKey>) {
         self.next_id += 1;
-        self.changes.push(Change { id: self.next_id, dag_id, dag_run });
+        self.changes.push(Change { id: self.next_id, dag_id, dag_run, pool: None });
     }
 
     fn write(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
@@ -190,6 +205,12 @@ impl Journal for MemoryJournal {
         Ok(world.dags.values().filter(|dag| only.is_none_or(|only| only.contains(&dag.dag_id))).cloned().collect())
     }
 
+    async fn pools(&self) -> Result<Vec<Pool>, ReadError> {
+        let mut pools = self.world().pools.clone();
+        pools.entry(DEFAULT_POOL.to_owned()).or_insert_with(|| unbounded(DEFAULT_POOL));
+        Ok(pools.into_values().collect())
+    }
+
     async fn dag_versions(&self, keys: &[DagVersionKey]) -> Result<Vec<DagVersion>, ReadError> {
         let world = self.world();
         Ok(keys.iter().filter_map(|key| world.versions.get(key)).cloned().collect())
@@ -260,6 +281,10 @@ impl Journal for MemoryJournal {
         }
         Ok(fetched)
     }
+}
+
+fn unbounded(name: &str) -> Pool {
+    Pool { name: name.to_owned(), slots: None, include_deferred: false, rate: None }
 }
 
 /// The defaults of a DAG's parameters.

@@ -15,11 +15,15 @@ mod flow;
 mod graph;
 mod hash;
 mod keys;
+mod limits;
+#[cfg(test)]
+mod limits_tests;
 mod node;
 #[cfg(test)]
 mod not_yet_tests;
 mod operator;
 pub mod params;
+pub mod pools;
 mod problems;
 mod read;
 mod scalar;
@@ -82,6 +86,8 @@ pub struct Parsed {
     pub content_hash: [u8; 32],
     /// Problems that do not keep the file from being used.
     pub warnings: Vec<Problem>,
+    /// Where it names pools. Whether they exist is not known here: see [`pools::unknown`].
+    pub pools: Vec<pools::PoolUse>,
 }
 
 /// Reads and checks one DAG file. `file_stem` is the default `dag_id`.
@@ -91,8 +97,8 @@ pub fn parse(text: &str, file_stem: &str, defaults: &Defaults) -> Result<Parsed,
         yaml::read(text, &mut problems).and_then(|root| check::dag(&root, text, file_stem, defaults, &mut problems));
     let problems = problems.finish(text);
     match dag {
-        Some(dag) if problems.is_empty() => {
-            Ok(Parsed { content_hash: hash::content_hash(&dag), dag, warnings: Vec::new() })
+        Some((dag, pools)) if problems.is_empty() => {
+            Ok(Parsed { content_hash: hash::content_hash(&dag), dag, warnings: Vec::new(), pools })
         }
         _ => Err(problems),
     }

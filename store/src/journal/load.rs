@@ -8,11 +8,13 @@ use model::dag::Dag;
 use model::dag_run::{DagRunFacts, DataInterval};
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, TaskIndex, TaskInstanceKey};
 use model::journal::{DagRow, DagRunRow, DagVersion, TaskInstanceRow};
+use model::pool::Pool;
 use model::state::{DagRunType, TriggeredBy};
 use model::template::{Fetched, Need, PreviousSuccess};
 
 use super::LeaderJournal;
 use crate::from_sql;
+use crate::pools::from_columns;
 
 impl LeaderJournal {
     /// The DAGs with these ids, or all.
@@ -37,6 +39,17 @@ impl LeaderJournal {
                     .zip(row.last_interval_end)
                     .map(|(start, end)| DataInterval { start: from_sql(start), end: from_sql(end) }),
             })
+            .collect())
+    }
+
+    /// All pools.
+    pub async fn pools(&self) -> Result<Vec<Pool>, sqlx::Error> {
+        let rows = sqlx::query!("-- pool.load\nSELECT name, slots, include_deferred, rate FROM pool ORDER BY name")
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| from_columns(row.name, row.slots, row.include_deferred, row.rate.as_deref()))
             .collect())
     }
 
