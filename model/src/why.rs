@@ -179,6 +179,10 @@ pub struct RunFacts<'a> {
     pub active_tasks: u32,
     /// How many task instances of the deployment hold a slot.
     pub slots_taken: u32,
+    /// How many runs of its DAG may run, by what the DAG says now.
+    pub max_active_runs: u32,
+    /// How many of its task instances may hold a slot, by what the DAG says now.
+    pub max_active_tasks: u32,
     /// The deployment's limits.
     pub limits: Limits,
     /// The pools of its tasks, as far as any of them waits for a slot.
@@ -207,7 +211,7 @@ pub fn why_run(run: &RunFacts<'_>, now: Timestamp) -> Option<RunWaiting> {
     if run.state != DagRunState::Queued {
         return None;
     }
-    let limit = run.dag.max_active_runs.unwrap_or(run.limits.max_active_runs_per_dag);
+    let limit = run.max_active_runs;
     Some(if run.is_paused {
         RunWaiting::Paused
     } else if run.run_after > now {
@@ -247,7 +251,7 @@ pub fn why_task_instance(
             })
         }
         TaskInstanceState::Scheduled => {
-            let limit = run.dag.max_active_tasks.unwrap_or(run.limits.max_active_tasks_per_dag);
+            let limit = run.max_active_tasks;
             Some(if run.is_paused {
                 Waiting::Paused
             } else if run.active_tasks >= limit {

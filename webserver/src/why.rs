@@ -57,6 +57,8 @@ impl<'a> Why<'a> {
             running_runs: u32::try_from(run.running_runs).unwrap_or(u32::MAX),
             active_tasks: active.iter().sum(),
             slots_taken: u32::try_from(run.slots_taken).unwrap_or(u32::MAX),
+            max_active_runs: run.max_active_runs.unwrap_or(limits.max_active_runs_per_dag),
+            max_active_tasks: run.max_active_tasks.unwrap_or(limits.max_active_tasks_per_dag),
             limits,
             pools: &contention.pools,
         };

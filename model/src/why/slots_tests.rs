@@ -57,6 +57,8 @@ fn told(pool: PoolFacts, slots_taken: u32, change: impl FnOnce(&mut Task, &mut T
         running_runs: 1,
         active_tasks: 0,
         slots_taken,
+        max_active_runs: 16,
+        max_active_tasks: 16,
         limits: Limits::default(),
         pools: &pools,
     };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::ids::{DagRunKey, TaskIndex, TaskInstanceKey};
+use model::journal::TaskInstanceRow;
 use model::pool::Pool;
 use model::state::TaskInstanceState;
 
@@ -241,6 +242,14 @@ impl Planner {
         if !self.pools.replace(pools).is_empty() {
             let runs: Vec<DagRunKey> = self.runs.keys().copied().collect();
             runs.into_iter().for_each(|key| self.remember_starts(key));
+        }
+    }
+
+    /// The start of an attempt was not written, or perhaps: if it was, reading its run again counts it.
+    pub(super) fn forget_start(&mut self, row: &TaskInstanceRow) {
+        let Some(run) = self.runs.get(&row.key.dag_run) else { return };
+        if let Some(at) = row.queued_at {
+            self.pools.forget_start(run.version.classes[row.key.task.at()].pool, at, row.key);
         }
     }
 
