@@ -2,13 +2,14 @@
 //!
 //! Each run offers, per pool and number of slots, the heaviest of its ready tasks that nothing but the pool keeps from
 //! starting. Each DAG has in each pool one place in the pool's order: that of its heaviest offer. Places are ordered by
-//! weight, and at equal weight by whose DAG has waited longest since it last got a slot. Each pool has at most one place
+//! weight, and at equal weight by whose DAG has waited longest: since it last got a slot, or since it had nothing to
+//! offer. Each pool has at most one place
 //! among the fronts: that of its first, if it may start now. So a start costs a few steps in ordered sets, however
 //! much waits, and a pool that is full hides nothing of another.
 //!
 //! **Nothing overtakes.** Where the first of a pool needs more slots than are open, the open ones are saved up for it:
-//! nobody behind it starts in that pool until it has started. Whoever is heavier goes before it, and a DAG that has
-//! waited longer, once. A task that needs more slots than its pool has at all has no place, and holds nobody up.
+//! nobody behind it starts in that pool until it has started. Whoever is heavier goes before it, and each DAG that
+//! waited before it did, once. A task that needs more slots than its pool has at all has no place, and holds nobody up.
 //!
 //! **Rates.** At most `starts` in any window of the pool's rate, counted from the instants at which task instances got
 //! their slot. After a take-over those count that the unfinished runs remember: an attempt that was followed by another,
@@ -47,7 +48,7 @@ pub(super) struct Offer {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     weight: i64,
-    /// When the DAG last got a slot.
+    /// Since when the DAG waits.
     turn: u64,
     dag: Arc<str>,
     offer: Offer,
@@ -57,6 +58,7 @@ struct Place {
 /// What a DAG offers.
 #[derive(Debug, Default)]
 struct DagOffers {
+    /// Counts starts and arrivals: the less, the longer the DAG has waited.
     turn: u64,
     by_class: BTreeMap<Class, BTreeSet<Offer>>,
     places: BTreeMap<PoolIndex, Place>,
@@ -173,6 +175,10 @@ impl Pools {
             self.dags.insert(dag.clone(), DagOffers::default());
         }
         if let Some(offers) = self.dags.get_mut(dag) {
+            if offers.by_class.is_empty() {
+                self.last_turn += 1;
+                offers.turn = self.last_turn;
+            }
             offers.by_class.entry(class).or_default().insert(offer);
         }
         self.take_place(dag, class.pool);

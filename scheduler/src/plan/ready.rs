@@ -51,14 +51,6 @@ impl Ready {
         map_index
     }
 
-    /// Takes an instance out that is not to start after all.
-    pub(super) fn remove(&mut self, task: TaskIndex, map_index: i32) {
-        if let Some(lane) = self.lanes.get_mut(&task) {
-            lane.map_indexes.remove(&map_index);
-            self.close_if_empty(task);
-        }
-    }
-
     fn close_if_empty(&mut self, task: TaskIndex) {
         if let Some(lane) = self.lanes.get(&task)
             && lane.map_indexes.is_empty()

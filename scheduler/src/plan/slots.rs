@@ -44,13 +44,14 @@ impl Planner {
             if wanted == before {
                 continue;
             }
-            if let Some(before) = before {
-                run.ready.offered.remove(&class);
-                self.pools.withdraw(&run.version.dag_id, class, before);
-            }
+            run.ready.offered.remove(&class);
+            // The new offer first: a DAG that has nothing to offer for a moment would lose its turn.
             if let Some(wanted) = wanted {
                 run.ready.offered.insert(class, wanted);
                 self.pools.offer(&run.version.dag_id, class, wanted);
+            }
+            if let Some(before) = before {
+                self.pools.withdraw(&run.version.dag_id, class, before);
             }
         }
     }
