@@ -385,10 +385,9 @@ impl std::fmt::Display for Waiting {
                 "it needs {needs} {} and pool `{pool}` has {slots}: it cannot start before the pool is larger",
                 plural(*needs, "slot")
             ),
-            Self::PoolMissing { pool } => write!(
-                f,
-                "there is no pool `{pool}` any more; create it, or give the task another one and clear it"
-            ),
+            Self::PoolMissing { pool } => {
+                write!(f, "there is no pool `{pool}` any more; create it, or give the task another one and clear it")
+            }
             Self::PoolRate { pool, rate, at, ahead } => {
                 write!(f, "pool `{pool}` lets {rate} start; the next one at {at:.0}")?;
                 slots::tell_ahead(f, *ahead)

@@ -22,7 +22,9 @@ pub(super) fn known(given: &[String]) -> anyhow::Result<Vec<String>> {
             Ok(Value::Object(pools)) => names.extend(pools.into_iter().map(|(name, _)| name)),
             _ => {
                 let hint = "`flowctl pools export FILE` writes one";
-                return Err(Failure::usage(format!("the file {file} of --pools does not hold pools")).hint(hint).into());
+                return Err(Failure::usage(format!("the file {file} of --pools does not hold pools"))
+                    .hint(hint)
+                    .into());
             }
         }
     }

@@ -14,12 +14,14 @@ fn read(text: &str) -> Parsed {
 
 #[test]
 fn limits_of_a_task_are_read_from_it_or_from_default_args() {
-    let parsed = read("
+    let parsed = read(
+        "
 default_args: {pool: warehouse, weight_rule: absolute}
 tasks:
   - {id: a, bash: x, pool_slots: 3, max_active_tis_per_dag: 2, max_active_tis_per_dagrun: 1, priority_weight: 7}
   - {id: b, bash: x, pool: default_pool, weight_rule: upstream}
-");
+",
+    );
     let [a, b] = [0, 1].map(|at| -> &Task { &parsed.dag.tasks[at] });
     assert_eq!((a.pool.as_str(), a.pool_slots, a.weight_rule), ("warehouse", 3, WeightRule::Absolute));
     assert_eq!((a.max_active_tis_per_dag, a.max_active_tis_per_dagrun), (Some(2), Some(1)));
@@ -88,11 +90,13 @@ tasks:
 
 #[test]
 fn a_weight_rule_says_whose_weights_count() {
-    let parsed = read("
+    let parsed = read(
+        "
 tasks:
   - {id: first, bash: x, priority_weight: 1}
   - {id: middle, bash: x, priority_weight: 10, depends_on: first, weight_rule: upstream}
   - {id: last, bash: x, priority_weight: 100, depends_on: middle, weight_rule: absolute}
-");
+",
+    );
     assert_eq!(parsed.dag.priority_weights(), [111, 11, 100]);
 }

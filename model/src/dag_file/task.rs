@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::graph::{Group, Item, Layout, Wish};
 use super::keys::{self, names};
-use super::node::{Key, Mapping, Node, Place, Value};
 use super::limits;
+use super::node::{Key, Mapping, Node, Place, Value};
 use super::operator::{is_known, operator};
 use super::pools::PoolUse;
 use super::problems::{Problems, did_you_mean};

@@ -12,13 +12,7 @@ use crate::pool::Pool;
 use crate::state::{DagRunState, TaskInstanceState};
 
 fn holder(task_id: &str, map_index: i32, slots: u32) -> Holder {
-    Holder {
-        dag_id: "etl".to_owned(),
-        run_id: "manual__1".to_owned(),
-        task_id: task_id.to_owned(),
-        map_index,
-        slots,
-    }
+    Holder { dag_id: "etl".to_owned(), run_id: "manual__1".to_owned(), task_id: task_id.to_owned(), map_index, slots }
 }
 
 fn warehouse() -> PoolFacts {

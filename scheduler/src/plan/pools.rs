@@ -132,9 +132,10 @@ impl Pools {
             self.entry_mut(index).pool = Some(pool);
         }
         let all: Vec<PoolIndex> = (0..).map(PoolIndex).take(self.entries.len()).collect();
-        let newly_rated = all.iter().copied().filter(|index| {
-            self.rate(*index).is_some() && before.get(index.0 as usize).copied().flatten().is_none()
-        });
+        let newly_rated = all
+            .iter()
+            .copied()
+            .filter(|index| self.rate(*index).is_some() && before.get(index.0 as usize).copied().flatten().is_none());
         let newly_rated = newly_rated.collect();
         for index in &all {
             let entry = self.entry_mut(*index);
@@ -146,8 +147,7 @@ impl Pools {
         // What fits has changed: each DAG takes its places anew.
         let dags: Vec<Arc<str>> = self.dags.keys().cloned().collect();
         for dag in dags {
-            let pools: BTreeSet<PoolIndex> =
-                self.dags[&dag].by_class.keys().map(|class| class.pool).collect();
+            let pools: BTreeSet<PoolIndex> = self.dags[&dag].by_class.keys().map(|class| class.pool).collect();
             for pool in pools {
                 self.take_place(&dag, pool);
             }
@@ -203,7 +203,8 @@ impl Pools {
         let entry = &mut self.entries[index.0 as usize];
         let capacity = entry.pool.as_ref().and_then(|pool| pool.slots).unwrap_or(u32::MAX);
         let of_pool = Class { pool: index, slots: 0 }..=Class { pool: index, slots: capacity };
-        let first = offers.by_class.range(of_pool).filter_map(|(class, of_class)| Some((*of_class.first()?, class.slots)));
+        let first =
+            offers.by_class.range(of_pool).filter_map(|(class, of_class)| Some((*of_class.first()?, class.slots)));
         let place = first.min().map(|(offer, slots)| Place {
             weight: offer.weight,
             turn: offers.turn,
@@ -327,7 +328,8 @@ impl Pools {
 
 impl Entry {
     fn occupied(&self) -> u32 {
-        let deferred = if self.pool.as_ref().is_some_and(|pool| pool.include_deferred) { self.usage.deferred } else { 0 };
+        let deferred =
+            if self.pool.as_ref().is_some_and(|pool| pool.include_deferred) { self.usage.deferred } else { 0 };
         self.usage.held + deferred
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use model::attempt::{Attempt, AttemptEvent, Finished, Outcome, Report};
 use model::dag::{Dag, Task};
 use model::dag_run::DagRunFacts;
@@ -141,8 +141,12 @@ impl Site {
     fn finish(&mut self, name: &str, second: i64) {
         let attempt = self.running.remove(name).unwrap_or_else(|| panic!("{name} is not running"));
         let outcome = Outcome::Success;
-        let event =
-            AttemptEvent::Finished(Finished { started_at: at(second), ended_at: at(second), outcome, xcoms: Vec::new() });
+        let event = AttemptEvent::Finished(Finished {
+            started_at: at(second),
+            ended_at: at(second),
+            outcome,
+            xcoms: Vec::new(),
+        });
         assert!(self.planner.fold_report(&Report { token: attempt.token, key: attempt.key, event }, None));
     }
 
@@ -269,6 +273,7 @@ fn dags_that_come_later_do_not_overtake_a_large_task_however_many_they_are() {
     site.run("first", 1);
     assert_eq!(site.plan(1).len(), 2);
     site.run("large", 2);
+    assert!(site.plan(2).is_empty());
     for key in 3..20 {
         let dag_id = format!("a{key}");
         site.dag(&dag_id, many("s", "p", 5));

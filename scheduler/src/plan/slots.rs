@@ -135,9 +135,8 @@ impl Planner {
         if is_retry {
             let task_id = run.version.loaded.dag.task(key.task).task_id.clone();
             // Also what the attempt before pushed in this very pass.
-            self.xcoms.retain(|xcom| {
-                (xcom.dag_run, &xcom.task_id, xcom.map_index) != (key.dag_run, &task_id, key.map_index)
-            });
+            self.xcoms
+                .retain(|xcom| (xcom.dag_run, &xcom.task_id, xcom.map_index) != (key.dag_run, &task_id, key.map_index));
             self.cleared_xcoms.push((key.dag_run, task_id, key.map_index));
         }
         self.next_attempt += 1;

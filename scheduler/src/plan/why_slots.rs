@@ -34,9 +34,9 @@ impl Planner {
             state.holds_slot() || (include_deferred && state == model::state::TaskInstanceState::Deferred)
         };
         let of_run = |run: &Run| {
-            let in_pool = run.task_instances().filter(|ti| {
-                holds(ti.state) && run.version.classes[ti.key.task.at()].pool == index
-            });
+            let in_pool = run
+                .task_instances()
+                .filter(|ti| holds(ti.state) && run.version.classes[ti.key.task.at()].pool == index);
             let holder = |ti: &model::journal::TaskInstanceRow| {
                 let holder = Holder {
                     dag_id: run.facts.dag_id.clone(),
@@ -55,7 +55,8 @@ impl Planner {
     }
 
     fn ready_facts(&self, index: PoolIndex) -> Vec<ReadyFacts> {
-        let waiting = self.runs.values().filter(|run| !self.is_paused(&run.facts.dag_id)).flat_map(|run| run.ready.waiting());
+        let waiting =
+            self.runs.values().filter(|run| !self.is_paused(&run.facts.dag_id)).flat_map(|run| run.ready.waiting());
         let small = |weight: i64| i32::try_from(weight).unwrap_or(i32::MAX);
         let facts = waiting.filter(|(_, class, _)| class.pool == index).map(|(weight, class, count)| ReadyFacts {
             weight: small(-weight),

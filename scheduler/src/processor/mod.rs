@@ -164,7 +164,11 @@ impl<C: Clock> Processor<C> {
     }
 
     /// Files whose pools exist by now are read again.
-    async fn look_at_pools(&mut self, difference: &mut folder::Difference, after: &Listing) -> Result<(), store::Error> {
+    async fn look_at_pools(
+        &mut self,
+        difference: &mut folder::Difference,
+        after: &Listing,
+    ) -> Result<(), store::Error> {
         self.without_pool.retain(|path, _| after.contains_key(path));
         if self.without_pool.is_empty() {
             return Ok(());

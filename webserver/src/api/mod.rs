@@ -126,9 +126,11 @@ fn dags() -> OpenApiRouter<Api> {
 }
 
 fn pools() -> OpenApiRouter<Api> {
-    OpenApiRouter::new()
-        .routes(routes!(pools::get_pools, pools::post_pool, pools::bulk_pools))
-        .routes(routes!(pools::get_pool, pools::patch_pool, pools::delete_pool))
+    OpenApiRouter::new().routes(routes!(pools::get_pools, pools::post_pool, pools::bulk_pools)).routes(routes!(
+        pools::get_pool,
+        pools::patch_pool,
+        pools::delete_pool
+    ))
 }
 
 fn dag_runs() -> OpenApiRouter<Api> {

@@ -40,11 +40,8 @@ pub(super) async fn get_pools(
     State(api): State<Api>,
     Query(query): Query<PoolsQuery>,
 ) -> ApiResult<Json<PoolCollection>> {
-    let filter = PoolFilter {
-        name: None,
-        name_pattern: query.pool_name_pattern,
-        name_prefix: query.pool_name_prefix_pattern,
-    };
+    let filter =
+        PoolFilter { name: None, name_pattern: query.pool_name_pattern, name_prefix: query.pool_name_prefix_pattern };
     let page = api.store.api_pools(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
     Ok(Json(PoolCollection { pools: page.rows.into_iter().map(wire).collect(), total_entries: page.total }))
 }

@@ -225,9 +225,13 @@ mod tests {
             last_start: None,
         };
         let shown = view(&row, "");
-        let stretches: Vec<_> = shown.bar.iter().map(|part| (part.state, part.x.as_str(), part.width.as_str())).collect();
+        let stretches: Vec<_> =
+            shown.bar.iter().map(|part| (part.state, part.x.as_str(), part.width.as_str())).collect();
         assert_eq!(stretches, [("running", "0.00", "75.00"), ("deferred", "75.00", "25.00")]);
-        assert_eq!((shown.used.as_str(), shown.parts.as_str(), shown.is_over), ("4 of 2", "3 running, 1 deferred", true));
+        assert_eq!(
+            (shown.used.as_str(), shown.parts.as_str(), shown.is_over),
+            ("4 of 2", "3 running, 1 deferred", true)
+        );
         let unbound = view(&PoolRow { slots: -1, ..row }, "");
         assert_eq!((unbound.used.as_str(), unbound.slots.as_str(), unbound.is_over), ("4", "no bound", false));
     }

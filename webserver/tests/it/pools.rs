@@ -40,7 +40,8 @@ async fn a_pool_is_created_changed_and_deleted_in_airflows_words() {
     assert_eq!(created, expected);
     assert_eq!(world.post("/pools", body).await.refused(409)["reason"], "Unique constraint violation");
     // The Python client sends every field it knows, null where nothing was said.
-    let patch = json!({"pool": "warehouse", "slots": -1, "description": null, "include_deferred": null, "team_name": null});
+    let patch =
+        json!({"pool": "warehouse", "slots": -1, "description": null, "include_deferred": null, "team_name": null});
     let patched = world.patch("/pools/warehouse?update_mask=slots", patch).await.expect(200);
     assert_eq!((&patched["slots"], &patched["open_slots"]), (&json!(-1), &json!(-1)));
     assert_eq!(patched["description"], "one database", "what the mask does not name stays");
@@ -120,7 +121,8 @@ async fn several_pools_change_in_one_request() {
     assert_eq!(done["create"]["errors"][0]["status_code"], 409, "the second action did nothing: {done}");
     assert_eq!((&done["update"]["success"], &done["update"]["errors"]), (&json!(["a"]), &json!([])));
     assert_eq!(done["delete"]["success"], json!(["old"]));
-    let statuses: Vec<_> = done["delete"]["errors"].as_array().expect("a list").iter().map(|e| &e["status_code"]).collect();
+    let statuses: Vec<_> =
+        done["delete"]["errors"].as_array().expect("a list").iter().map(|e| &e["status_code"]).collect();
     assert_eq!(statuses, [&json!(404), &json!(422)]);
     let all = world.get("/pools?order_by=name").await.expect(200);
     assert_eq!(names(&all), ["a", "default_pool"]);
@@ -146,9 +148,11 @@ async fn a_task_says_that_its_pool_is_full_and_starts_once_the_pool_is_larger() 
     world.schedule();
     world.trigger("tight", "one").await;
     let path = "/dags/tight/dagRuns/one/waiting";
-    let is_told = |waiting: &Value| waiting["task_instances"].as_array().is_some_and(|all| {
-        all.iter().any(|ti| ti["task_id"] == "second" && ti["waiting"]["kind"] == "pool_full")
-    });
+    let is_told = |waiting: &Value| {
+        waiting["task_instances"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|ti| ti["task_id"] == "second" && ti["waiting"]["kind"] == "pool_full"))
+    };
     let waiting = world.until(path, is_told).await;
     let all = waiting["task_instances"].as_array().expect("a list");
     let second = all.iter().find(|ti| ti["task_id"] == "second").expect("it");
@@ -173,11 +177,12 @@ async fn a_task_says_that_its_pool_is_full_and_starts_once_the_pool_is_larger() 
 #[tokio::test]
 async fn a_file_whose_pool_does_not_exist_is_an_import_error_until_it_does() {
     let mut world = World::create().await;
-    std::fs::write(world.path("dags/lonely.yaml"), "tasks:\n  - {id: a, bash: 'true', pool: nowhere}\n").expect("a file");
+    std::fs::write(world.path("dags/lonely.yaml"), "tasks:\n  - {id: a, bash: 'true', pool: nowhere}\n")
+        .expect("a file");
     world.schedule();
     let errors = world.until("/importErrors", |page| page["total_entries"] == 1).await;
     let trace = errors["import_errors"][0]["stack_trace"].as_str().expect("a text");
-    assert!(trace.contains("lonely.yaml:2:32: there is no pool `nowhere`"), "{trace}");
+    assert!(trace.contains("lonely.yaml:2:33: there is no pool `nowhere`"), "{trace}");
     assert!(trace.contains("`flowctl pools set nowhere SLOTS` makes one"), "{trace}");
     world.get("/dags/lonely").await.refused(404);
     world.post("/pools", json!({"name": "nowhere", "slots": 1})).await.expect(201);

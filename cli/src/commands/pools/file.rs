@@ -44,7 +44,10 @@ pub(super) async fn export(client: &Client, file: &str) -> anyhow::Result<()> {
         return print(&text);
     }
     std::fs::write(file, text + "\n").with_context(|| format!("{file} cannot be written"))?;
-    anstream::eprintln!("{} in {file}", if entries.len() == 1 { "1 pool".into() } else { format!("{} pools", entries.len()) });
+    anstream::eprintln!(
+        "{} in {file}",
+        if entries.len() == 1 { "1 pool".into() } else { format!("{} pools", entries.len()) }
+    );
     Ok(())
 }
 

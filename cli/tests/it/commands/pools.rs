@@ -53,17 +53,24 @@ async fn pools_move_in_a_file_and_validate_knows_them_by_it() {
     site.run(&["pools", "export", &path]).done();
     let exported = std::fs::read_to_string(&file).expect("a file");
     let exported: serde_json::Value = serde_json::from_str(&exported).expect("JSON");
-    assert_eq!(exported["api"], serde_json::json!({"slots": 8, "description": null, "include_deferred": false, "rate": "5/1s"}));
+    assert_eq!(
+        exported["api"],
+        serde_json::json!({"slots": 8, "description": null, "include_deferred": false, "rate": "5/1s"})
+    );
     assert_eq!(exported["default_pool"]["slots"], 128);
 
     let dag = folder.path().join("train.yaml");
-    std::fs::write(&dag, "tasks:\n  - {id: a, bash: 'true', pool: gpu}\n  - {id: b, bash: 'true', pool: gqu}\n").expect("a file");
+    std::fs::write(&dag, "tasks:\n  - {id: a, bash: 'true', pool: gpu}\n  - {id: b, bash: 'true', pool: gqu}\n")
+        .expect("a file");
     let dag = dag.display().to_string();
     let said = site.run(&["validate", &dag]);
     assert_eq!((said.code, said.stdout.as_str()), (0, ""));
-    assert_eq!(said.stderr, "1 of 1 files are good\nnot checked: the server needs the pools `gpu`, `gqu` (--pools checks them)\n");
+    assert_eq!(
+        said.stderr,
+        "1 of 1 files are good\nnot checked: the server needs the pools `gpu`, `gqu` (--pools checks them)\n"
+    );
     let said = site.run(&["validate", &dag, "--pools", &format!("@{path}")]);
     assert_eq!((said.code, said.stderr.as_str()), (1, "0 of 1 files are good\n"));
-    assert!(said.stdout.contains("there is no pool `gqu`") && said.stdout.contains(":3:32"), "{said:?}");
+    assert!(said.stdout.contains("there is no pool `gqu`") && said.stdout.contains(":3:33"), "{said:?}");
     assert!(said.stdout.contains("did you mean `gpu`?"), "{said:?}");
 }
