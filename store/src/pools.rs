@@ -1,5 +1,8 @@
 //! The table `pool`: what people change, with a note for the leader in the same statement.
 
+#[cfg(test)]
+mod tests;
+
 use model::pool::{DEFAULT_POOL, Pool, Rate, UNLIMITED, slots_from};
 
 use crate::{Result, Store};
