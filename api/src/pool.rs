@@ -92,6 +92,7 @@ pub struct PoolPatchBody {
 }
 
 /// Null is a value, unlike a field that is absent.
+#[expect(clippy::option_option, reason = "absent, null and a text are three things")]
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

@@ -64,7 +64,7 @@ async fn pools_are_found_by_name_and_ordered() {
         ("?order_by=-slots&limit=2", &["default_pool", "warehouse_eu"]),
         ("?order_by=pool&offset=2", &["warehouse_eu", "warehouse_us"]),
         ("", &["default_pool", "gpu", "warehouse_eu", "warehouse_us"]),
-        ("?pool_name_pattern=gpu|_us", &["gpu", "warehouse_us"]),
+        ("?pool_name_pattern=gpu|use_us", &["gpu", "warehouse_us"]),
     ];
     for (query, expected) in cases {
         assert_eq!(names(&world.get(&format!("/pools{query}")).await.expect(200)), expected, "{query}");
