@@ -73,7 +73,9 @@ pub(crate) fn run(globals: &Globals, arguments: &Validate) -> anyhow::Result<Exi
     let known = arguments.pools.as_deref().map(pools::known).transpose()?;
     let mut files = check(&paths, &settings.dag_defaults())?;
     if let Some(known) = &known {
-        files.iter_mut().for_each(|file| pools::check(file, known));
+        for file in &mut files {
+            pools::check(file, known);
+        }
     }
     match arguments.format {
         ReportFormat::Text => {

@@ -18,15 +18,11 @@ pub(super) fn known(given: &[String]) -> anyhow::Result<Vec<String>> {
         };
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::usage(format!("the file {file} of --pools cannot be read: {error}")))?;
-        match serde_json::from_str(&text) {
-            Ok(Value::Object(pools)) => names.extend(pools.into_iter().map(|(name, _)| name)),
-            _ => {
-                let hint = "`flowctl pools export FILE` writes one";
-                return Err(Failure::usage(format!("the file {file} of --pools does not hold pools"))
-                    .hint(hint)
-                    .into());
-            }
-        }
+        let Ok(Value::Object(pools)) = serde_json::from_str(&text) else {
+            let hint = "`flowctl pools export FILE` writes one";
+            return Err(Failure::usage(format!("the file {file} of --pools does not hold pools")).hint(hint).into());
+        };
+        names.extend(pools.into_iter().map(|(name, _)| name));
     }
     Ok(names)
 }

@@ -152,7 +152,9 @@ impl Pools {
                 self.take_place(&dag, pool);
             }
         }
-        all.into_iter().for_each(|index| self.refresh_front(index));
+        for index in all {
+            self.refresh_front(index);
+        }
         newly_rated
     }
 
@@ -288,7 +290,9 @@ impl Pools {
         let Some(offers) = self.dags.get_mut(dag) else { return };
         offers.turn = turn;
         let pools: Vec<PoolIndex> = offers.places.keys().copied().collect();
-        pools.into_iter().for_each(|pool| self.take_place(dag, pool));
+        for pool in pools {
+            self.take_place(dag, pool);
+        }
     }
 
     /// A task instance has had its slot since then. Only what the rate's window holds is kept.

@@ -152,7 +152,9 @@ impl Planner {
             run.ready.set_parked(*task, is_full);
             changed.push(*key);
         }
-        changed.into_iter().for_each(|key| self.refresh_head(key));
+        for key in changed {
+            self.refresh_head(key);
+        }
     }
 
     /// A run has ready instances of a task, or none any more.
@@ -241,7 +243,9 @@ impl Planner {
     pub fn fold_pools(&mut self, pools: Vec<Pool>) {
         if !self.pools.replace(pools).is_empty() {
             let runs: Vec<DagRunKey> = self.runs.keys().copied().collect();
-            runs.into_iter().for_each(|key| self.remember_starts(key));
+            for key in runs {
+                self.remember_starts(key);
+            }
         }
     }
 

@@ -50,7 +50,7 @@ impl Planner {
             in_pool.map(holder).collect::<Vec<_>>()
         };
         let mut holders: Vec<_> = self.runs.values().flat_map(of_run).collect();
-        holders.sort_by(|(a, _), (b, _)| a.cmp(b));
+        holders.sort_by_key(|(at, _)| *at);
         holders
     }
 
