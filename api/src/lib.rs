@@ -10,24 +10,28 @@
 #![allow(clippy::struct_excessive_bools, reason = "Airflow's bodies have as many as they have")]
 
 mod auth;
+mod bulk;
 mod dag;
 mod dag_run;
 mod error;
 mod import_error;
 mod log;
 mod monitor;
+mod pool;
 mod skip;
 mod task_instance;
 mod waiting;
 mod xcom;
 
 pub use auth::{AccessToken, LoginBody};
+pub use bulk::{BulkAction, BulkBody, BulkError, BulkOutcome, BulkResponse, OnExistence, OnNonExistence};
 pub use dag::{Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagTag, DagVersion, DagVersionCollection};
 pub use dag_run::{ClearDagRunBody, DagRun, DagRunCollection, DagRunPatchBody, DagRunWait, TriggerDagRunBody};
 pub use error::{Detail, HttpError};
 pub use import_error::{ImportError, ImportErrorCollection};
 pub use log::{LogContent, LogMessage};
 pub use monitor::{Component, Health, Version};
+pub use pool::{Pool, PoolBody, PoolCollection, PoolPatchBody};
 pub use skip::{SkipNext, SkipNextBody, SkippedRun};
 pub use task_instance::{
     ClearTaskInstancesBody, TaskInstance, TaskInstanceCollection, TaskInstanceHistory, TaskInstanceHistoryCollection,

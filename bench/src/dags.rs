@@ -50,6 +50,12 @@ pub(crate) fn chain(dag_id: &str, length: u32, operator: &Operator) -> Dag {
     )
 }
 
+/// `lanes` chains beside each other.
+pub(crate) fn lanes(dag_id: &str, lanes: u32, length: u32, operator: &Operator) -> Dag {
+    let upstream = |index: u32| if index < lanes { Vec::new() } else { vec![index - lanes] };
+    dag(dag_id, (0..lanes * length).map(|index| task(index, upstream(index), operator.clone())).collect())
+}
+
 /// 1 → 4 → 4 → 1.
 pub(crate) fn diamond(dag_id: &str, operator: &Operator) -> Dag {
     let upstream = |index| match index {

@@ -10,6 +10,7 @@ mod engine;
 mod http;
 mod idle;
 mod parse;
+mod plan;
 mod processes;
 mod statistics;
 
@@ -27,7 +28,7 @@ fn row(what: impl Into<String>, figure: impl Into<String>, beside: impl Into<Str
     Row { what: what.into(), figure: figure.into(), beside: beside.into() }
 }
 
-const ALL: [&str; 5] = ["engine", "processes", "parse", "http", "idle"];
+const ALL: [&str; 6] = ["plan", "engine", "processes", "parse", "http", "idle"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -38,6 +39,7 @@ async fn main() -> Result<()> {
     println!("| what | flowctl | beside |\n| --- | --- | --- |");
     for name in ALL.into_iter().filter(|name| asked.is_empty() || asked.iter().any(|asked| asked == name)) {
         let rows = match name {
+            "plan" => plan::run()?,
             "engine" => engine::run().await?,
             "processes" => processes::run().await?,
             "parse" => parse::run()?,

@@ -16,7 +16,7 @@ pub(crate) fn latencies(mut latencies: Vec<Duration>) -> String {
 }
 
 /// Of a sorted list.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let last = sorted.len().saturating_sub(1);
     sorted.get(last * percent / 100).copied().unwrap_or_default()
 }

@@ -10,6 +10,7 @@ use crate::calendar::Calendar;
 use crate::duration::Duration;
 use crate::ids::TaskIndex;
 use crate::operator::Operator;
+use crate::pool::{DEFAULT_POOL, WeightRule};
 use crate::trigger_rule::TriggerRule;
 
 /// A checked DAG. Its serialised form is the `spec` of a `dag_version`, and its hash decides whether a file's new
@@ -133,26 +134,33 @@ impl Dag {
         downstream
     }
 
-    /// For each task, what Airflow's default weight rule gives it: its own weight and those of all that follow it.
+    /// For each task, its weight with those of the relatives that its weight rule counts.
     pub fn priority_weights(&self) -> Vec<i32> {
         let downstream = self.downstream();
-        (0..self.tasks.len())
-            .map(|position| {
-                let mut seen = vec![false; self.tasks.len()];
-                let mut stack = vec![position];
-                seen[position] = true;
-                let mut weight = 0_i64;
-                while let Some(at) = stack.pop() {
-                    weight += i64::from(self.tasks[at].priority_weight);
-                    for next in &downstream[at] {
-                        if !std::mem::replace(&mut seen[next.at()], true) {
-                            stack.push(next.at());
-                        }
-                    }
+        let weigh = |position: usize| match self.tasks[position].weight_rule {
+            WeightRule::Absolute => i64::from(self.tasks[position].priority_weight),
+            WeightRule::Downstream => self.weight_along(position, |at| &downstream[at]),
+            WeightRule::Upstream => self.weight_along(position, |at| &self.tasks[at].upstream),
+        };
+        let clamp = |weight: i64| i32::try_from(weight).unwrap_or(if weight < 0 { i32::MIN } else { i32::MAX });
+        (0..self.tasks.len()).map(|position| clamp(weigh(position))).collect()
+    }
+
+    /// The weight of a task and of all that are reached from it.
+    fn weight_along<'a>(&self, position: usize, next: impl Fn(usize) -> &'a Vec<TaskIndex>) -> i64 {
+        let mut seen = vec![false; self.tasks.len()];
+        let mut stack = vec![position];
+        seen[position] = true;
+        let mut weight = 0_i64;
+        while let Some(at) = stack.pop() {
+            weight += i64::from(self.tasks[at].priority_weight);
+            for index in next(at) {
+                if !std::mem::replace(&mut seen[index.at()], true) {
+                    stack.push(index.at());
                 }
-                i32::try_from(weight).unwrap_or(if weight < 0 { i32::MIN } else { i32::MAX })
-            })
-            .collect()
+            }
+        }
+        weight
     }
 }
 
@@ -291,6 +299,21 @@ pub struct Task {
     pub execution_timeout: Option<Duration>,
     /// Its own weight in the order in which ready tasks get slots (greater first); default 1.
     pub priority_weight: i32,
+    /// Whose weights count with its own.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub weight_rule: WeightRule,
+    /// The pool whose slots it holds.
+    #[serde(default = "default_pool", skip_serializing_if = "is_default_pool")]
+    pub pool: String,
+    /// How many of them.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub pool_slots: u32,
+    /// Instances of it that hold a slot at once, over all runs of the DAG.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_active_tis_per_dag: Option<u32>,
+    /// Instances of it that hold a slot at once, in one run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_active_tis_per_dagrun: Option<u32>,
     /// Whether what it returns or prints last becomes the XCom `return_value`; default true.
     pub do_xcom_push: bool,
     /// Whether each key of a mapping that it returns becomes an XCom of its own too.
@@ -322,6 +345,11 @@ impl Task {
             retry_delay: Duration::from_secs(300),
             execution_timeout: None,
             priority_weight: 1,
+            weight_rule: WeightRule::Downstream,
+            pool: default_pool(),
+            pool_slots: 1,
+            max_active_tis_per_dag: None,
+            max_active_tis_per_dagrun: None,
             do_xcom_push: true,
             multiple_outputs: false,
             on_lost: OnLost::Retry,
@@ -330,6 +358,27 @@ impl Task {
             line: 1,
         }
     }
+}
+
+fn default_pool() -> String {
+    DEFAULT_POOL.to_owned()
+}
+
+fn is_default_pool(pool: &str) -> bool {
+    pool == DEFAULT_POOL
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What becomes of a task instance whose attempt was lost with its worker.

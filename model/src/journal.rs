@@ -92,6 +92,8 @@ pub struct Change {
     pub dag_id: Option<String>,
     /// A run to read again.
     pub dag_run: Option<DagRunKey>,
+    /// A pool that is not as it was: read all pools again.
+    pub pool: Option<String>,
 }
 
 /// A report from the inbox.

@@ -23,6 +23,7 @@ pub mod limits;
 pub mod log_path;
 mod nearest;
 pub mod operator;
+pub mod pool;
 pub mod state;
 pub mod template;
 pub mod timetable;

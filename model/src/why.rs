@@ -1,6 +1,9 @@
 //! Why something is not running, as data and in words. The planner carries these with its decisions; the CLI, the
 //! API and the pages show the same.
 
+mod slots;
+#[cfg(test)]
+mod slots_tests;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +14,8 @@ use crate::dag::Dag;
 use crate::ids::TaskIndex;
 use crate::limits::Limits;
 use crate::state::{DagRunState, TaskInstanceState};
+pub use slots::{Holder, NAMED_HOLDERS, PoolFacts, ReadyFacts};
+
 use crate::trigger_rule::{TriggerRule, UpstreamCounts, Verdict, evaluate};
 
 /// What a task instance that is not running waits for.
@@ -43,6 +48,70 @@ pub enum Waiting {
     Parallelism {
         /// `core.parallelism`.
         limit: u32,
+        /// Heavier ones that are ready in its pool.
+        #[serde(default)]
+        ahead: u32,
+    },
+    /// As many instances of its task hold a slot in its run as may.
+    MaxActiveTisPerDagrun {
+        /// `max_active_tis_per_dagrun`.
+        limit: u32,
+    },
+    /// As many instances of its task hold a slot in all runs of the DAG as may.
+    MaxActiveTisPerDag {
+        /// `max_active_tis_per_dag`.
+        limit: u32,
+    },
+    /// Fewer slots of its pool are open than it needs.
+    PoolFull {
+        /// The pool.
+        pool: String,
+        /// How many slots it has.
+        slots: u32,
+        /// How many are open.
+        open: u32,
+        /// How many it needs.
+        needs: u32,
+        /// Some of those who hold the others.
+        holders: Vec<Holder>,
+        /// How many hold slots besides those.
+        more: u32,
+        /// Heavier ones that are ready in its pool.
+        ahead: u32,
+    },
+    /// The open slots of its pool are saved up for one that is before it and needs more of them.
+    PoolReserved {
+        /// The pool.
+        pool: String,
+        /// How many slots are open.
+        open: u32,
+        /// How many that one needs.
+        needs: u32,
+    },
+    /// It needs more slots than its pool has.
+    PoolTooSmall {
+        /// The pool.
+        pool: String,
+        /// How many slots it has.
+        slots: u32,
+        /// How many it needs.
+        needs: u32,
+    },
+    /// There is no pool of that name any more.
+    PoolMissing {
+        /// The name.
+        pool: String,
+    },
+    /// As many task instances of its pool started as its rate allows.
+    PoolRate {
+        /// The pool.
+        pool: String,
+        /// Such as `10/1m`.
+        rate: String,
+        /// When the next one may start.
+        at: Timestamp,
+        /// Heavier ones that are ready in its pool.
+        ahead: u32,
     },
     /// The DAG is paused: nothing new of it is started.
     Paused,
@@ -110,8 +179,14 @@ pub struct RunFacts<'a> {
     pub active_tasks: u32,
     /// How many task instances of the deployment hold a slot.
     pub slots_taken: u32,
+    /// How many runs of its DAG may run, by what the DAG says now.
+    pub max_active_runs: u32,
+    /// How many of its task instances may hold a slot, by what the DAG says now.
+    pub max_active_tasks: u32,
     /// The deployment's limits.
     pub limits: Limits,
+    /// The pools of its tasks, as far as any of them waits for a slot.
+    pub pools: &'a [PoolFacts],
 }
 
 /// What a task instance that does not run waits for.
@@ -123,6 +198,12 @@ pub struct TaskFacts {
     pub state: TaskInstanceState,
     /// In `up_for_retry`: when the next attempt is made.
     pub retry_at: Option<Timestamp>,
+    /// Its weight in the order in which ready ones get slots.
+    pub weight: i32,
+    /// How many instances of its task hold a slot in its run.
+    pub active_in_run: u32,
+    /// How many do in all runs of the DAG.
+    pub active_in_dag: u32,
 }
 
 /// What a queued run waits for; none when it is not queued.
@@ -130,7 +211,7 @@ pub fn why_run(run: &RunFacts<'_>, now: Timestamp) -> Option<RunWaiting> {
     if run.state != DagRunState::Queued {
         return None;
     }
-    let limit = run.dag.max_active_runs.unwrap_or(run.limits.max_active_runs_per_dag);
+    let limit = run.max_active_runs;
     Some(if run.is_paused {
         RunWaiting::Paused
     } else if run.run_after > now {
@@ -170,15 +251,15 @@ pub fn why_task_instance(
             })
         }
         TaskInstanceState::Scheduled => {
-            let limit = run.dag.max_active_tasks.unwrap_or(run.limits.max_active_tasks_per_dag);
+            let limit = run.max_active_tasks;
             Some(if run.is_paused {
                 Waiting::Paused
             } else if run.active_tasks >= limit {
                 Waiting::MaxActiveTasks { limit }
-            } else if run.slots_taken >= run.limits.parallelism {
-                Waiting::Parallelism { limit: run.limits.parallelism }
             } else {
-                Waiting::Scheduler
+                let needs_slot = run.dag.task(ti.task).operator.needs_process();
+                let waiting = if needs_slot { slots::why_no_slot(run, ti, now) } else { None };
+                waiting.unwrap_or(Waiting::Scheduler)
             })
         }
         TaskInstanceState::UpForRetry => ti.retry_at.map(|at| Waiting::RetryAt { at }),
@@ -275,8 +356,41 @@ impl std::fmt::Display for Waiting {
             Self::MaxActiveTasks { limit } => {
                 write!(f, "its run already has {limit} active {} (max_active_tasks)", plural(*limit, "task"))
             }
-            Self::Parallelism { limit } => {
-                write!(f, "all {limit} {} of the deployment are taken (core.parallelism)", plural(*limit, "slot"))
+            Self::Parallelism { limit, ahead } => {
+                write!(f, "all {limit} {} of the deployment are taken (core.parallelism)", plural(*limit, "slot"))?;
+                slots::tell_ahead(f, *ahead)
+            }
+            Self::MaxActiveTisPerDagrun { limit } => {
+                let are = if *limit == 1 { "is" } else { "are" };
+                write!(f, "{limit} of its task instances {are} active in this run already (max_active_tis_per_dagrun)")
+            }
+            Self::MaxActiveTisPerDag { limit } => {
+                let are = if *limit == 1 { "is" } else { "are" };
+                write!(
+                    f,
+                    "{limit} of its task instances {are} active in all runs of the DAG already (max_active_tis_per_dag)"
+                )
+            }
+            Self::PoolFull { pool, slots, open, needs, holders, more, ahead } => {
+                slots::tell_full(f, (pool, *slots, *open, *needs), holders, *more)?;
+                slots::tell_ahead(f, *ahead)
+            }
+            Self::PoolReserved { pool, open, needs } => write!(
+                f,
+                "the {open} open {} of pool `{pool}` are saved up for a task before it that needs {needs}",
+                plural(*open, "slot")
+            ),
+            Self::PoolTooSmall { pool, slots, needs } => write!(
+                f,
+                "it needs {needs} {} and pool `{pool}` has {slots}: it cannot start before the pool is larger",
+                plural(*needs, "slot")
+            ),
+            Self::PoolMissing { pool } => {
+                write!(f, "there is no pool `{pool}` any more; create it, or give the task another one and clear it")
+            }
+            Self::PoolRate { pool, rate, at, ahead } => {
+                write!(f, "pool `{pool}` lets {rate} start; the next one at {at:.0}")?;
+                slots::tell_ahead(f, *ahead)
             }
             Self::Paused => f.write_str("the DAG is paused"),
             Self::Executor => f.write_str("it is queued; its executor is about to start it"),

@@ -106,6 +106,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             to_evaluate: Vec::new(),
             progress: BTreeMap::new(),
         };
+        leader.load_pools().await?;
         leader.load_dags(None).await?;
         leader.load_runs(None).await?;
         Ok(Ok(leader))
@@ -253,6 +254,9 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         }
         let dags: BTreeSet<String> = changes.iter().filter_map(|change| change.dag_id.clone()).collect();
         let runs: BTreeSet<DagRunKey> = changes.iter().filter_map(|change| change.dag_run).collect();
+        if changes.iter().any(|change| change.pool.is_some()) {
+            self.load_pools().await?;
+        }
         if !dags.is_empty() {
             self.load_dags(Some(&dags.into_iter().collect::<Vec<_>>())).await?;
         }
@@ -261,6 +265,12 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         }
         let ids: Vec<i64> = changes.iter().map(|change| change.id).collect();
         self.journal.forget_changes(self.epoch, &ids).await
+    }
+
+    async fn load_pools(&mut self) -> Result<(), ReadError> {
+        let pools = self.journal.pools().await?;
+        self.planner.fold_pools(pools);
+        Ok(())
     }
 
     async fn load_dags(&mut self, only: Option<&[String]>) -> Result<(), ReadError> {

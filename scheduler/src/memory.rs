@@ -10,6 +10,7 @@ use model::journal::{
     Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, EndedAttempt, InboxReport, NextRun, ScheduledRun,
     SkipReason, SkippedRun,
 };
+use model::pool::{DEFAULT_POOL, Pool};
 use model::state::DagRunState;
 use model::template::{Fetched, Need};
 
@@ -20,6 +21,8 @@ use crate::ports::{Journal, ReadError};
 pub struct World {
     /// By id.
     pub dags: BTreeMap<String, DagRow>,
+    /// By name. Where a DAG is added, its pools are, without a bound, unless they are here.
+    pub pools: BTreeMap<String, Pool>,
     /// By key.
     pub versions: HashMap<DagVersionKey, DagVersion>,
     /// By key.
@@ -77,6 +80,11 @@ impl World {
             known_since: None,
             skip_next: 0,
         };
+        for task in &version.dag.tasks {
+            if !self.pools.contains_key(&task.pool) {
+                self.set_pool(unbounded(&task.pool));
+            }
+        }
         self.versions.insert(version.key, version);
         self.dags.insert(dag_id.clone(), row);
         self.changed(Some(dag_id), None);
@@ -119,10 +127,17 @@ impl World {
         Some(key)
     }
 
+    /// Creates or changes a pool.
+    pub fn set_pool(&mut self, pool: Pool) {
+        self.next_id += 1;
+        self.changes.push(Change { id: self.next_id, dag_id: None, dag_run: None, pool: Some(pool.name.clone()) });
+        self.pools.insert(pool.name.clone(), pool);
+    }
+
     /// Notes a change for the leader.
     pub fn changed(&mut self, dag_id: Option<String>, dag_run: Option<DagRunKey>) {
         self.next_id += 1;
-        self.changes.push(Change { id: self.next_id, dag_id, dag_run });
+        self.changes.push(Change { id: self.next_id, dag_id, dag_run, pool: None });
     }
 
     fn write(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
@@ -203,6 +218,12 @@ impl Journal for MemoryJournal {
     async fn dags(&self, only: Option<&[String]>) -> Result<Vec<DagRow>, ReadError> {
         let world = self.world();
         Ok(world.dags.values().filter(|dag| only.is_none_or(|only| only.contains(&dag.dag_id))).cloned().collect())
+    }
+
+    async fn pools(&self) -> Result<Vec<Pool>, ReadError> {
+        let mut pools = self.world().pools.clone();
+        pools.entry(DEFAULT_POOL.to_owned()).or_insert_with(|| unbounded(DEFAULT_POOL));
+        Ok(pools.into_values().collect())
     }
 
     async fn dag_versions(&self, keys: &[DagVersionKey]) -> Result<Vec<DagVersion>, ReadError> {
@@ -293,6 +314,10 @@ impl Journal for MemoryJournal {
         }
         Ok(fetched)
     }
+}
+
+fn unbounded(name: &str) -> Pool {
+    Pool { name: name.to_owned(), slots: None, include_deferred: false, rate: None }
 }
 
 /// The defaults of a DAG's parameters.

@@ -9,6 +9,7 @@ use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch};
 use model::journal::{
     Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun, SkippedRun,
 };
+use model::pool::Pool;
 use model::template::{Fetched, Need};
 
 /// Reading failed. Nothing was changed; try again.
@@ -29,6 +30,8 @@ pub trait Journal: Send + Sync + 'static {
     fn resign(&self, epoch: Epoch) -> impl Future<Output = Result<(), ReadError>> + Send;
     /// The DAGs with these ids, or all.
     fn dags(&self, only: Option<&[String]>) -> impl Future<Output = Result<Vec<DagRow>, ReadError>> + Send;
+    /// All pools.
+    fn pools(&self) -> impl Future<Output = Result<Vec<Pool>, ReadError>> + Send;
     /// DAG versions.
     fn dag_versions(&self, keys: &[DagVersionKey]) -> impl Future<Output = Result<Vec<DagVersion>, ReadError>> + Send;
     /// The runs with these keys whatever their state, or all unfinished ones.

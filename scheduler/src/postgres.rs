@@ -5,6 +5,7 @@ use model::ids::{DagRunKey, DagVersionKey, Epoch};
 use model::journal::{
     Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun, SkippedRun,
 };
+use model::pool::Pool;
 use model::template::{Fetched, Need};
 use store::journal::LeaderJournal;
 
@@ -29,6 +30,9 @@ impl Journal for LeaderJournal {
     }
     async fn dags(&self, only: Option<&[String]>) -> Result<Vec<DagRow>, ReadError> {
         Self::dags(self, only).await.map_err(read_error)
+    }
+    async fn pools(&self) -> Result<Vec<Pool>, ReadError> {
+        Self::pools(self).await.map_err(read_error)
     }
     async fn dag_versions(&self, keys: &[DagVersionKey]) -> Result<Vec<DagVersion>, ReadError> {
         Self::dag_versions(self, keys).await.map_err(read_error)

@@ -36,10 +36,11 @@ pub struct SaveOutcome {
 
 impl Store {
     /// Makes what a file says the DAG's current version. A content that is the current version's already makes no
-    /// new one. Takes the file's import error back.
+    /// new one. Takes the file's import error back. Nothing is saved when a task names a pool that does not exist.
     pub async fn save_dag(&self, saved: &SavedDag<'_>, now: Timestamp) -> Result<SaveOutcome> {
         let dag = &saved.parsed.dag;
         let mut transaction = self.pool().begin().await?;
+        check_pools(&mut transaction, saved.parsed).await?;
         sqlx::query!(
             "-- dag.save
              INSERT INTO dag (dag_id, is_paused, fileloc, relative_fileloc, description, owner, tags, last_parsed_at,
@@ -168,6 +169,22 @@ impl Store {
     }
 }
 
+/// The pools that the DAG names stay until it is saved.
+async fn check_pools(transaction: &mut sqlx::PgTransaction<'_>, parsed: &Parsed) -> Result<()> {
+    let named: Vec<String> = parsed.pool_names().into_iter().map(str::to_owned).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let found = sqlx::query_scalar!(
+        "-- pool.keep\nSELECT name FROM pool WHERE name = ANY ($1) ORDER BY name FOR KEY SHARE",
+        &named
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    let missing: Vec<String> = named.into_iter().filter(|name| !found.contains(name)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(Error::UnknownPools { names: missing }) }
+}
+
 async fn insert_version(
     transaction: &mut sqlx::PgTransaction<'_>,
     saved: &SavedDag<'_>,
@@ -194,17 +211,22 @@ async fn insert_version(
     let indexes: Vec<i32> = (0..).take(dag.tasks.len()).collect();
     let ids: Vec<String> = dag.tasks.iter().map(|task| task.task_id.clone()).collect();
     let operators: Vec<String> = dag.tasks.iter().map(|task| task.operator.name().to_owned()).collect();
+    let pools: Vec<String> = dag.tasks.iter().map(|task| task.pool.clone()).collect();
+    let pool_slots: Vec<i32> =
+        dag.tasks.iter().map(|task| i32::try_from(task.pool_slots).unwrap_or(i32::MAX)).collect();
     let retries: Vec<i32> = dag.tasks.iter().map(|task| task.retries.cast_signed()).collect();
     sqlx::query!(
         "-- task.insert
-         INSERT INTO task (dag_version_id, task_index, task_id, operator, retries, priority_weight)
-         SELECT $1, u.* FROM unnest($2::int[], $3::text[], $4::text[], $5::int[], $6::int[]) AS u",
+         INSERT INTO task (dag_version_id, task_index, task_id, operator, retries, priority_weight, pool, pool_slots)
+         SELECT $1, u.* FROM unnest($2::int[], $3::text[], $4::text[], $5::int[], $6::int[], $7::text[], $8::int[]) AS u",
         version.id,
         &indexes,
         &ids,
         &operators,
         &retries,
-        &dag.priority_weights()
+        &dag.priority_weights(),
+        &pools,
+        &pool_slots
     )
     .execute(&mut **transaction)
     .await?;

@@ -39,6 +39,12 @@ pub enum Error {
         /// For instance ``DAG `etl` ``.
         what: String,
     },
+    /// A DAG names pools that do not exist.
+    #[error("no pool `{}`", .names.join("`, `"))]
+    UnknownPools {
+        /// Their names.
+        names: Vec<String>,
+    },
     /// The database holds something that this version cannot read.
     #[error("{what} in the database cannot be read: {reason}")]
     Unreadable {
@@ -55,7 +61,7 @@ impl Error {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Database(error) | Self::Unreachable { source: error, .. } => is_passing(error),
-            Self::Migrate(_) | Self::NotFound { .. } | Self::Unreadable { .. } => false,
+            Self::Migrate(_) | Self::NotFound { .. } | Self::UnknownPools { .. } | Self::Unreadable { .. } => false,
         }
     }
 }

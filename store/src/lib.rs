@@ -16,6 +16,7 @@ pub mod import_error;
 pub mod journal;
 pub mod listen;
 mod pool;
+pub mod pools;
 pub mod read;
 pub mod schema;
 pub mod service;

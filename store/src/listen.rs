@@ -13,6 +13,9 @@ pub const CHANGE: &str = "flowctl_change";
 /// The leader wrote something that pages may show.
 pub const PROGRESS: &str = "flowctl_progress";
 
+/// A pool was created: DAG files that name it can be read now.
+pub const POOL: &str = "flowctl_pool";
+
 /// Receives hints on a connection of its own.
 pub struct Hints {
     listener: PgListener,
@@ -26,7 +29,7 @@ impl Hints {
 }
 
 impl Store {
-    /// Listens on [`CHANGE`], [`PROGRESS`] or both.
+    /// Listens on some of [`CHANGE`], [`PROGRESS`] and [`POOL`].
     pub async fn listen(&self, channels: &[&str]) -> Result<Hints> {
         let mut listener = PgListener::connect_with(self.pool()).await?;
         listener.listen_all(channels.iter().copied()).await?;

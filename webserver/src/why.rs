@@ -5,13 +5,31 @@ use model::ids::TaskIndex;
 use model::limits::Limits;
 use model::state::{DagRunState, TaskInstanceState};
 use model::why::{RuledOut, RunFacts, RunWaiting, TaskFacts, Waiting, why_ruled_out, why_run, why_task_instance};
-use store::read::pages::{RunDetails, TaskInstanceRow};
+use store::Store;
+use store::read::pages::{Contention, PagesError, RunDetails, TaskInstanceRow};
 
 /// A run with what is needed to say why something of it does not start.
 pub(crate) struct Why<'a> {
     facts: RunFacts<'a>,
     states: &'a [TaskInstanceState],
+    contention: &'a Contention,
+    /// By task: how many of its instances hold a slot.
+    active: Vec<u32>,
     now: jiff::Timestamp,
+}
+
+/// What the ready task instances among a run's rows compete for. Asks the database only when there are any.
+pub(crate) async fn contention(
+    store: &Store,
+    run: &RunDetails,
+    dag: &Dag,
+    rows: &[TaskInstanceRow],
+) -> Result<Contention, PagesError> {
+    if rows.iter().any(|row| parse(&row.state) == TaskInstanceState::Scheduled) {
+        store.pages_contention(run, dag).await
+    } else {
+        Ok(Contention::default())
+    }
 }
 
 impl<'a> Why<'a> {
@@ -20,21 +38,31 @@ impl<'a> Why<'a> {
         dag: &'a Dag,
         run: &RunDetails,
         states: &'a [TaskInstanceState],
+        rows: &[TaskInstanceRow],
+        contention: &'a Contention,
         limits: Limits,
         now: jiff::Timestamp,
     ) -> Self {
-        let active = states.iter().filter(|state| state.holds_slot()).count();
+        let mut active = vec![0; dag.tasks.len()];
+        for row in rows.iter().filter(|row| parse(&row.state).holds_slot()) {
+            if let Some(count) = usize::try_from(row.task_index).ok().and_then(|at| active.get_mut(at)) {
+                *count += 1;
+            }
+        }
         let facts = RunFacts {
             dag,
             state: run.state.parse().unwrap_or(DagRunState::Failed),
             is_paused: run.is_paused,
             run_after: run.run_after,
             running_runs: u32::try_from(run.running_runs).unwrap_or(u32::MAX),
-            active_tasks: u32::try_from(active).unwrap_or(u32::MAX),
+            active_tasks: active.iter().sum(),
             slots_taken: u32::try_from(run.slots_taken).unwrap_or(u32::MAX),
+            max_active_runs: run.max_active_runs.unwrap_or(limits.max_active_runs_per_dag),
+            max_active_tasks: run.max_active_tasks.unwrap_or(limits.max_active_tasks_per_dag),
             limits,
+            pools: &contention.pools,
         };
-        Self { facts, states, now }
+        Self { facts, states, contention, active, now }
     }
 
     /// Why the run has not started; none when it is not queued.
@@ -67,7 +95,15 @@ impl<'a> Why<'a> {
     /// What a task instance waits for; none when it runs or has ended.
     pub(crate) fn waiting(&self, row: &TaskInstanceRow) -> Option<Waiting> {
         let task = TaskIndex(u32::try_from(row.task_index).ok()?);
-        let facts = TaskFacts { task, state: parse(&row.state), retry_at: row.retry_at };
+        let task_id = &self.facts.dag.tasks.get(task.at())?.task_id;
+        let facts = TaskFacts {
+            task,
+            state: parse(&row.state),
+            retry_at: row.retry_at,
+            weight: self.contention.weights.get(task.at()).copied().unwrap_or_default(),
+            active_in_run: self.active.get(task.at()).copied().unwrap_or_default(),
+            active_in_dag: self.contention.active_in_dag.get(task_id).copied().unwrap_or_default(),
+        };
         why_task_instance(&self.facts, &facts, |index| self.state_of(index), self.now)
     }
 }

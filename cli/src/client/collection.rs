@@ -31,6 +31,7 @@ collections! {
     TaskInstanceHistoryCollection, task_instances, TaskInstanceHistory;
     XComCollection, xcom_entries, XComEntry;
     ImportErrorCollection, import_errors, ImportError;
+    PoolCollection, pools, Pool;
 }
 
 impl Client {

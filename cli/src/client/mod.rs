@@ -86,6 +86,11 @@ impl Client {
         self.json(self.request(Method::PUT, path).json(body)).await
     }
 
+    /// Deletes an entry.
+    pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), Error> {
+        self.send(self.request(Method::DELETE, path)).await.map(drop)
+    }
+
     /// A request below `/api/v2` with the token.
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
         self.at(method, ["api", "v2"].iter().chain(path).copied())

@@ -10,6 +10,7 @@ mod login;
 mod manual;
 mod monitor;
 mod place;
+mod pools;
 mod runs;
 mod tasks;
 mod users;
@@ -88,6 +89,9 @@ enum Command {
     /// What tasks leave for others.
     #[command(subcommand)]
     Xcom(xcom::Xcoms),
+    /// Pools: how many tasks of all DAGs run at once in them.
+    #[command(subcommand)]
+    Pools(pools::Pools),
     /// DAG files that were refused.
     #[command(subcommand)]
     ImportErrors(import_errors::ImportErrors),
@@ -124,6 +128,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Runs(verb) => runs::run(&globals, verb).await,
         Command::Tasks(verb) => tasks::run(&globals, verb).await,
         Command::Xcom(verb) => xcom::run(&globals, verb).await,
+        Command::Pools(verb) => pools::run(&globals, verb).await,
         Command::ImportErrors(verb) => import_errors::run(&globals, verb).await,
         Command::Completions { shell } => manual::completions(shell),
         Command::Man(arguments) => manual::man(&arguments),

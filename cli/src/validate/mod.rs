@@ -1,5 +1,6 @@
 //! `flowctl validate`: all problems of DAG files, for people, programs and code reviews.
 
+mod pools;
 mod sarif;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use model::dag_file::{Defaults, Problem, Severity, render};
+use model::dag_file::{Defaults, Parsed, Problem, Severity, render};
 use scheduler::processor::{ReadFile, duplicate, read_file, read_folder};
 use serde::Serialize;
 
@@ -26,6 +27,10 @@ pub(crate) struct Validate {
     /// How problems are printed.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     format: ReportFormat,
+    /// Pools that there are, so that others are problems: names, or the file that `pools export` wrote. `default_pool`
+    /// always exists. Without this the names of pools are not checked; the server checks them when it reads the files.
+    #[arg(long, value_name = "POOL,…|@FILE", value_delimiter = ',')]
+    pools: Option<Vec<String>>,
 }
 
 /// How problems are printed.
@@ -49,6 +54,8 @@ pub(crate) struct Checked {
     pub source: String,
     /// In its order.
     pub problems: Vec<Problem>,
+    /// What it says, when it is good.
+    pub parsed: Option<Parsed>,
 }
 
 /// A problem with its file.
@@ -63,7 +70,13 @@ struct Entry<'a> {
 pub(crate) fn run(globals: &Globals, arguments: &Validate) -> anyhow::Result<ExitCode> {
     let settings = config::load(globals, &[])?;
     let paths = if arguments.paths.is_empty() { vec![settings.dags_folder.clone()] } else { arguments.paths.clone() };
-    let files = check(&paths, &settings.dag_defaults())?;
+    let known = arguments.pools.as_deref().map(pools::known).transpose()?;
+    let mut files = check(&paths, &settings.dag_defaults())?;
+    if let Some(known) = &known {
+        for file in &mut files {
+            pools::check(file, known);
+        }
+    }
     match arguments.format {
         ReportFormat::Text => {
             let color = std::io::stdout().is_terminal();
@@ -89,6 +102,9 @@ pub(crate) fn run(globals: &Globals, arguments: &Validate) -> anyhow::Result<Exi
     let refused =
         files.iter().filter(|file| file.problems.iter().any(|problem| problem.severity == Severity::Error)).count();
     anstream::eprintln!("{} of {} files are good", files.len() - refused, files.len());
+    if known.is_none() {
+        pools::tell(&files);
+    }
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -111,21 +127,21 @@ fn check(paths: &[PathBuf], defaults: &Defaults) -> anyhow::Result<Vec<Checked>>
 
 fn checked(path: &Path, file: ReadFile, first_by_id: &mut BTreeMap<String, String>) -> Checked {
     let path = path.display().to_string();
-    let problems = match file.result {
-        Err(problems) => problems,
+    let (problems, parsed) = match file.result {
+        Err(problems) => (problems, None),
         Ok(parsed) => {
-            let mut problems = parsed.warnings;
-            let dag_id = parsed.dag.dag_id;
-            match first_by_id.get(&dag_id) {
-                Some(first) => problems.push(duplicate(&dag_id, first)),
+            let mut problems = parsed.warnings.clone();
+            let dag_id = &parsed.dag.dag_id;
+            match first_by_id.get(dag_id) {
+                Some(first) => problems.push(duplicate(dag_id, first)),
                 None => {
-                    first_by_id.insert(dag_id, path.clone());
+                    first_by_id.insert(dag_id.clone(), path.clone());
                 }
             }
-            problems
+            (problems, Some(parsed))
         }
     };
-    Checked { path, source: file.source, problems }
+    Checked { path, source: file.source, problems, parsed }
 }
 
 /// `::error file=…,line=…::message`.

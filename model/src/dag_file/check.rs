@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::graph::{self, Layout};
 use super::node::{Mapping, Node, Value, mapping_to_json};
+use super::pools::PoolUse;
 use super::problems::Problems;
 use super::task::Walk;
 use super::templates::Templates;
@@ -20,7 +21,7 @@ pub(super) fn dag(
     defaults: &Defaults,
     beside: Beside<'_>,
     problems: &mut Problems,
-) -> Option<Dag> {
+) -> Option<(Dag, Vec<PoolUse>)> {
     let entries = match &root.value {
         Value::Mapping(entries) => entries,
         Value::Null => {
@@ -57,8 +58,13 @@ pub(super) fn dag(
     if let Some((_, node)) = find("env") {
         templates.check(node, problems);
     }
-    let mut walk =
-        Walk { templates: &mut templates, problems: &mut *problems, layout: Layout::default(), defaults: Vec::new() };
+    let mut walk = Walk {
+        templates: &mut templates,
+        problems: &mut *problems,
+        layout: Layout::default(),
+        defaults: Vec::new(),
+        pools: Vec::new(),
+    };
     if let Some((_, node)) = find("default_args")
         && let Value::Mapping(entries) = &node.value
     {
@@ -69,7 +75,7 @@ pub(super) fn dag(
         Some((_, node)) => walk.tasks(node, None),
         None => walk.problems.error(root.at, "a DAG needs `tasks`"),
     }
-    let layout = walk.layout;
+    let (layout, pools) = (walk.layout, walk.pools);
     if let Some((key, node)) = find("tasks")
         && matches!(&node.value, Value::List(items) if items.is_empty())
     {
@@ -77,7 +83,7 @@ pub(super) fn dag(
     }
     (dag.tasks, dag.groups) = graph::resolve(layout, find("flow").map(|(_, node)| node), problems);
     templates.finish(&dag.tasks, &dag.groups, problems);
-    Some(dag)
+    Some((dag, pools))
 }
 
 /// The zone comes first: naive dates, wherever they stand, are in it.

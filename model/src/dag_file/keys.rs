@@ -16,6 +16,7 @@ pub(super) enum Takes {
     Overlap,
     Calendar,
     Rule,
+    WeightRule,
     Mapping,
     TextMapping,
     Tasks,
@@ -31,7 +32,7 @@ pub(super) type Keys = &'static [(&'static str, Takes)];
 
 use Takes::{
     Calendar, Catchup, Date, Duration, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Overlap, Rule, Schedule,
-    Tasks, Text, TextMapping, Texts, Whole,
+    Tasks, Text, TextMapping, Texts, WeightRule, Whole,
 };
 
 /// Keys of a DAG.
@@ -79,14 +80,14 @@ pub(super) const TASK: Keys = &[
     ("execution_timeout", Duration),
     ("depends_on_past", OnlyDefault("false")),
     ("wait_for_downstream", OnlyDefault("false")),
-    ("pool", OnlyDefault("default_pool")),
-    ("pool_slots", OnlyDefault("1")),
+    ("pool", Text),
+    ("pool_slots", Whole),
     ("priority_weight", Whole),
-    ("weight_rule", OnlyDefault("downstream")),
+    ("weight_rule", WeightRule),
     ("queue", OnlyDefault("default")),
     ("executor", OnlyDefault("local")),
-    ("max_active_tis_per_dag", NotYet),
-    ("max_active_tis_per_dagrun", NotYet),
+    ("max_active_tis_per_dag", Whole),
+    ("max_active_tis_per_dagrun", Whole),
     ("do_xcom_push", Flag),
     ("multiple_outputs", Flag),
     ("on_lost", Text),

@@ -16,11 +16,15 @@ mod flow;
 mod graph;
 mod hash;
 mod keys;
+mod limits;
+#[cfg(test)]
+mod limits_tests;
 mod node;
 #[cfg(test)]
 mod not_yet_tests;
 mod operator;
 pub mod params;
+pub mod pools;
 mod problems;
 mod read;
 mod scalar;
@@ -85,6 +89,8 @@ pub struct Parsed {
     pub content_hash: [u8; 32],
     /// Problems that do not keep the file from being used.
     pub warnings: Vec<Problem>,
+    /// Where it names pools. Whether they exist is not known here: see [`pools::unknown`].
+    pub pools: Vec<pools::PoolUse>,
 }
 
 /// Gives the text of a file by its path from the DAG file's folder, or says why it cannot be read.
@@ -107,8 +113,8 @@ pub fn parse_beside(
         .and_then(|root| check::dag(&root, text, file_stem, defaults, beside, &mut problems));
     let problems = problems.finish(text);
     match dag {
-        Some(dag) if problems.is_empty() => {
-            Ok(Parsed { content_hash: hash::content_hash(&dag), dag, warnings: Vec::new() })
+        Some((dag, pools)) if problems.is_empty() => {
+            Ok(Parsed { content_hash: hash::content_hash(&dag), dag, warnings: Vec::new(), pools })
         }
         _ => Err(problems),
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::calendar;
 use super::keys::{self, Keys, Takes};
+use crate::pool::WeightRule;
 
 /// JSON Schema (2020-12) of a DAG file.
 pub fn json_schema() -> Value {
@@ -82,6 +83,7 @@ fn property(name: &str, takes: Takes) -> Value {
             })
         }
         Takes::Rule => json!({"enum": keys::RULES}),
+        Takes::WeightRule => json!({"enum": WeightRule::ALL.map(WeightRule::as_str)}),
         Takes::Mapping => json!({"type": ["object", "null"]}),
         Takes::TextMapping => {
             json!({"type": ["object", "null"], "additionalProperties": {"type": ["string", "number", "boolean"]}})

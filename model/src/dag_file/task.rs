@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::graph::{Group, Item, Layout, Wish};
 use super::keys::{self, names};
+use super::limits;
 use super::node::{Key, Mapping, Node, Place, Value};
 use super::operator::{is_known, operator};
+use super::pools::PoolUse;
 use super::problems::{Problems, did_you_mean};
 use super::read;
 use super::templates::Templates;
@@ -23,6 +25,8 @@ pub(super) struct Walk<'n, 'p, 'l> {
     pub(super) problems: &'p mut Problems,
     pub(super) layout: Layout,
     pub(super) defaults: Vec<&'n Mapping>,
+    /// Where pools are named.
+    pub(super) pools: Vec<PoolUse>,
 }
 
 impl<'n> Walk<'n, '_, '_> {
@@ -237,6 +241,20 @@ impl<'n> Walk<'n, '_, '_> {
             }
             "priority_weight" => {
                 task.priority_weight = read::whole(node, "priority_weight", i64::from(i32::MIN), problems).unwrap_or(1);
+            }
+            "weight_rule" => task.weight_rule = limits::weight_rule(node, problems).unwrap_or_default(),
+            "pool" => {
+                if let Some(pool) = limits::pool(node, problems) {
+                    self.pools.push(PoolUse { pool: pool.clone(), at: node.at });
+                    task.pool = pool;
+                }
+            }
+            "pool_slots" => task.pool_slots = read::whole(node, "pool_slots", 1, problems).unwrap_or(1),
+            "max_active_tis_per_dag" => {
+                task.max_active_tis_per_dag = read::whole(node, "max_active_tis_per_dag", 1, problems);
+            }
+            "max_active_tis_per_dagrun" => {
+                task.max_active_tis_per_dagrun = read::whole(node, "max_active_tis_per_dagrun", 1, problems);
             }
             "do_xcom_push" => {
                 task.do_xcom_push = read::flag(node, "do_xcom_push", problems).unwrap_or(true);

@@ -210,9 +210,9 @@ max_consecutive_failed_dag_runs: 3
 on_failure: []
 tasks:
   - {id: a, http: x}
-  - {id: b, bash: x, pool: warehouse, when: y, expand: {a: [1]}, weight_rule: upstream}
+  - {id: b, bash: x, queue: gpu, when: y, expand: {a: [1]}}
   - {id: c, python: {callable: m.f, requirements: [x]}}
-  - {id: d, bash: x, pool: default_pool, depends_on_past: false}
+  - {id: d, bash: x, queue: default, depends_on_past: false}
 "), @r#"
         2:1 `assets` is not supported yet
         3:1 `deadline` is not supported yet
@@ -220,10 +220,9 @@ tasks:
         5:1 `max_consecutive_failed_dag_runs` other than `0` is not supported yet (`max_consecutive_failed_dag_runs: 0` is what it does today)
         6:1 `on_failure` is not supported yet
         8:13 `http` is not supported yet
-        9:22 `pool` other than `default_pool` is not supported yet (`pool: default_pool` is what it does today)
-        9:39 `when` is not supported yet
-        9:48 `expand` is not supported yet
-        9:66 `weight_rule` other than `downstream` is not supported yet (`weight_rule: downstream` is what it does today)
+        9:22 `queue` other than `default` is not supported yet (`queue: default` is what it does today)
+        9:34 `when` is not supported yet
+        9:43 `expand` is not supported yet
         10:37 `requirements` is not supported yet
         "#);
 }

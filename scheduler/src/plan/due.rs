@@ -25,6 +25,7 @@ impl Planner {
                     }
                 }
                 Timer::RunTimeout(key) => self.time_out(key, now),
+                Timer::Pool(pool) => self.pools.wake(pool),
                 Timer::RunAfter(dag_id) | Timer::Schedule(dag_id) => {
                     self.dirty_dags.insert(dag_id);
                 }
@@ -52,13 +53,14 @@ impl Planner {
 
     fn start_runs(&mut self, dag_id: &str, now: Timestamp) {
         loop {
-            let Some(dag) = self.dags.get_mut(dag_id) else { return };
+            let Some(dag) = self.dags.get(dag_id) else { return };
             let Some((run_after, key)) = dag.queued.first().copied() else { return };
-            let Some(run) = self.runs.get(&key) else {
+            let limit = self.runs.get(&key).map(|run| self.max_active_runs(run));
+            let Some(dag) = self.dags.get_mut(dag_id) else { return };
+            let Some(limit) = limit else {
                 dag.queued.pop_first();
                 continue;
             };
-            let limit = run.version.loaded.dag.max_active_runs.unwrap_or(self.limits.max_active_runs_per_dag);
             if dag.row.is_paused || dag.running >= limit {
                 return;
             }

@@ -32,27 +32,13 @@ impl Planner {
             debug_assert!(false, "{:?} refused in {}", event, ti.state);
             return false;
         };
-        let (held, finished) = (ti.state.holds_slot(), ti.state.is_finished());
-        ti.state = next;
-        match (held, next.holds_slot()) {
-            (false, true) => {
-                run.active += 1;
-                self.slots_taken += 1;
-            }
-            (true, false) => {
-                run.active -= 1;
-                self.slots_taken -= 1;
-            }
-            (true, true) | (false, false) => {}
-        }
-        match (finished, next.is_finished()) {
+        let before = std::mem::replace(&mut ti.state, next);
+        match (before.is_finished(), next.is_finished()) {
             (false, true) => run.unfinished -= 1,
             (true, false) => run.unfinished += 1,
             (true, true) | (false, false) => {}
         }
-        if held && !next.holds_slot() {
-            self.refresh_head(key.dag_run);
-        }
+        self.move_slots(key, before, next);
         true
     }
 

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::attempt::{AttemptEvent, Finished, Outcome, Report};
+use model::dag::Task;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, TaskInstanceKey};
 use model::journal::{DagRow, DagRunRow, DagVersion};
 use model::state::{DagRunState, DagRunType, TaskInstanceState};
 use model::timetable::Timetable;
 use model::transition::TaskInstanceEvent;
 
+use super::pools::Class;
 use super::run::Run;
 use super::{DagEntry, Planner, Timer, Version};
 
@@ -27,7 +29,15 @@ pub enum Fate {
 impl Planner {
     /// A DAG version became known. Versions never change.
     pub fn fold_version(&mut self, loaded: DagVersion) {
-        let version = Version { downstream: loaded.dag.downstream(), weights: loaded.dag.priority_weights(), loaded };
+        let class = |task: &Arc<Task>| Class { pool: self.pools.index_of(&task.pool), slots: task.pool_slots };
+        let version = Version {
+            downstream: loaded.dag.downstream(),
+            weights: loaded.dag.priority_weights(),
+            classes: loaded.dag.tasks.iter().map(class).collect(),
+            dag_id: Arc::from(loaded.dag.dag_id.as_str()),
+            loaded,
+        };
+        self.count_limited_tasks(&version);
         self.versions.insert(version.loaded.key, Arc::new(version));
     }
 
@@ -94,11 +104,11 @@ impl Planner {
         }
         let dag_id = row.facts.dag_id.clone();
         let Some(run) = Run::new(row, version) else { return };
-        self.slots_taken += run.active;
         let (state, run_after) = (run.state, run.facts.run_after);
         let is_scheduled = run.facts.run_type == DagRunType::Scheduled;
         let is_new = run.is_new;
         self.runs.insert(key, run);
+        self.take_in_slots(key);
         if is_new {
             self.dirty_runs.insert(key);
         }
@@ -127,7 +137,7 @@ impl Planner {
     /// Takes a run out of memory, as if it had never been loaded.
     pub fn forget_run(&mut self, key: DagRunKey) {
         let Some(run) = self.runs.remove(&key) else { return };
-        self.slots_taken -= run.active;
+        self.give_back_slots(key, &run);
         if let Some(dag) = self.dags.get_mut(&run.facts.dag_id) {
             dag.queued.remove(&(run.facts.run_after, key));
             dag.scheduled.remove(&key);
@@ -146,14 +156,13 @@ impl Planner {
         self.finished_runs.retain(|finished| *finished != key);
         self.redispatched.retain(|ti| ti.dag_run != key);
         self.instant.retain(|ti| ti.dag_run != key);
-        self.heads.retain(|(_, ti)| ti.dag_run != key);
         self.ended.retain(|ended| ended.key.dag_run != key);
         self.xcoms.retain(|xcom| xcom.dag_run != key);
         self.cleared_xcoms.retain(|(dag_run, _, _)| *dag_run != key);
         self.timers.retain(|(_, timer)| match timer {
             Timer::Retry(ti) => ti.dag_run != key,
             Timer::RunTimeout(run) => *run != key,
-            Timer::RunAfter(_) | Timer::Schedule(_) => true,
+            Timer::RunAfter(_) | Timer::Schedule(_) | Timer::Pool(_) => true,
         });
     }
 

@@ -9,7 +9,8 @@
 //! 1. timers that are due: retries, run timeouts, timetables;
 //! 2. queued runs start, as far as `max_active_runs` allows;
 //! 3. tasks that need no process are finished, which may make others ready;
-//! 4. ready tasks get slots, heaviest first, as far as `parallelism` and `max_active_tasks` allow;
+//! 4. ready tasks get slots in the order of their pools, as far as pools, `parallelism`, `max_active_tasks` and the
+//!    limits of tasks allow;
 //! 5. the rows that changed become one [`Batch`].
 
 mod due;
@@ -17,17 +18,24 @@ mod finish;
 mod fold;
 mod instances;
 mod output;
+mod pools;
+#[cfg(test)]
+mod pools_tests;
+mod ready;
 mod run;
 mod slots;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod why;
+mod why_slots;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::attempt::Attempt;
+use model::dag::Dag;
 use model::dag_run::DataInterval;
 use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskIndex, TaskInstanceKey};
 use model::journal::{Batch, DagRow, DagVersion, EndedAttempt, NextRun, ScheduledRun, SkippedRun, XComRow};
@@ -35,7 +43,9 @@ use model::limits::Limits;
 use model::timetable::{DueRun, Timetable};
 
 pub use fold::Fate;
+use pools::{Class, PoolIndex, Pools};
 use run::Run;
+use taken::LimitedTask;
 
 /// How many row changes make a pass stop and commit: beyond that a batch gets slower faster than it gets bigger.
 /// Measured on two cores: best between 200 and 500.
@@ -47,6 +57,10 @@ pub(crate) struct Version {
     pub(crate) loaded: DagVersion,
     pub(crate) downstream: Vec<Vec<TaskIndex>>,
     pub(crate) weights: Vec<i32>,
+    /// By task: what it competes for.
+    classes: Vec<Class>,
+    /// For what is kept by DAG.
+    dag_id: Arc<str>,
 }
 
 /// A DAG and what the planner knows of its runs.
@@ -68,6 +82,8 @@ enum Timer {
     RunTimeout(DagRunKey),
     RunAfter(String),
     Schedule(String),
+    /// A pool's rate lets the next one start.
+    Pool(PoolIndex),
 }
 
 /// The unfinished runs and everything that follows from them.
@@ -85,8 +101,10 @@ pub struct Planner {
     dirty_dags: BTreeSet<String>,
     /// Ready tasks that need no process.
     instant: VecDeque<TaskInstanceKey>,
-    /// The heaviest ready task instance of each run that may get a slot: (−weight, task instance).
-    heads: BTreeSet<(i64, TaskInstanceKey)>,
+    /// What waits for slots, and which are held.
+    pools: Pools,
+    /// Tasks with limits of their own, by DAG and id.
+    limited: BTreeMap<Arc<str>, BTreeMap<String, LimitedTask>>,
     dirty: BTreeSet<TaskInstanceKey>,
     dirty_runs: BTreeSet<DagRunKey>,
     /// Changes that may be written a little later: `scheduled` without a slot, `running`.
@@ -145,7 +163,8 @@ impl Planner {
             timers: BTreeSet::new(),
             dirty_dags: BTreeSet::new(),
             instant: VecDeque::new(),
-            heads: BTreeSet::new(),
+            pools: Pools::default(),
+            limited: BTreeMap::new(),
             dirty: BTreeSet::new(),
             dirty_runs: BTreeSet::new(),
             lazy: BTreeSet::new(),
@@ -207,11 +226,21 @@ impl Planner {
         !self.instant.is_empty()
             || !self.redispatched.is_empty()
             || !self.dirty_dags.is_empty()
-            || (!self.heads.is_empty() && self.slots_taken < self.limits.parallelism)
+            || (self.pools.may_any_start() && self.slots_taken < self.limits.parallelism)
     }
 
-    fn max_active_tasks(&self, version: &Version) -> u32 {
-        version.loaded.dag.max_active_tasks.unwrap_or(self.limits.max_active_tasks_per_dag)
+    /// What the DAG says of its runs now: limits that a newer version changed hold for the runs of older ones too.
+    fn current<'a>(&'a self, run: &'a Run) -> &'a Dag {
+        let version = self.dags.get(&run.facts.dag_id).and_then(|dag| self.versions.get(&dag.row.current_version?));
+        &version.unwrap_or(&run.version).loaded.dag
+    }
+
+    fn max_active_tasks(&self, run: &Run) -> u32 {
+        self.current(run).max_active_tasks.unwrap_or(self.limits.max_active_tasks_per_dag)
+    }
+
+    fn max_active_runs(&self, run: &Run) -> u32 {
+        self.current(run).max_active_runs.unwrap_or(self.limits.max_active_runs_per_dag)
     }
 
     fn is_paused(&self, dag_id: &str) -> bool {

@@ -82,6 +82,9 @@ impl Planner {
 
     /// Forgets every run of a batch that was not written, so that it is read again. Returns them.
     pub fn abandon(&mut self, batch: &model::journal::Batch) -> Vec<DagRunKey> {
+        for row in batch.inserted.iter().chain(&batch.updated) {
+            self.forget_start(row);
+        }
         let keys: Vec<DagRunKey> = batch.runs.iter().map(|run| run.key).collect();
         for key in &keys {
             self.forget_run(*key);

@@ -1,6 +1,5 @@
 //! One unfinished run in memory: its task instances, and per task how its upstreams ended.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,6 +12,8 @@ use model::trigger_rule::UpstreamCounts;
 
 use super::Version;
 use super::instances::Instances;
+use super::ready::Ready;
+use super::taken::usage_of;
 
 #[derive(Debug)]
 pub(super) struct Run {
@@ -34,8 +35,8 @@ pub(super) struct Run {
     pub(super) unfinished: u32,
     /// Task instances that hold a slot.
     pub(super) active: u32,
-    /// Ready task instances that need a slot: (−weight, task instance).
-    pub(super) ready: BTreeSet<(i64, TaskInstanceKey)>,
+    /// Ready task instances that need a slot, and what the run holds.
+    pub(super) ready: Ready,
     /// Ready task instances that need none but may not go on because the DAG is paused.
     pub(super) held: Vec<TaskInstanceKey>,
 }
@@ -71,7 +72,7 @@ impl Run {
         let count = |test: fn(TaskInstanceState) -> bool| {
             u32::try_from(all().filter(|ti| test(ti.state)).count()).unwrap_or(u32::MAX)
         };
-        Some(Self {
+        let mut run = Self {
             unfinished: count(|state| !state.is_finished()),
             active: count(TaskInstanceState::holds_slot),
             facts: Arc::new(row.facts),
@@ -83,10 +84,12 @@ impl Run {
             instances,
             is_new,
             is_changed: false,
-            ready: BTreeSet::new(),
+            ready: Ready::default(),
             held: Vec::new(),
             version,
-        })
+        };
+        usage_of(&mut run);
+        Some(run)
     }
 
     /// All task instances, ascending by key.

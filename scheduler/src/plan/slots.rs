@@ -1,4 +1,4 @@
-//! Which ready tasks go on: at once those that need no process, by weight and within the limits those that do.
+//! Which ready tasks go on: at once those that need no process, in the order of their pools and within the limits those that do.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use model::operator::{Branch, Operator};
 use model::state::{DagRunState, TaskInstanceState};
 use model::transition::TaskInstanceEvent;
 
-use super::{BATCH_ROWS, Decisions, Planner};
+use super::pools::PoolIndex;
+use super::{BATCH_ROWS, Decisions, Planner, Timer};
 
 impl Planner {
     /// Puts a scheduled task instance where its turn will come.
@@ -20,7 +21,8 @@ impl Planner {
         let is_paused = self.is_paused(&run.facts.dag_id);
         let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
         if needs_process {
-            run.ready.insert((weight, key));
+            run.ready.push(key.task, key.map_index, weight, run.version.classes[key.task.at()]);
+            self.note_ready(key.dag_run, key.task);
             self.refresh_head(key.dag_run);
         } else if is_paused {
             run.held.push(key);
@@ -29,22 +31,27 @@ impl Planner {
         }
     }
 
-    /// Keeps the run's entry among those that may get a slot true.
+    /// Keeps what the run offers to the pools true: per pool and number of slots its heaviest task that may start.
     pub(super) fn refresh_head(&mut self, key: DagRunKey) {
         let Some(run) = self.runs.get(&key) else { return };
         let may_go = run.state == DagRunState::Running
-            && run.active < self.max_active_tasks(&run.version)
+            && run.active < self.max_active_tasks(run)
             && !self.is_paused(&run.facts.dag_id);
-        let mut ready = run.ready.iter();
-        let (first, second) = (ready.next(), ready.next());
-        if let Some(second) = second {
-            self.heads.remove(second);
-        }
-        if let Some(first) = first {
-            if may_go {
-                self.heads.insert(*first);
-            } else {
-                self.heads.remove(first);
+        let Some(run) = self.runs.get_mut(&key) else { return };
+        for (class, offer) in run.ready.offers(key) {
+            let wanted = offer.filter(|_| may_go);
+            let before = run.ready.offered.get(&class).copied();
+            if wanted == before {
+                continue;
+            }
+            run.ready.offered.remove(&class);
+            // The new offer first: a DAG that has nothing to offer for a moment would lose its turn.
+            if let Some(wanted) = wanted {
+                run.ready.offered.insert(class, wanted);
+                self.pools.offer(&run.version.dag_id, class, wanted);
+            }
+            if let Some(before) = before {
+                self.pools.withdraw(&run.version.dag_id, class, before);
             }
         }
     }
@@ -87,43 +94,58 @@ impl Planner {
         }
     }
 
-    /// Gives slots to ready tasks, heaviest first, up to a batch. True when something that needs no process became
-    /// ready meanwhile.
+    /// Gives slots to ready tasks in the order of their pools, up to a batch. True when something that needs no process
+    /// became ready meanwhile.
     pub(super) fn fill_slots(&mut self, now: Timestamp, decisions: &mut Decisions) -> bool {
         while self.slots_taken < self.limits.parallelism && self.dirty.len() < BATCH_ROWS {
-            let Some((weight, key)) = self.heads.pop_first() else { break };
-            let token = AttemptToken::new(self.epoch, self.next_attempt);
-            let Some(run) = self.runs.get_mut(&key.dag_run) else { continue };
-            run.ready.remove(&(weight, key));
-            let is_retry = {
-                let Some(ti) = run.get_mut(key) else { continue };
-                ti.try_number += 1;
-                ti.attempt_token = Some(token);
-                ti.queued_at = Some(now);
-                ti.started_at = None;
-                ti.ended_at = None;
-                ti.retry_at = None;
-                ti.pid = None;
-                ti.try_number > 1
-            };
-            if is_retry {
-                let task_id = run.version.loaded.dag.task(key.task).task_id.clone();
-                // Also what the attempt before pushed in this very pass.
-                self.xcoms.retain(|xcom| {
-                    (xcom.dag_run, &xcom.task_id, xcom.map_index) != (key.dag_run, &task_id, key.map_index)
-                });
-                self.cleared_xcoms.push((key.dag_run, task_id, key.map_index));
+            let Some((pool, offer)) = self.pools.next() else { break };
+            if let Some(until) = self.pools.rest(pool, now) {
+                self.timers.insert((until, Timer::Pool(pool)));
+                continue;
             }
-            self.next_attempt += 1;
-            if self.step(key, TaskInstanceEvent::Queue) {
-                self.dirty.insert(key);
-                self.lazy.remove(&key);
-                decisions.dispatch.extend(self.attempt(key, token));
+            let Some(run) = self.runs.get_mut(&offer.run) else { break };
+            let map_index = run.ready.pop(offer.task);
+            self.note_ready(offer.run, offer.task);
+            if let Some(map_index) = map_index {
+                let key = TaskInstanceKey { dag_run: offer.run, task: offer.task, map_index };
+                self.start(key, pool, now, decisions);
             }
-            self.refresh_head(key.dag_run);
+            self.refresh_head(offer.run);
         }
         decisions.dispatch.append(&mut self.take_redispatched());
         !self.instant.is_empty() && self.dirty.len() < BATCH_ROWS
+    }
+
+    /// Gives a ready task instance its slot.
+    fn start(&mut self, key: TaskInstanceKey, pool: PoolIndex, now: Timestamp, decisions: &mut Decisions) {
+        let token = AttemptToken::new(self.epoch, self.next_attempt);
+        let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
+        let is_retry = {
+            let Some(ti) = run.get_mut(key).filter(|ti| ti.state == TaskInstanceState::Scheduled) else { return };
+            ti.try_number += 1;
+            ti.attempt_token = Some(token);
+            ti.queued_at = Some(now);
+            ti.started_at = None;
+            ti.ended_at = None;
+            ti.retry_at = None;
+            ti.pid = None;
+            ti.try_number > 1
+        };
+        let dag_id = Arc::clone(&run.version.dag_id);
+        if is_retry {
+            let task_id = run.version.loaded.dag.task(key.task).task_id.clone();
+            // Also what the attempt before pushed in this very pass.
+            self.xcoms
+                .retain(|xcom| (xcom.dag_run, &xcom.task_id, xcom.map_index) != (key.dag_run, &task_id, key.map_index));
+            self.cleared_xcoms.push((key.dag_run, task_id, key.map_index));
+        }
+        self.next_attempt += 1;
+        if self.step(key, TaskInstanceEvent::Queue) {
+            self.pools.start(&dag_id, pool, now, key);
+            self.dirty.insert(key);
+            self.lazy.remove(&key);
+            decisions.dispatch.extend(self.attempt(key, token));
+        }
     }
 
     /// What an executor needs to run a task instance's newest attempt.

@@ -252,7 +252,7 @@ fn limits_hold_and_say_so() {
     dag.max_active_tasks = None;
     let mut planner = planner_with(dag, 2);
     assert_eq!(planner.plan(at(1), false).dispatch.len(), 2);
-    assert_eq!(planner.why(waiting, at(1)), Some(Waiting::Parallelism { limit: 2 }));
+    assert_eq!(planner.why(waiting, at(1)), Some(Waiting::Parallelism { limit: 2, ahead: 0 }));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //!    A file that somebody is still writing is not read before it is closed: half of it could be a DAG, too.
 //! 2. Files that are new or were written since are read and checked, in parallel, and those that name such a file (a
 //!    calendar); no others are.
+//!    A file that named a pool which did not exist is read again once there is one of that name.
 //! 3. Each good file is saved (an equal content never makes a new version), each bad one becomes an import error while
 //!    the last good version of its DAG stays in force. DAGs of files that are gone become stale; their history stays.
 
@@ -63,6 +64,8 @@ pub struct Processor<C> {
     is_first_look: bool,
     folder_is_missing: bool,
     writers: Writers,
+    /// Files that were refused because of pools that do not exist, with the names of those.
+    without_pool: BTreeMap<String, Vec<String>>,
 }
 
 impl<C: Clock> Processor<C> {
@@ -78,6 +81,7 @@ impl<C: Clock> Processor<C> {
             is_first_look: true,
             folder_is_missing: false,
             writers: Writers::default(),
+            without_pool: BTreeMap::new(),
         }
     }
 
@@ -85,6 +89,7 @@ impl<C: Clock> Processor<C> {
     pub async fn run(mut self, stop: CancellationToken) {
         let (hints, mut hinted) = mpsc::channel::<()>(1);
         let mut watcher = watch(&self.config.folder, self.writers.clone(), hints.clone());
+        let mut new_pools = None;
         loop {
             if let Err(error) = self.look().await {
                 tracing::error!(error = with_causes(&error), "the DAG folder's changes were not saved; trying again");
@@ -95,9 +100,13 @@ impl<C: Clock> Processor<C> {
             if watcher.is_none() || self.folder_is_missing {
                 watcher = watch(&self.config.folder, self.writers.clone(), hints.clone());
             }
+            if !self.without_pool.is_empty() && new_pools.is_none() {
+                new_pools = self.store.listen(&[store::listen::POOL]).await.ok();
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(()) = hinted.recv() => tokio::time::sleep(QUIET).await,
+                () = a_pool(&mut new_pools), if new_pools.is_some() => {}
                 () = tokio::time::sleep(RESCAN) => {}
             }
             while hinted.try_recv().is_ok() {}
@@ -142,6 +151,7 @@ impl<C: Clock> Processor<C> {
         difference.changed.extend(stale);
         difference.changed.sort();
         difference.changed.dedup();
+        self.look_at_pools(&mut difference, &after).await?;
         if difference.gone.is_empty() && difference.changed.is_empty() {
             return Ok(());
         }
@@ -170,6 +180,25 @@ impl<C: Clock> Processor<C> {
         Ok(())
     }
 
+    /// Files whose pools exist by now are read again.
+    async fn look_at_pools(
+        &mut self,
+        difference: &mut folder::Difference,
+        after: &Listing,
+    ) -> Result<(), store::Error> {
+        self.without_pool.retain(|path, _| after.contains_key(path));
+        if self.without_pool.is_empty() {
+            return Ok(());
+        }
+        let known = self.store.pool_names().await?;
+        for (path, names) in &self.without_pool {
+            if names.iter().all(|name| known.contains(name)) && !difference.changed.contains(path) {
+                difference.changed.push(path.clone());
+            }
+        }
+        Ok(())
+    }
+
     /// DAGs of files that are gone become stale, and a file that was refused for its `dag_id` may now have it.
     async fn save_gone(&mut self, difference: &mut folder::Difference) -> Result<(), store::Error> {
         if difference.gone.is_empty() {
@@ -189,6 +218,7 @@ impl<C: Clock> Processor<C> {
     }
 
     async fn save(&mut self, file: ReadFile) -> Result<(), store::Error> {
+        self.without_pool.remove(&file.relative);
         match file.result {
             Ok(parsed) => {
                 self.dag_ids.insert(file.relative.clone(), parsed.dag.dag_id.clone());
@@ -207,7 +237,17 @@ impl<C: Clock> Processor<C> {
                         .is_paused_upon_creation
                         .unwrap_or(self.config.are_paused_at_creation),
                 };
-                let outcome = self.store.save_dag(&saved, self.clock.now()).await?;
+                let outcome = match self.store.save_dag(&saved, self.clock.now()).await {
+                    Ok(outcome) => outcome,
+                    Err(store::Error::UnknownPools { names }) => {
+                        let known = self.store.pool_names().await?;
+                        let problems = model::dag_file::pools::unknown(&parsed, &file.source, &known);
+                        self.without_pool.insert(file.relative.clone(), names);
+                        // None when somebody created the pool meanwhile: then the next look reads the file again.
+                        return if problems.is_empty() { Ok(()) } else { self.refuse(&file.relative, &problems).await };
+                    }
+                    Err(error) => return Err(error),
+                };
                 if outcome.is_new_version {
                     tracing::info!(
                         dag.id = parsed.dag.dag_id,
@@ -239,6 +279,18 @@ impl<C: Clock> Processor<C> {
             problems,
         };
         self.store.record_import_error(&error, self.clock.now()).await
+    }
+}
+
+/// Waits until a pool was created.
+async fn a_pool(hints: &mut Option<store::Hints>) {
+    match hints {
+        Some(listener) => {
+            if listener.recv().await.is_err() {
+                *hints = None;
+            }
+        }
+        None => std::future::pending().await,
     }
 }
 

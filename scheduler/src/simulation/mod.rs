@@ -19,6 +19,7 @@ use model::journal::{
 };
 use model::limits::Limits;
 use model::operator::{Bash, Operator};
+use model::pool::Pool;
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
 use model::template::{Fetched, Need};
 use model::trigger_rule::TriggerRule;
@@ -109,6 +110,9 @@ impl Journal for Faulty {
     }
     async fn dags(&self, only: Option<&[String]>) -> Result<Vec<DagRow>, ReadError> {
         if self.fails() { Err(ReadError("read".to_owned())) } else { self.inner.dags(only).await }
+    }
+    async fn pools(&self) -> Result<Vec<Pool>, ReadError> {
+        if self.fails() { Err(ReadError("read".to_owned())) } else { self.inner.pools().await }
     }
     async fn dag_versions(&self, keys: &[DagVersionKey]) -> Result<Vec<DagVersion>, ReadError> {
         self.inner.dag_versions(keys).await

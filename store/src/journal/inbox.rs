@@ -14,10 +14,10 @@ impl LeaderJournal {
     pub async fn inbox(&self) -> Result<(Vec<Change>, Vec<InboxReport>), sqlx::Error> {
         let rows = sqlx::query!(
             r#"-- inbox.read
-            (SELECT id AS "id!", true AS "is_change!", dag_id, dag_run_id, NULL::json AS body
+            (SELECT id AS "id!", true AS "is_change!", dag_id, dag_run_id, pool, NULL::json AS body
              FROM change ORDER BY id LIMIT $1)
             UNION ALL
-            (SELECT id, false, NULL, NULL, body FROM report ORDER BY id LIMIT $1)"#,
+            (SELECT id, false, NULL, NULL, NULL, body FROM report ORDER BY id LIMIT $1)"#,
             LOOK
         )
         .fetch_all(&self.pool)
@@ -25,7 +25,8 @@ impl LeaderJournal {
         let (mut changes, mut reports) = (Vec::new(), Vec::new());
         for row in rows {
             if row.is_change {
-                changes.push(Change { id: row.id, dag_id: row.dag_id, dag_run: row.dag_run_id.map(DagRunKey) });
+                let dag_run = row.dag_run_id.map(DagRunKey);
+                changes.push(Change { id: row.id, dag_id: row.dag_id, dag_run, pool: row.pool });
             } else if let Some(body) = row.body {
                 match serde_json::from_value::<Report>(body) {
                     Ok(report) => reports.push(InboxReport { id: row.id, report }),

@@ -8,11 +8,13 @@ use model::dag::Dag;
 use model::dag_run::{DagRunFacts, DataInterval};
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, TaskIndex, TaskInstanceKey};
 use model::journal::{DagRow, DagRunRow, DagVersion, TaskInstanceRow};
+use model::pool::Pool;
 use model::state::{DagRunType, TriggeredBy};
 use model::template::{Fetched, Need, PreviousSuccess};
 
 use super::LeaderJournal;
 use crate::from_sql;
+use crate::pools::from_columns;
 
 impl LeaderJournal {
     /// The DAGs with these ids, or all.
@@ -40,6 +42,17 @@ impl LeaderJournal {
                 known_since: Some(from_sql(row.created_at)),
                 skip_next: row.skip_next.cast_unsigned(),
             })
+            .collect())
+    }
+
+    /// All pools.
+    pub async fn pools(&self) -> Result<Vec<Pool>, sqlx::Error> {
+        let rows = sqlx::query!("-- pool.load\nSELECT name, slots, include_deferred, rate FROM pool ORDER BY name")
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| from_columns(row.name, row.slots, row.include_deferred, row.rate.as_deref()))
             .collect())
     }
 

@@ -31,7 +31,7 @@ fn parsed(command: &str) -> Parsed {
     let dag = Dag { tags: vec!["t".to_owned()], ..Dag::new("etl", vec![Arc::new(task)]) };
     let mut content_hash = [0; 32];
     content_hash[..command.len()].copy_from_slice(command.as_bytes());
-    Parsed { dag, content_hash, warnings: Vec::new() }
+    Parsed { dag, content_hash, warnings: Vec::new(), pools: Vec::new() }
 }
 
 async fn save(store: &Store, command: &str) -> SaveOutcome {

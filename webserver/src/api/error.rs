@@ -1,6 +1,6 @@
 //! What a refused request is answered with: Airflow's (`FastAPI`'s) bodies.
 
-use api::{Detail, HttpError};
+use api::{BulkError, Detail, HttpError};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -59,6 +59,11 @@ impl ApiError {
     /// The body is neither JSON nor a form.
     pub(super) fn unsupported_media_type() -> Self {
         Self::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type: send application/json")
+    }
+
+    /// As one of several refusals.
+    pub(super) fn into_bulk(self) -> BulkError {
+        BulkError { error: self.detail.to_string(), status_code: self.status.as_u16() }
     }
 
     /// What is stored or kept in files cannot be read.

@@ -27,6 +27,11 @@ pub(super) fn task_instance(dag_id: &str, run_id: &str, task_id: &str, map_index
     ))
 }
 
+/// No such pool.
+pub(super) fn pool(name: &str) -> ApiError {
+    ApiError::not_found(format!("The Pool with name: `{name}` was not found"))
+}
+
 /// What a door says, with Airflow's words when the thing itself does not exist.
 pub(super) fn or(missing: ApiError) -> impl FnOnce(ActionError) -> ApiError {
     move |error| match error {

@@ -6,6 +6,7 @@
 //! `/api/v2` but its version and health.
 
 mod auth;
+mod bulk_pools;
 mod clear;
 mod dag_runs;
 mod dags;
@@ -18,6 +19,7 @@ mod logs;
 mod mark;
 mod missing;
 mod monitor;
+mod pools;
 mod session;
 mod skip_next;
 mod task_instances;
@@ -101,6 +103,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(dags())
         .merge(dag_runs())
         .merge(task_instances())
+        .merge(pools())
         .routes(routes!(import_errors::get_import_errors))
         .routes(routes!(import_errors::get_import_error))
         .route_layer(from_fn_with_state(api.clone(), session::require));
@@ -122,6 +125,14 @@ fn dags() -> OpenApiRouter<Api> {
         .routes(routes!(versions::get_dag_versions))
         .routes(routes!(versions::get_dag_version))
         .routes(routes!(clear::post_clear_task_instances))
+}
+
+fn pools() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(pools::get_pools, pools::post_pool, pools::bulk_pools)).routes(routes!(
+        pools::get_pool,
+        pools::patch_pool,
+        pools::delete_pool
+    ))
 }
 
 fn dag_runs() -> OpenApiRouter<Api> {

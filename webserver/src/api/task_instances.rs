@@ -14,8 +14,6 @@ use super::extract::{Path, Query, words};
 use super::listing::{When, listing, times, unless_all};
 use super::{Api, missing, versions};
 
-/// Airflow's name of the pool of what has none.
-const DEFAULT_POOL: &str = "default_pool";
 /// Airflow's name of the queue of what has none.
 const DEFAULT_QUEUE: &str = "default";
 
@@ -37,6 +35,9 @@ pub(super) struct TaskInstancesQuery {
     /// Of one of these operators.
     #[serde(default)]
     operator: Vec<String>,
+    /// In one of these pools.
+    #[serde(default)]
+    pool: Vec<String>,
     /// One of these elements of a mapped task.
     #[serde(default)]
     map_index: Vec<i32>,
@@ -95,6 +96,7 @@ pub(super) async fn get_task_instances(
         task_id_pattern: query.task_display_name_pattern,
         states: words::<TaskInstanceState>("state", &states)?,
         operators: query.operator,
+        pools: query.pool,
         map_indexes: query.map_index,
         positions: None,
         try_numbers: query.try_number,
@@ -218,8 +220,8 @@ fn history(row: &TaskInstanceRow, attempt: AttemptRow) -> TaskInstanceHistory {
         dag_display_name: row.dag_id.clone(),
         hostname: None,
         unixname: None,
-        pool: DEFAULT_POOL.to_owned(),
-        pool_slots: 1,
+        pool: row.pool.clone(),
+        pool_slots: count(row.pool_slots),
         queue: Some(DEFAULT_QUEUE.to_owned()),
         priority_weight: Some(row.priority_weight),
         operator: Some(row.operator.clone()),
@@ -257,8 +259,8 @@ pub(super) fn wire(row: TaskInstanceRow) -> TaskInstance {
         max_tries: count(row.max_tries - 1),
         hostname: None,
         unixname: None,
-        pool: DEFAULT_POOL.to_owned(),
-        pool_slots: 1,
+        pool: row.pool,
+        pool_slots: count(row.pool_slots),
         queue: Some(DEFAULT_QUEUE.to_owned()),
         priority_weight: Some(row.priority_weight),
         operator: Some(row.operator.clone()),

@@ -8,7 +8,7 @@ use model::dag::Dag;
 use super::error::{ApiError, ApiResult};
 use super::extract::Path;
 use super::{Api, missing};
-use crate::why::{Why, states_by_task};
+use crate::why::{self, Why, states_by_task};
 
 /// What a run and its task instances wait for, and why those that ended badly did.
 #[utoipa::path(get, path = "/dags/{dag_id}/dagRuns/{dag_run_id}/waiting", tag = "DagRun",
@@ -24,7 +24,8 @@ pub(super) async fn get_dag_run_waiting(
         .map_err(|problem| ApiError::internal(&format!("the version of DAG `{dag_id}` cannot be read"), &problem))?;
     let rows = api.store.pages_task_instances(run.id).await.map_err(store::read::api::ReadError::from)?;
     let states = states_by_task(&dag, &rows);
-    let why = Why::new(&dag, &run, &states, api.limits, (api.clock)());
+    let contention = why::contention(&api.store, &run, &dag, &rows).await.map_err(store::read::api::ReadError::from)?;
+    let why = Why::new(&dag, &run, &states, &rows, &contention, api.limits, (api.clock)());
     let waiting = why.run();
     let told = rows.iter().filter_map(|row| {
         let task = usize::try_from(row.task_index).ok().and_then(|at| dag.tasks.get(at))?;

@@ -5,6 +5,7 @@ mod account;
 mod attempts;
 mod dag;
 mod dag_run;
+mod pool;
 mod token;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use attempts::LoginAttempts;
 
 pub use account::{Purpose, first_account, hash_password};
 pub use dag_run::{Clear, Trigger};
+pub use pool::PoolWish;
 
 /// The doors of a deployment.
 #[derive(Debug, Clone)]
@@ -49,6 +51,16 @@ impl LoggedIn {
             return Err(ActionError::Forbidden(format!("{} is a viewer and may not change anything", self.username)));
         }
         Ok(())
+    }
+
+    /// Airflow's roles: what holds for the whole deployment is for ops and admins.
+    pub(crate) fn may_operate(&self) -> Result<(), ActionError> {
+        self.may_change()?;
+        if matches!(self.role.as_str(), "op" | "admin") {
+            return Ok(());
+        }
+        let (name, role) = (&self.username, &self.role);
+        Err(ActionError::Forbidden(format!("{name} is a {role} and may not change the deployment; an op may")))
     }
 }
 

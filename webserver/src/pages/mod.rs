@@ -19,6 +19,7 @@ mod import_errors;
 mod log;
 mod not_started;
 mod param_field;
+mod pools;
 mod problem;
 mod run;
 mod session;
@@ -80,6 +81,8 @@ pub fn router(pages: Pages) -> Router {
         .route("/dags/{dag_id}/runs/{run_id}/cancel", post(actions::cancel))
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}", get(task::show))
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/log", get(log::show))
+        .route("/pools", get(pools::show).post(pools::save))
+        .route("/pools/{name}/delete", post(pools::delete))
         .route("/import-errors", get(import_errors::show))
         .route("/events", get(events::stream))
         .route("/logout", post(session::log_out))

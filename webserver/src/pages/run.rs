@@ -95,7 +95,8 @@ pub(super) async fn show(
     let rows = or_not_started(known, &dag);
     let now = (pages.clock)();
     let states = states_by_task(&dag, &rows);
-    let why = Why::new(&dag, &run, &states, pages.limits, now);
+    let contention = why::contention(&pages.store, &run, &dag, &rows).await?;
+    let why = Why::new(&dag, &run, &states, &rows, &contention, pages.limits, now);
     let layout = dag_graph::lay_out(&pages, run.version_id, &dag).await;
     let by_task = first_rows(&dag, &rows);
     let picture = graph::svg(&dag, &layout, |position| {

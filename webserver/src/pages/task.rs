@@ -104,7 +104,8 @@ pub(super) async fn show(
         log::Chunk::default()
     });
     let states = run::states_by_task(&dag, &rows);
-    let why = Why::new(&dag, &found, &states, pages.limits, now);
+    let contention = why::contention(&pages.store, &found, &dag, &rows).await?;
+    let why = Why::new(&dag, &found, &states, &rows, &contention, pages.limits, now);
     let href = task_href(&dag_id, &run_id, &task_id, row.map_index);
     let run_href = run_href(&dag_id, &run_id);
     let locked = if has_started { shell.locked() } else { " disabled title=\"its run has not started\"".to_owned() };
@@ -177,8 +178,10 @@ fn facts(task: &Task, dag: &Dag, row: &TaskInstanceRow) -> Vec<Fact> {
     let moment = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| Moment(at).to_string());
     let upstream: Vec<_> = task.upstream.iter().map(|index| dag.task(*index).task_id.as_str()).collect();
     let pid = row.pid.map_or_else(|| "–".to_owned(), |pid| pid.to_string());
+    let slots = if task.pool_slots > 1 { format!(" ({} slots)", task.pool_slots) } else { String::new() };
     vec![
         fact("Operator", task.operator.name()),
+        fact("Pool", format!("<a href=\"/pools\">{}</a>{slots}", escape(&task.pool))),
         fact("Trigger rule", task.trigger_rule.as_str()),
         fact("Upstream", if upstream.is_empty() { "–".to_owned() } else { escape(&upstream.join(", ")) }),
         fact("Tries", format!("{} of {}", row.try_number, row.max_tries)),

@@ -6,5 +6,6 @@ mod dags;
 mod document;
 mod lists;
 mod logs;
+mod pools;
 mod running;
 mod world;

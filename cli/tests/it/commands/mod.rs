@@ -5,6 +5,7 @@ mod bad_input;
 mod listings;
 mod manual;
 mod newcomer;
+mod pools;
 mod proxy;
 mod runs;
 mod tasks;

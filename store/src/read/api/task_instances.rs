@@ -22,6 +22,8 @@ pub struct TaskInstanceFilter {
     pub states: Vec<String>,
     /// Of one of these operators.
     pub operators: Vec<String>,
+    /// In one of these pools.
+    pub pools: Vec<String>,
     /// One of these elements of a mapped task; −1 for what is not mapped.
     pub map_indexes: Vec<i32>,
     /// These: positions of tasks and elements, pairwise.
@@ -63,6 +65,10 @@ pub struct TaskInstanceRow {
     pub operator: String,
     /// Its weight.
     pub priority_weight: i32,
+    /// Its pool.
+    pub pool: String,
+    /// How many slots of it it holds.
+    pub pool_slots: i32,
     /// The DAG.
     pub dag_id: String,
     /// The run.
@@ -105,6 +111,7 @@ pub struct AttemptRow {
 const SELECT: &str = "-- api.task_instances
     SELECT ti.dag_run_id, ti.task_index, ti.map_index, ti.state::text AS state, ti.try_number, ti.max_tries, ti.pid,
            ti.scheduled_at, ti.queued_at, ti.started_at, ti.ended_at, t.task_id, t.operator, t.priority_weight,
+           t.pool, t.pool_slots,
            r.dag_id, r.run_id, r.logical_date, r.run_after, v.uuid AS version_uuid, v.version_number,
            v.created_at AS version_created_at
       FROM task_instance ti
@@ -155,6 +162,7 @@ fn filtered(select: &'static str, filter: &TaskInstanceFilter) -> Statement {
     and_matches(&mut statement, "t.task_id", filter.task_id_pattern.as_deref());
     and_any(&mut statement, "ti.state::text", &filter.states);
     and_any(&mut statement, "t.operator", &filter.operators);
+    and_any(&mut statement, "t.pool", &filter.pools);
     if !filter.map_indexes.is_empty() {
         statement.push(" AND ti.map_index = ANY (").push_bind(filter.map_indexes.clone()).push(")");
     }

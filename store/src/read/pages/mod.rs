@@ -1,5 +1,6 @@
 //! Read models of the web pages: one file per page, one or two statements per file.
 
+mod contention;
 mod dag;
 mod dags;
 mod hints;
@@ -7,6 +8,7 @@ mod import_errors;
 mod run;
 mod task;
 
+pub use contention::Contention;
 pub use dag::{DagDetails, GridCell, RunRow, VersionRow};
 pub use dags::{DagCounts, DagFilter, DagPage, DagRow, RecentRun};
 pub use hints::Hints;

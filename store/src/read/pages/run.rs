@@ -43,6 +43,10 @@ pub struct RunDetails {
     pub running_runs: i64,
     /// How many task instances of the deployment hold a slot.
     pub slots_taken: i64,
+    /// Of the DAG's current version; none: the deployment's.
+    pub max_active_runs: Option<u32>,
+    /// Of the DAG's current version; none: the deployment's.
+    pub max_active_tasks: Option<u32>,
     /// Row of its version.
     pub version_id: i64,
     /// Number of its version.
@@ -91,10 +95,13 @@ impl Store {
                                                      AND o.state = 'running') AS "running_runs!",
                    (SELECT count(*) FROM task_instance t JOIN dag_run o ON o.id = t.dag_run_id
                      WHERE o.state IN ('queued', 'running') AND t.state IN ('queued', 'running', 'restarting')
-                   ) AS "slots_taken!"
+                   ) AS "slots_taken!",
+                   (coalesce(c.spec, v.spec) ->> 'max_active_runs')::bigint AS max_active_runs,
+                   (coalesce(c.spec, v.spec) ->> 'max_active_tasks')::bigint AS max_active_tasks
               FROM dag_run r
               JOIN dag_version v ON v.id = r.dag_version_id
               LEFT JOIN dag d ON d.dag_id = r.dag_id
+              LEFT JOIN dag_version c ON c.id = d.current_version_id
              WHERE r.dag_id = $1 AND r.run_id = $2"#,
             dag_id,
             run_id,
@@ -119,6 +126,8 @@ impl Store {
             is_paused: row.is_paused,
             running_runs: row.running_runs,
             slots_taken: row.slots_taken,
+            max_active_runs: row.max_active_runs.and_then(|limit| u32::try_from(limit).ok()),
+            max_active_tasks: row.max_active_tasks.and_then(|limit| u32::try_from(limit).ok()),
             version_id: row.version_id,
             version_number: row.version_number,
             spec: row.spec,

@@ -1,0 +1,188 @@
+//! `/pools`.
+
+use api::{BulkBody, BulkResponse, HttpError, Pool, PoolBody, PoolCollection, PoolPatchBody};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use model::pool::DEFAULT_POOL;
+use serde::Deserialize;
+use serde_json::json;
+use store::read::api::{PoolFilter, PoolRow};
+use utoipa::IntoParams;
+
+use super::error::{ApiError, ApiResult};
+use super::extract::{Body, Path, Query};
+use super::listing::listing;
+use super::{Api, bulk_pools, missing};
+use crate::doors::{ActionError, LoggedIn, PoolWish};
+
+/// Which pools.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PoolsQuery {
+    /// Entries at most: 50 if it is not given, never more than 100.
+    limit: Option<u32>,
+    /// Entries to leave out before them.
+    offset: Option<u32>,
+    /// Part of the name; `%` and `_` as in SQL, `|` between alternatives.
+    pool_name_pattern: Option<String>,
+    /// How the name begins.
+    pool_name_prefix_pattern: Option<String>,
+    /// `id`, `name`, `pool`, `slots`, `description`, `include_deferred`; descending after a `-`.
+    #[serde(default)]
+    order_by: Vec<String>,
+}
+
+/// A page of the pools, with who holds their slots.
+#[utoipa::path(get, path = "/pools", tag = "Pool", params(PoolsQuery),
+    responses((status = 200, body = PoolCollection), (status = 400, body = HttpError)))]
+pub(super) async fn get_pools(
+    State(api): State<Api>,
+    Query(query): Query<PoolsQuery>,
+) -> ApiResult<Json<PoolCollection>> {
+    let filter =
+        PoolFilter { name: None, name_pattern: query.pool_name_pattern, name_prefix: query.pool_name_prefix_pattern };
+    let page = api.store.api_pools(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
+    Ok(Json(PoolCollection { pools: page.rows.into_iter().map(wire).collect(), total_entries: page.total }))
+}
+
+/// One pool.
+#[utoipa::path(get, path = "/pools/{pool_name}", tag = "Pool", params(("pool_name" = String, Path)),
+    responses((status = 200, body = Pool), (status = 404, body = HttpError)))]
+pub(super) async fn get_pool(State(api): State<Api>, Path(name): Path<String>) -> ApiResult<Json<Pool>> {
+    load(&api, &name).await.map(Json)
+}
+
+async fn load(api: &Api, name: &str) -> ApiResult<Pool> {
+    api.store.api_pool(name).await?.map(wire).ok_or_else(|| missing::pool(name))
+}
+
+/// Creates a pool.
+#[utoipa::path(post, path = "/pools", tag = "Pool", request_body = PoolBody,
+    responses((status = 201, body = Pool), (status = 403, body = HttpError), (status = 409, body = HttpError),
+        (status = 422, body = HttpError)))]
+pub(super) async fn post_pool(
+    State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
+    Body(body): Body<PoolBody>,
+) -> ApiResult<(StatusCode, Json<Pool>)> {
+    let wish = wish(body);
+    let name = wish.name.clone();
+    api.doors.create_pool(&who, wish).await.map_err(refusal(&name))?;
+    Ok((StatusCode::CREATED, Json(load(&api, &name).await?)))
+}
+
+/// What of a pool is changed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PoolPatchQuery {
+    /// Names of the fields that count; all that the body has if it is not given.
+    #[serde(default)]
+    update_mask: Vec<String>,
+}
+
+/// Changes a pool. What runs in it goes on, also when it has fewer slots now; the change holds from the next decision.
+#[utoipa::path(patch, path = "/pools/{pool_name}", tag = "Pool", params(("pool_name" = String, Path), PoolPatchQuery),
+    request_body = PoolPatchBody, responses((status = 200, body = Pool), (status = 400, body = HttpError),
+        (status = 403, body = HttpError), (status = 404, body = HttpError), (status = 422, body = HttpError)))]
+pub(super) async fn patch_pool(
+    State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
+    Path(name): Path<String>,
+    Query(query): Query<PoolPatchQuery>,
+    Body(body): Body<PoolPatchBody>,
+) -> ApiResult<Json<Pool>> {
+    if body.pool.as_ref().is_some_and(|given| *given != name) {
+        return Err(ApiError::bad_request("Invalid body, pool name from request body doesn't match uri parameter"));
+    }
+    let row = api.store.api_pool(&name).await?.ok_or_else(|| missing::pool(&name))?;
+    let wish = patched(row, body, &query.update_mask)?;
+    api.doors.update_pool(&who, wish).await.map_err(refusal(&name))?;
+    load(&api, &name).await.map(Json)
+}
+
+/// A pool with the fields of a body that count.
+pub(super) fn patched(row: PoolRow, body: PoolPatchBody, mask: &[String]) -> ApiResult<PoolWish> {
+    let names: Vec<&str> = mask.iter().flat_map(|name| name.split(',')).map(str::trim).collect();
+    let known = ["name", "pool", "slots", "description", "include_deferred", "team_name", "rate"];
+    if let Some(name) = names.iter().find(|name| !known.contains(name)) {
+        return Err(ApiError::bad_request(format!("update_mask: `{name}` is no field of a pool")));
+    }
+    let counts = |name: &str| names.is_empty() || names.contains(&name);
+    let description = body.description.filter(|_| counts("description")).unwrap_or_else(|| row.description.clone());
+    if row.name == DEFAULT_POOL && description != row.description {
+        return Err(ApiError::bad_request("Only slots and included_deferred can be modified on Default Pool"));
+    }
+    Ok(PoolWish {
+        slots: body.slots.filter(|_| counts("slots")).unwrap_or(row.slots),
+        include_deferred: body.include_deferred.filter(|_| counts("include_deferred")).unwrap_or(row.include_deferred),
+        rate: body.rate.filter(|_| counts("rate")).unwrap_or(row.rate),
+        description,
+        name: row.name,
+    })
+}
+
+/// Deletes a pool that no DAG uses.
+#[utoipa::path(delete, path = "/pools/{pool_name}", tag = "Pool", params(("pool_name" = String, Path)),
+    responses((status = 204), (status = 400, body = HttpError), (status = 403, body = HttpError),
+        (status = 404, body = HttpError), (status = 409, body = HttpError)))]
+pub(super) async fn delete_pool(
+    State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
+    Path(name): Path<String>,
+) -> ApiResult<StatusCode> {
+    if name == DEFAULT_POOL {
+        return Err(ApiError::bad_request("Default Pool can't be deleted"));
+    }
+    api.doors.delete_pool(&who, &name).await.map_err(refusal(&name))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Creates, changes and deletes several pools.
+#[utoipa::path(patch, path = "/pools", tag = "Pool", request_body = BulkBody<PoolBody>,
+    responses((status = 200, body = BulkResponse), (status = 403, body = HttpError), (status = 422, body = HttpError)))]
+pub(super) async fn bulk_pools(
+    State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
+    Body(body): Body<BulkBody<PoolBody>>,
+) -> ApiResult<Json<BulkResponse>> {
+    who.may_operate()?;
+    bulk_pools::apply(&api, &who, body).await.map(Json)
+}
+
+/// A body as a wish.
+pub(super) fn wish(body: PoolBody) -> PoolWish {
+    PoolWish {
+        name: body.name,
+        slots: body.slots,
+        description: body.description,
+        include_deferred: body.include_deferred,
+        rate: body.rate,
+    }
+}
+
+/// What a door says of a pool, with Airflow's words and statuses.
+fn refusal(name: &str) -> impl FnOnce(ActionError) -> ApiError + use<> {
+    let lost = missing::or(missing::pool(name));
+    move |error| match error {
+        ActionError::Invalid(message) => ApiError::unprocessable("value_error", &[json!("body")], &message),
+        error => lost(error),
+    }
+}
+
+fn wire(row: PoolRow) -> Pool {
+    Pool {
+        occupied_slots: row.occupied(),
+        open_slots: row.open(),
+        name: row.name,
+        slots: row.slots,
+        description: row.description,
+        include_deferred: row.include_deferred,
+        running_slots: row.running,
+        queued_slots: row.queued,
+        scheduled_slots: row.scheduled,
+        deferred_slots: row.deferred,
+        team_name: None,
+        rate: row.rate,
+    }
+}
