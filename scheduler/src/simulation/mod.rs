@@ -180,6 +180,32 @@ impl Clock for SimulatedClock {
     }
 }
 
+/// A pool of two slots.
+const SHARED: &str = "shared";
+/// A pool that lets three start in twenty seconds.
+const RATED: &str = "rated";
+
+fn pools() -> [Pool; 2] {
+    let pool = |name: &str, slots, rate: Option<&str>| Pool {
+        name: name.to_owned(),
+        slots,
+        include_deferred: false,
+        rate: rate.map(|rate| rate.parse().unwrap()),
+    };
+    [pool(SHARED, Some(2), None), pool(RATED, None, Some("3/20s"))]
+}
+
+/// What executors have never holds more than a pool or a task may.
+fn check_limits(hands: &Hands, seed: u64) {
+    let attempts = hands.attempts.lock().unwrap();
+    let shared = attempts.iter().filter(|attempt| attempt.task().pool == SHARED);
+    assert!(shared.map(|attempt| attempt.task().pool_slots).sum::<u32>() <= 2, "seed {seed}: the pool holds too much");
+    for attempt in attempts.iter().filter(|attempt| attempt.task().max_active_tis_per_dag.is_some()) {
+        let same = attempts.iter().filter(|other| other.key.task == attempt.key.task).count();
+        assert_eq!(same, 1, "seed {seed}: a task runs more often than it may");
+    }
+}
+
 const RULES: [TriggerRule; 5] = [
     TriggerRule::AllSuccess,
     TriggerRule::AllDone,
@@ -205,6 +231,9 @@ fn random_dag(random: &mut Seeded) -> Dag {
                 trigger_rule: rule,
                 retries: u32::try_from(random.below(3)).unwrap(),
                 retry_delay: Duration::from_secs(random.below(100)),
+                pool: ["default_pool", SHARED, RATED][usize::try_from(random.below(3)).unwrap()].to_owned(),
+                pool_slots: 1 + u32::try_from(random.below(2)).unwrap(),
+                max_active_tis_per_dag: random.one_in(4).then_some(1),
                 ..Task::new(format!("t{index}"), operator)
             })
         })
@@ -241,6 +270,9 @@ async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
         dag: Arc::new(dag),
         fileloc: Arc::new(PathBuf::from("/dags/simulated.yaml")),
     });
+    for pool in pools() {
+        memory.world().set_pool(pool);
+    }
     for number in 0..3 {
         let run = NewDagRun {
             dag_id: "simulated".to_owned(),
@@ -279,6 +311,7 @@ async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
             Ok(_) | Err(LeaderError::Read(_) | LeaderError::Write(_)) => {}
             Err(error @ LeaderError::Deposed) => panic!("seed {seed}: {error}"),
         }
+        check_limits(&hands, seed);
         let now = clock.now();
         let next = take_one(&hands, &faults);
         if let Some(attempt) = next {

@@ -42,6 +42,8 @@ struct Row {
     /// More is held than the pool has.
     is_over: bool,
     is_full: bool,
+    /// There is nothing that a bar could fill.
+    is_unbound: bool,
     include_deferred: bool,
     edit_href: String,
     delete_href: String,
@@ -130,11 +132,12 @@ fn view(row: &PoolRow, locked: &str) -> Row {
     Row {
         used: if slots < 0 { occupied.to_string() } else { format!("{occupied} of {slots}") },
         parts: named.collect::<Vec<_>>().join(", "),
-        bar: bar(&parts, if slots < 0 { occupied } else { slots.max(occupied) }),
+        bar: bar(&parts, slots.max(occupied)),
         waiting: row.scheduled,
         rate: row.rate.clone().unwrap_or_default(),
         is_over: slots >= 0 && occupied > slots,
         is_full: slots >= 0 && occupied == slots && slots > 0,
+        is_unbound: slots < 0,
         include_deferred: row.include_deferred,
         edit_href: format!("/pools?edit={}", segment(&row.name)),
         delete_href: format!("/pools/{}/delete", segment(&row.name)),
