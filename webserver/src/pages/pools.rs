@@ -81,7 +81,7 @@ pub(super) async fn show(
     Query(query): Query<PoolsQuery>,
 ) -> PageResult {
     let since = pages.hub.count();
-    let shell = Shell::load(&pages, &who, "pools", format!("/events?since={since}")).await?;
+    let shell = Shell::load(&pages, &who, "pools", format!("/events?since={since}&tasks=true")).await?;
     let listing = Listing { limit: SHOWN, offset: 0, order_by: vec!["name".to_owned()] };
     let found = pages.store.api_pools(&PoolFilter::default(), &listing).await.map_err(unread)?;
     let refusal = who.may_operate().err().map(|refusal| refusal.to_string());
