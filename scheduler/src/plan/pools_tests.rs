@@ -467,6 +467,18 @@ fn a_take_over_counts_tasks_that_have_limits() {
     assert_eq!(site.plan(3), ["2.solo"]);
 }
 
+#[test]
+fn what_a_run_holds_that_is_read_later_counts_for_those_read_before() {
+    let tasks = |_: &str| vec![Task { max_active_tis_per_dag: Some(1), ..task("solo", "p") }];
+    let mut site = Site::new(1000, &[pool("p", 100)]);
+    site.dag("a", tasks("a"));
+    site.run("a", 1);
+    site.run("a", 2);
+    assert_eq!(site.plan(1), ["1.solo"]);
+    site.take_over(&[("a", 2), ("a", 1)], tasks);
+    assert!(site.plan(2).is_empty());
+}
+
 /// One thing that happens.
 #[derive(Debug, Clone)]
 enum Event {
