@@ -108,8 +108,8 @@ pub enum Waiting {
         pool: String,
         /// Such as `10/1m`.
         rate: String,
-        /// When the next one may start.
-        at: Timestamp,
+        /// When the next one may start; none where only the scheduler remembers what has started: runs that have ended.
+        at: Option<Timestamp>,
         /// Heavier ones that are ready in its pool.
         ahead: u32,
     },
@@ -389,7 +389,10 @@ impl std::fmt::Display for Waiting {
                 write!(f, "there is no pool `{pool}` any more; create it, or give the task another one and clear it")
             }
             Self::PoolRate { pool, rate, at, ahead } => {
-                write!(f, "pool `{pool}` lets {rate} start; the next one at {at:.0}")?;
+                match at {
+                    Some(at) => write!(f, "pool `{pool}` lets {rate} start; the next one at {at:.0}")?,
+                    None => write!(f, "pool `{pool}` lets {rate} start, and as many have started")?,
+                }
                 slots::tell_ahead(f, *ahead)
             }
             Self::Paused => f.write_str("the DAG is paused"),

@@ -110,6 +110,14 @@ fn a_rate_tells_when_the_next_one_starts() {
 }
 
 #[test]
+fn a_rate_is_to_blame_when_nothing_else_is() {
+    let mut pool = warehouse();
+    pool.occupied = 0;
+    pool.pool.as_mut().unwrap().rate = Some("10/1m".parse().unwrap());
+    insta::assert_snapshot!(told(pool, 0, nothing), @"pool `warehouse` lets 10/1m start, and as many have started");
+}
+
+#[test]
 fn a_pool_that_is_gone_is_named() {
     let gone = PoolFacts { pool: None, ..warehouse() };
     insta::assert_snapshot!(told(gone, 0, nothing), @"there is no pool `warehouse` any more; create it, or give the task another one and clear it");
