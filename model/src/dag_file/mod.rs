@@ -11,6 +11,7 @@ mod check;
 mod cycles;
 mod dates;
 mod events;
+mod expand;
 mod flow;
 mod graph;
 mod hash;

@@ -34,6 +34,7 @@ fn told(pool: PoolFacts, slots_taken: u32, change: impl FnOnce(&mut Task, &mut T
     let mut task = Task { pool: "warehouse".to_owned(), ..Task::new("a", Operator::Bash(Bash::new("true"))) };
     let mut facts = TaskFacts {
         task: TaskIndex(0),
+        map_index: -1,
         state: TaskInstanceState::Scheduled,
         retry_at: None,
         weight: 1,

@@ -77,7 +77,8 @@ struct Site {
 
 impl Site {
     fn new(parallelism: u32, pools: &[Pool]) -> Self {
-        let limits = Limits { parallelism, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 1000 };
+        let limits =
+            Limits { parallelism, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 1000, ..Limits::default() };
         let mut site = Self {
             planner: Planner::new(limits, Epoch(1)),
             versions: BTreeMap::new(),
