@@ -94,16 +94,18 @@ class TaskInstance:
         self.map_index = facts["map_index"]
         self.pushed = {}
 
-    def xcom_pull(self, task_ids=None, key=RETURN_VALUE, default=None, **unused):
-        """The value that a task of this run pushed; a list of them for a list of task ids."""
+    def xcom_pull(self, task_ids=None, key=RETURN_VALUE, default=None, map_indexes=None, **unused):
+        """The value that a task of this run pushed; a list of them for a list of task ids, or of a mapped task."""
         if task_ids is None:
             raise ValueError("xcom_pull needs task_ids")
         if isinstance(task_ids, str):
-            return self._pull_one(task_ids, key, default)
-        return [self._pull_one(task_id, key, default) for task_id in task_ids]
+            if map_indexes is not None and not isinstance(map_indexes, int):
+                return [self._pull_one(task_ids, key, default, map_index) for map_index in map_indexes]
+            return self._pull_one(task_ids, key, default, map_indexes)
+        return [self.xcom_pull(task_id, key, default, map_indexes) for task_id in task_ids]
 
-    def _pull_one(self, task_id, key, default):
-        answer = ask({"xcom": {"task_id": task_id, "key": key}})
+    def _pull_one(self, task_id, key, default, map_index):
+        answer = ask({"xcom": {"task_id": task_id, "key": key, "map_index": map_index}})
         if answer is None:
             print("warning: no XCom `%s` of task `%s`" % (key, task_id), file=sys.stderr, flush=True)
             return default
@@ -175,6 +177,9 @@ def build_context(facts, ti):
     }
     for name in ("ds", "ds_nodash", "ts", "ts_nodash", "ts_nodash_with_tz"):
         context[name] = facts[name]
+    # Python's own `map` stays what it is where nothing is mapped.
+    if facts.get("map"):
+        context["map"] = Names(facts["map"])
     return context
 
 

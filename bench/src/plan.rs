@@ -124,7 +124,8 @@ fn at(second: i64) -> Timestamp {
 
 fn planner(dag: Dag, parallelism: u32) -> Planner {
     let most = u32::MAX;
-    let limits = Limits { parallelism, max_active_runs_per_dag: most, max_active_tasks_per_dag: most };
+    let limits =
+        Limits { parallelism, max_active_runs_per_dag: most, max_active_tasks_per_dag: most, ..Limits::default() };
     let mut planner = Planner::new(limits, Epoch(1));
     let dag_id = dag.dag_id.clone();
     let slots = Some(128);

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::dag::{Dag, Task};
 use crate::dag_run::DagRunFacts;
 use crate::ids::{AttemptToken, TaskInstanceKey};
+use crate::mapping::{Elements, Mapped, seen};
+use crate::template::{Fetched, Scope};
 use crate::xcom::XComValue;
 
 /// Everything an executor and a worker need to run one try of a task instance.
@@ -28,12 +30,36 @@ pub struct Attempt {
     pub dag: Arc<Dag>,
     /// The DAG file's absolute path: relative paths and Python modules are looked for beside it.
     pub dag_file: Arc<PathBuf>,
+    /// In a DAG with mappings: its element, and what it needs to read the XComs of mapped tasks.
+    pub mapped: Option<Arc<Mapped>>,
 }
 
 impl Attempt {
     /// The task it runs.
     pub fn task(&self) -> &Arc<Task> {
         self.dag.task(self.key.task)
+    }
+
+    /// What its templates may refer to, with what was fetched for them.
+    pub const fn scope<'a>(&'a self, task: &'a Arc<Task>, fetched: &'a Arc<Fetched>) -> Scope<'a> {
+        Scope {
+            dag: &self.dag,
+            task,
+            dag_run: &self.dag_run,
+            try_number: self.try_number,
+            max_tries: self.max_tries,
+            map_index: self.key.map_index,
+            mapped: self.mapped.as_ref(),
+            fetched,
+        }
+    }
+
+    /// Which instances of a task it sees; the one that is not mapped when there is no such task.
+    pub fn sees(&self, task_id: &str) -> Elements {
+        let task = self.mapped.as_ref().zip(self.dag.index_of(task_id));
+        task.map_or(Elements::One(-1), |(mapped, task)| {
+            seen(&self.dag, self.task(), self.key.map_index, self.dag.task(task), &mapped.lengths)
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::Calendar;
 use crate::duration::Duration;
 use crate::ids::TaskIndex;
+use crate::mapping::Expand;
 use crate::operator::Operator;
 use crate::pool::{DEFAULT_POOL, WeightRule};
 use crate::trigger_rule::TriggerRule;
@@ -121,6 +122,11 @@ impl Dag {
     /// The task at an index of this DAG version.
     pub fn task(&self, index: TaskIndex) -> &Arc<Task> {
         &self.tasks[index.at()]
+    }
+
+    /// Whether a task or a group of it is mapped.
+    pub fn is_mapped(&self) -> bool {
+        self.tasks.iter().any(|task| task.expand.is_some()) || self.groups.iter().any(|group| group.expand.is_some())
     }
 
     /// For each task, the tasks that directly depend on it.
@@ -263,6 +269,9 @@ pub struct TaskGroup {
     /// Shown on hover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tooltip: Option<String>,
+    /// All its tasks run once for each element of this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expand: Option<Expand>,
 }
 
 /// A parameter of a run: its JSON Schema and its default.
@@ -328,6 +337,12 @@ pub struct Task {
     /// Markdown for its page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doc_md: Option<String>,
+    /// It runs once for each element of this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expand: Option<Expand>,
+    /// What each element is called; a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_index_template: Option<String>,
     /// Line of the file on which it starts, from 1; where template errors at run time point to.
     pub line: u32,
 }
@@ -355,6 +370,8 @@ impl Task {
             on_lost: OnLost::Retry,
             env: IndexMap::new(),
             doc_md: None,
+            expand: None,
+            map_index_template: None,
             line: 1,
         }
     }

@@ -110,10 +110,14 @@ pub struct InboxReport {
 pub struct Batch {
     /// Each run the batch touches, with the version it was planned from, ascending.
     pub runs: Vec<DagRunWrite>,
-    /// Rows of runs seen for the first time.
+    /// Rows that are new: of runs seen for the first time, and of mappings that became known.
     pub inserted: Vec<TaskInstanceRow>,
     /// Rows as they are from now on.
     pub updated: Vec<TaskInstanceRow>,
+    /// Rows that are no more: mapped tasks that became many.
+    pub removed: Vec<TaskInstanceKey>,
+    /// What elements of mapped tasks are called.
+    pub map_names: Vec<(TaskInstanceKey, String)>,
     /// Attempts that ended otherwise than in success.
     pub attempts: Vec<EndedAttempt>,
     /// What recognised attempts pushed.

@@ -21,6 +21,7 @@ pub mod ids;
 pub mod journal;
 pub mod limits;
 pub mod log_path;
+pub mod mapping;
 mod nearest;
 pub mod operator;
 pub mod pool;

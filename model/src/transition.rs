@@ -27,11 +27,13 @@ pub enum TaskInstanceEvent {
     Reset,
     /// A person cleared it.
     Clear,
+    /// The element that it stands for is no more.
+    Remove,
 }
 
 impl TaskInstanceEvent {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Schedule,
         Self::Queue,
         Self::Start,
@@ -42,6 +44,7 @@ impl TaskInstanceEvent {
         Self::FailUpstream,
         Self::Reset,
         Self::Clear,
+        Self::Remove,
     ];
 }
 
@@ -89,6 +92,17 @@ pub const fn next_state(
             | S::Removed,
             E::Clear,
         ) => Ok(S::None),
+        (
+            S::None
+            | S::Scheduled
+            | S::Success
+            | S::Failed
+            | S::Skipped
+            | S::UpstreamFailed
+            | S::UpForRetry
+            | S::UpForReschedule,
+            E::Remove,
+        ) => Ok(S::Removed),
         (state, event) => Err(IllegalTransition { state, event }),
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::dag::Dag;
 use crate::ids::TaskIndex;
 use crate::limits::Limits;
+use crate::mapping::levels;
 use crate::state::{DagRunState, TaskInstanceState};
 pub use slots::{Holder, NAMED_HOLDERS, PoolFacts, ReadyFacts};
 
@@ -33,6 +34,11 @@ pub enum Waiting {
         rule: TriggerRule,
         /// Unfinished direct upstream tasks with their states, in the DAG's order.
         tasks: Vec<UpstreamTask>,
+    },
+    /// It is mapped, and what it is mapped over is not known yet.
+    Mapping {
+        /// The tasks or groups whose `expand` waits.
+        of: Vec<String>,
     },
     /// It failed and is tried again at this time.
     RetryAt {
@@ -108,8 +114,8 @@ pub enum Waiting {
         pool: String,
         /// Such as `10/1m`.
         rate: String,
-        /// When the next one may start.
-        at: Timestamp,
+        /// When the next one may start; none where only the scheduler remembers what has started: runs that have ended.
+        at: Option<Timestamp>,
         /// Heavier ones that are ready in its pool.
         ahead: u32,
     },
@@ -194,6 +200,8 @@ pub struct RunFacts<'a> {
 pub struct TaskFacts {
     /// Which task.
     pub task: TaskIndex,
+    /// −1 when it is not mapped, or not expanded yet.
+    pub map_index: i32,
     /// Its state.
     pub state: TaskInstanceState,
     /// In `up_for_retry`: when the next attempt is made.
@@ -244,7 +252,10 @@ pub fn why_task_instance(
             let tasks: Vec<_> = open
                 .map(|index| UpstreamTask { task_id: run.dag.task(*index).task_id.clone(), state: state_of(*index) })
                 .collect();
-            Some(if tasks.is_empty() {
+            let of: Vec<_> = levels(run.dag, task).iter().map(|level| level.id.to_owned()).collect();
+            Some(if tasks.is_empty() && ti.map_index < 0 && !of.is_empty() {
+                Waiting::Mapping { of }
+            } else if tasks.is_empty() {
                 Waiting::Scheduler
             } else {
                 Waiting::Upstream { rule: task.trigger_rule, tasks }
@@ -352,6 +363,10 @@ impl std::fmt::Display for Waiting {
                     tasks.iter().map(|task| format!("`{}` ({})", task.task_id, in_words(task.state))).collect();
                 write!(f, "trigger rule {rule} waits for {}", tasks.join(", "))
             }
+            Self::Mapping { of } => {
+                let of: Vec<_> = of.iter().map(|id| format!("`{id}`")).collect();
+                write!(f, "what {} is mapped over is not known yet", of.join(" in "))
+            }
             Self::RetryAt { at } => write!(f, "its last attempt failed; the next one starts at {at:.0}"),
             Self::MaxActiveTasks { limit } => {
                 write!(f, "its run already has {limit} active {} (max_active_tasks)", plural(*limit, "task"))
@@ -389,7 +404,10 @@ impl std::fmt::Display for Waiting {
                 write!(f, "there is no pool `{pool}` any more; create it, or give the task another one and clear it")
             }
             Self::PoolRate { pool, rate, at, ahead } => {
-                write!(f, "pool `{pool}` lets {rate} start; the next one at {at:.0}")?;
+                match at {
+                    Some(at) => write!(f, "pool `{pool}` lets {rate} start; the next one at {at:.0}")?,
+                    None => write!(f, "pool `{pool}` lets {rate} start, and as many have started")?,
+                }
                 slots::tell_ahead(f, *ahead)
             }
             Self::Paused => f.write_str("the DAG is paused"),

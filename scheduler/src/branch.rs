@@ -1,4 +1,5 @@
-//! Branch expressions: templates that the leader evaluates itself, because a process would take longer than they do.
+//! Branch expressions and mappings: templates that the leader evaluates itself, because a process would take longer
+//! than they do.
 //!
 //! All that became ready in a pass are evaluated together, so that the XComs of a run are fetched once for all of its
 //! branches. Each evaluation is bounded by the templates' own limits and by a number of rounds.
@@ -6,12 +7,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use model::attempt::Attempt;
-use model::ids::{DagRunKey, TaskInstanceKey};
+use model::ids::{TaskIndex, TaskInstanceKey};
+use model::mapping;
 use model::operator::{Branch, Operator};
-use model::template::{Fetched, Need, RenderError, Scope, render};
+use model::template::{Fetched, Need, RenderError, render};
 use serde_json::Value;
 
+use crate::plan::Expanding;
 use crate::ports::{Journal, ReadError};
 
 /// An expression that asks for one value after the other more often than this is a mistake; a branch looks at a few.
@@ -20,8 +24,9 @@ const MAX_ROUNDS: usize = 16;
 /// What is known and what is asked for while branches are evaluated.
 #[derive(Debug, Default)]
 pub(crate) struct Branches {
-    fetched: HashMap<DagRunKey, Arc<Fetched>>,
-    needs: HashMap<DagRunKey, Vec<Need>>,
+    /// By whom it was fetched for: all tasks of a run that are not mapped see the same.
+    fetched: HashMap<TaskInstanceKey, Arc<Fetched>>,
+    needs: HashMap<TaskInstanceKey, Vec<Need>>,
     rounds: HashMap<TaskInstanceKey, usize>,
 }
 
@@ -35,26 +40,38 @@ impl Branches {
         let wrong = |message: String| {
             format!("template of `branch` of task `{}` (line {} of the DAG file): {message}", task.task_id, task.line)
         };
-        let dag_run = attempt.key.dag_run;
-        let scope = Scope {
-            dag: &attempt.dag,
-            task,
-            dag_run: &attempt.dag_run,
-            try_number: attempt.try_number,
-            max_tries: attempt.max_tries,
-            map_index: attempt.key.map_index,
-            fetched: self.fetched.entry(dag_run).or_default(),
-        };
-        match render(source, &scope) {
-            Ok(value) => Some(chosen(&value)),
+        let result = render(source, &attempt.scope(task, self.fetched.entry(viewer(attempt.key)).or_default()));
+        self.settle(attempt.key, result, wrong).map(|value| value.and_then(|value| chosen(&value)))
+    }
+
+    /// The values of a mapping, or what is wrong with them; none when values are needed first.
+    pub(crate) fn expand(&mut self, expanding: &Expanding) -> Option<Result<IndexMap<String, Value>, String>> {
+        let attempt = &expanding.attempt;
+        let fetched = self.fetched.entry(viewer(attempt.key)).or_default();
+        let result = mapping::values(&expanding.expand, &attempt.scope(attempt.task(), fetched));
+        let (id, line) = (&expanding.id, attempt.task().line);
+        self.settle(attempt.key, result, |message| {
+            format!("{message} (mapping of `{id}`, near line {line} of the DAG file)")
+        })
+    }
+
+    /// What became of an evaluation, unless it has to be made again with more values.
+    fn settle<T>(
+        &mut self,
+        key: TaskInstanceKey,
+        result: Result<T, RenderError>,
+        wrong: impl Fn(String) -> String,
+    ) -> Option<Result<T, String>> {
+        match result {
+            Ok(value) => Some(Ok(value)),
             Err(RenderError::Failed(reason)) => Some(Err(wrong(reason))),
             Err(RenderError::Needs(needs)) => {
-                let rounds = self.rounds.entry(attempt.key).or_default();
+                let rounds = self.rounds.entry(key).or_default();
                 *rounds += 1;
                 if *rounds > MAX_ROUNDS {
                     return Some(Err(wrong(format!("it asks for other values more than {MAX_ROUNDS} times"))));
                 }
-                self.needs.entry(dag_run).or_default().extend(needs);
+                self.needs.entry(viewer(key)).or_default().extend(needs);
                 None
             }
         }
@@ -62,15 +79,15 @@ impl Branches {
 
     /// Fetches what was asked for.
     pub(crate) async fn fetch<J: Journal>(&mut self, journal: &J) -> Result<(), ReadError> {
-        for (dag_run, mut needs) in std::mem::take(&mut self.needs) {
+        for (viewer, mut needs) in std::mem::take(&mut self.needs) {
             let mut seen = std::collections::HashSet::new();
             needs.retain(|need| seen.insert(need.clone()));
-            let mut more = journal.fetch(dag_run, &needs).await?;
-            let fetched = Arc::make_mut(self.fetched.entry(dag_run).or_default());
+            let mut more = journal.fetch(viewer.dag_run, &needs).await?;
+            let fetched = Arc::make_mut(self.fetched.entry(viewer).or_default());
             for need in needs {
                 // What a journal leaves out is not there; asking again would never end.
                 match need {
-                    Need::XCom { task_id, key } => {
+                    Need::XCom { task_id, key, .. } => {
                         let name = (task_id, key);
                         let value = more.xcoms.remove(&name).flatten();
                         fetched.xcoms.insert(name, value);
@@ -83,6 +100,11 @@ impl Branches {
         }
         Ok(())
     }
+}
+
+/// Who sees the same XComs as a task instance.
+fn viewer(key: TaskInstanceKey) -> TaskInstanceKey {
+    if key.map_index < 0 { TaskInstanceKey::unmapped(key.dag_run, TaskIndex(0)) } else { key }
 }
 
 /// The ids that a branch's value names.

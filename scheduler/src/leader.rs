@@ -6,8 +6,8 @@
 //! 4. One transaction writes all of it, or nothing. When it was refused (somebody changed a run first) or its
 //!    outcome is unknown, the runs it touched are read again and the same reports are folded again: a report whose
 //!    effect is already in the database changes nothing, by its token.
-//! 5. Only now attempts are handed out and stopped, runs that timetables want are created, branch expressions are
-//!    evaluated.
+//! 5. Only now attempts are handed out and stopped, runs that timetables want are created, branch expressions and
+//!    mappings are evaluated.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,7 +17,7 @@ use model::journal::{Batch, CommitError, InboxReport};
 use model::limits::Limits;
 
 use crate::branch::Branches;
-use crate::plan::{Decisions, Fate, Planner};
+use crate::plan::{Decisions, Expanding, Fate, Planner};
 use crate::ports::{Clock, Dispatch, Journal, ReadError};
 
 /// Why the leader cannot go on for now.
@@ -75,6 +75,7 @@ pub struct Leader<J, D, C> {
     reload_runs: bool,
     stale_dags: BTreeSet<String>,
     to_evaluate: Vec<Attempt>,
+    to_expand: Vec<Expanding>,
     /// Runs with committed changes that nobody was told of, and whether the run's own state is among them.
     progress: BTreeMap<DagRunKey, bool>,
 }
@@ -104,6 +105,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             reload_runs: false,
             stale_dags: BTreeSet::new(),
             to_evaluate: Vec::new(),
+            to_expand: Vec::new(),
             progress: BTreeMap::new(),
         };
         leader.load_pools().await?;
@@ -241,7 +243,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             self.load_runs(Some(&keys)).await?;
             self.stale_runs.clear();
         }
-        self.evaluate_branches().await?;
+        self.evaluate_templates().await?;
         Ok(())
     }
 
@@ -350,6 +352,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         self.may_be_late |= matches!(error, CommitError::Unknown(_));
         self.stale_runs.extend(self.planner.abandon(&decisions.batch));
         self.stale_runs.extend(decisions.dispatch.iter().map(|attempt| attempt.key.dag_run));
+        self.stale_runs.extend(decisions.expand.iter().map(|expanding| expanding.attempt.key.dag_run));
         self.stale_dags.extend(decisions.new_runs.iter().map(|new| new.run.dag_id.clone()));
         self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
         self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));
@@ -360,6 +363,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         let mut pass = Pass {
             more: decisions.more
                 || !decisions.evaluate.is_empty()
+                || !decisions.expand.is_empty()
                 || !decisions.new_runs.is_empty()
                 || !decisions.skipped_runs.is_empty(),
             task_instances: decisions.batch.inserted.len() + decisions.batch.updated.len(),
@@ -386,6 +390,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             self.dispatch.submit(decisions.dispatch);
         }
         self.to_evaluate.extend(decisions.evaluate);
+        self.to_expand.extend(decisions.expand);
         // Also when a write before this one fails: those DAGs are looked at again.
         self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
         if !decisions.new_runs.is_empty() {
@@ -434,11 +439,17 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         }
     }
 
-    /// Evaluates branch expressions that became ready. What cannot be fetched for one is fetched in the next pass;
+    /// Evaluates branch expressions that became ready, and mappings whose inputs are done. What cannot be fetched for one is fetched in the next pass;
     /// what was evaluated until then stays.
-    async fn evaluate_branches(&mut self) -> Result<(), ReadError> {
+    async fn evaluate_templates(&mut self) -> Result<(), ReadError> {
         let mut branches = Branches::default();
-        while !self.to_evaluate.is_empty() {
+        while !self.to_evaluate.is_empty() || !self.to_expand.is_empty() {
+            for expanding in std::mem::take(&mut self.to_expand) {
+                match branches.expand(&expanding) {
+                    Some(values) => self.planner.fold_expansion(&expanding, values, self.clock.now()),
+                    None => self.to_expand.push(expanding),
+                }
+            }
             for attempt in std::mem::take(&mut self.to_evaluate) {
                 match branches.evaluate(&attempt) {
                     Some(result) => {

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use model::dag_run::{DagRunFacts, DataInterval, NewDagRun};
-use model::ids::{DagRunKey, DagVersionKey, Epoch};
+use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
 use model::journal::{
     Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, EndedAttempt, InboxReport, NextRun, ScheduledRun,
     SkipReason, SkippedRun,
 };
+use model::mapping::Elements;
 use model::pool::{DEFAULT_POOL, Pool};
 use model::state::DagRunState;
 use model::template::{Fetched, Need};
@@ -39,8 +40,10 @@ pub struct World {
     pub ended_at: BTreeMap<DagRunKey, Timestamp>,
     /// In the order they ended.
     pub attempts: Vec<EndedAttempt>,
-    /// `(run, task, key)` → value.
-    pub xcoms: BTreeMap<(DagRunKey, String, String), serde_json::Value>,
+    /// `(run, task, map index, key)` → value.
+    pub xcoms: BTreeMap<(DagRunKey, String, i32, String), serde_json::Value>,
+    /// What elements of mapped tasks are called.
+    pub map_names: BTreeMap<TaskInstanceKey, String>,
     /// Not looked at yet.
     pub changes: Vec<Change>,
     /// Not folded yet.
@@ -134,6 +137,20 @@ impl World {
         self.pools.insert(pool.name.clone(), pool);
     }
 
+    /// An XCom of some instances of a task: one value, or the list of those that there are.
+    pub fn xcom(&self, dag_run: DagRunKey, task_id: &str, key: &str, elements: Elements) -> Option<serde_json::Value> {
+        let value = |map_index| self.xcoms.get(&(dag_run, task_id.to_owned(), map_index, key.to_owned()));
+        match elements {
+            Elements::One(map_index) => value(map_index).cloned(),
+            Elements::Range(from, until) => {
+                let is_one = |name: &(DagRunKey, String, i32, String)| {
+                    name.0 == dag_run && name.1 == task_id && (from..until).contains(&name.2) && name.3 == key
+                };
+                Some(self.xcoms.iter().filter(|(name, _)| is_one(name)).map(|(_, value)| value.clone()).collect())
+            }
+        }
+    }
+
     /// Notes a change for the leader.
     pub fn changed(&mut self, dag_id: Option<String>, dag_run: Option<DagRunKey>) {
         self.next_id += 1;
@@ -166,9 +183,15 @@ impl World {
                 }
             }
         }
+        for key in &batch.removed {
+            if let Some(run) = self.runs.get_mut(&key.dag_run) {
+                run.task_instances.retain(|ti| ti.key != *key);
+            }
+        }
         for row in &batch.inserted {
             if let Some(run) = self.runs.get_mut(&row.key.dag_run) {
-                run.task_instances.push(row.clone());
+                let at = run.task_instances.partition_point(|ti| ti.key < row.key);
+                run.task_instances.insert(at, row.clone());
             }
         }
         for row in &batch.updated {
@@ -178,12 +201,14 @@ impl World {
                 run.task_instances[at] = row.clone();
             }
         }
+        self.map_names.extend(batch.map_names.iter().cloned());
         self.attempts.extend(batch.attempts.iter().cloned());
-        let cleared: BTreeSet<(DagRunKey, &str)> =
-            batch.cleared_xcoms.iter().map(|(run, task, _)| (*run, task.as_str())).collect();
-        self.xcoms.retain(|(run, task, _), _| !cleared.contains(&(*run, task.as_str())));
+        let cleared: BTreeSet<(DagRunKey, &str, i32)> =
+            batch.cleared_xcoms.iter().map(|(run, task, map_index)| (*run, task.as_str(), *map_index)).collect();
+        self.xcoms.retain(|(run, task, map_index, _), _| !cleared.contains(&(*run, task.as_str(), *map_index)));
         for xcom in &batch.xcoms {
-            self.xcoms.insert((xcom.dag_run, xcom.task_id.clone(), xcom.key.clone()), xcom.value.clone());
+            let name = (xcom.dag_run, xcom.task_id.clone(), xcom.map_index, xcom.key.clone());
+            self.xcoms.insert(name, xcom.value.clone());
         }
         self.reports.retain(|entry| !batch.reports.contains(&entry.id));
         Ok(())
@@ -305,8 +330,8 @@ impl Journal for MemoryJournal {
         let mut fetched = Fetched::default();
         for need in needs {
             match need {
-                Need::XCom { task_id, key } => {
-                    let value = world.xcoms.get(&(dag_run, task_id.clone(), key.clone())).cloned();
+                Need::XCom { task_id, key, elements } => {
+                    let value = world.xcom(dag_run, task_id, key, *elements);
                     fetched.xcoms.insert((task_id.clone(), key.clone()), value);
                 }
                 Need::PreviousSuccess => fetched.previous_success = Some(None),

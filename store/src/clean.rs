@@ -68,6 +68,8 @@ impl Store {
                 DELETE FROM attempt WHERE dag_run_id IN (SELECT id FROM doomed) RETURNING 1
             ), xcoms AS (
                 DELETE FROM xcom WHERE dag_run_id IN (SELECT id FROM doomed) RETURNING 1
+            ), named AS (
+                DELETE FROM rendered_map_index WHERE dag_run_id IN (SELECT id FROM doomed)
             ), runs AS (
                 DELETE FROM dag_run WHERE id IN (SELECT id FROM doomed) RETURNING id, dag_id, run_id
             )

@@ -33,7 +33,7 @@ pub(crate) async fn contention(
 }
 
 impl<'a> Why<'a> {
-    /// Of a run with its tasks' states, in the DAG's order.
+    /// Of a run with its task instances, and its tasks' states in the DAG's order.
     pub(crate) fn new(
         dag: &'a Dag,
         run: &RunDetails,
@@ -98,6 +98,7 @@ impl<'a> Why<'a> {
         let task_id = &self.facts.dag.tasks.get(task.at())?.task_id;
         let facts = TaskFacts {
             task,
+            map_index: row.map_index,
             state: parse(&row.state),
             retry_at: row.retry_at,
             weight: self.contention.weights.get(task.at()).copied().unwrap_or_default(),
@@ -108,15 +109,29 @@ impl<'a> Why<'a> {
     }
 }
 
-/// The state of each task, in the DAG's order; of a mapped one, its first element's.
+/// The state of each task, in the DAG's order; of a mapped one the one that tells most: of its first element that is
+/// not finished, or else that failed, or else of its first.
 pub(crate) fn states_by_task(dag: &Dag, rows: &[TaskInstanceRow]) -> Vec<TaskInstanceState> {
     let mut states = vec![None; dag.tasks.len()];
     for row in rows {
         if let Some(state) = usize::try_from(row.task_index).ok().and_then(|at| states.get_mut(at)) {
-            state.get_or_insert_with(|| parse(&row.state));
+            let next = parse(&row.state);
+            if state.is_none_or(|known: TaskInstanceState| telling(next) > telling(known)) {
+                *state = Some(next);
+            }
         }
     }
     states.into_iter().map(|state| state.unwrap_or(TaskInstanceState::None)).collect()
+}
+
+/// How much a state tells about a task with several.
+pub(crate) const fn telling(state: TaskInstanceState) -> u8 {
+    match state {
+        TaskInstanceState::Failed => 2,
+        TaskInstanceState::UpstreamFailed => 1,
+        state if !state.is_finished() => 3,
+        _ => 0,
+    }
 }
 
 /// A state's word from the database; unknown words cannot occur there.

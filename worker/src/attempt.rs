@@ -102,7 +102,7 @@ async fn run<V: Values, C: Clock>(
     };
     let answering = async {
         match listener {
-            Some(listener) => questions::answer_all(listener, attempt.dag_run.key, values).await,
+            Some(listener) => questions::answer_all(listener, attempt, values).await,
             None => std::future::pending().await,
         }
     };

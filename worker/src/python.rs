@@ -84,6 +84,7 @@ fn context(attempt: &Attempt) -> Value {
         "try_number": attempt.try_number,
         "max_tries": attempt.max_tries,
         "map_index": attempt.key.map_index,
+        "map": attempt.mapped.as_ref().map(|mapped| &mapped.values),
         "logical_date": text(run.logical_date),
         "data_interval_start": text(run.data_interval.map(|interval| interval.start)),
         "data_interval_end": text(run.data_interval.map(|interval| interval.end)),

@@ -1,7 +1,7 @@
 //! Answers what a Python task asks while it runs.
 //!
 //! A Unix socket in the scratch folder; one question a connection, one line of JSON each way:
-//! `{"xcom": {"task_id", "key"}}` → `{"value": null | {"found": VALUE}}`, `{"previous_success": {}}` →
+//! `{"xcom": {"task_id", "key", "map_index"}}` → `{"value": null | {"found": VALUE}}`, `{"previous_success": {}}` →
 //! `{"value": null | {"data_interval_start", …}}`; `{"error": TEXT}` when it cannot be answered.
 
 use std::fs::File;
@@ -9,7 +9,8 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use model::ids::DagRunKey;
+use model::attempt::Attempt;
+use model::mapping::Elements;
 use model::template::PreviousSuccess;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Question {
-    Xcom { task_id: String, key: String },
+    Xcom { task_id: String, key: String, map_index: Option<i32> },
     PreviousSuccess {},
 }
 
@@ -40,11 +41,11 @@ pub(crate) fn listen(scratch: &Scratch) -> io::Result<UnixListener> {
 }
 
 /// Answers until it is dropped.
-pub(crate) async fn answer_all<V: Values>(listener: UnixListener, dag_run: DagRunKey, values: &V) {
+pub(crate) async fn answer_all<V: Values>(listener: UnixListener, attempt: &Attempt, values: &V) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let answered = tokio::time::timeout(PATIENCE, answer(stream, dag_run, values)).await;
+                let answered = tokio::time::timeout(PATIENCE, answer(stream, attempt, values)).await;
                 if !matches!(answered, Ok(Ok(()))) {
                     tracing::debug!("a task's question was not answered");
                 }
@@ -55,12 +56,12 @@ pub(crate) async fn answer_all<V: Values>(listener: UnixListener, dag_run: DagRu
     }
 }
 
-async fn answer<V: Values>(mut stream: UnixStream, dag_run: DagRunKey, values: &V) -> io::Result<()> {
+async fn answer<V: Values>(mut stream: UnixStream, attempt: &Attempt, values: &V) -> io::Result<()> {
     let mut question = Vec::new();
     let (read, mut write) = stream.split();
     read.take(MAX_QUESTION).read_to_end(&mut question).await?;
     let answer = match serde_json::from_slice(&question) {
-        Ok(question) => look_up(question, dag_run, values).await,
+        Ok(question) => look_up(question, attempt, values).await,
         Err(error) => Err(format!("not a question: {error}")),
     };
     let answer = match answer {
@@ -71,10 +72,12 @@ async fn answer<V: Values>(mut stream: UnixStream, dag_run: DagRunKey, values: &
     write.shutdown().await
 }
 
-async fn look_up<V: Values>(question: Question, dag_run: DagRunKey, values: &V) -> Result<Value, String> {
+async fn look_up<V: Values>(question: Question, attempt: &Attempt, values: &V) -> Result<Value, String> {
+    let dag_run = attempt.key.dag_run;
     match question {
-        Question::Xcom { task_id, key } => {
-            let found = values.xcom(dag_run, &task_id, &key).await.map_err(|error| error.to_string())?;
+        Question::Xcom { task_id, key, map_index } => {
+            let elements = map_index.map_or_else(|| attempt.sees(&task_id), Elements::One);
+            let found = values.xcom(dag_run, &task_id, &key, elements).await.map_err(|error| error.to_string())?;
             Ok(found.map_or(Value::Null, |value| json!({ "found": value })))
         }
         Question::PreviousSuccess {} => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use model::attempt::Attempt;
-use model::template::{self, Fetched, Need, RenderError, Scope};
+use model::template::{self, Fetched, Need, RenderError};
 use serde_json::{Map, Value};
 
 use crate::values::Values;
@@ -43,16 +43,7 @@ impl<'a, V: Values> Renderer<'a, V> {
     /// The value of a template; `field` names it in errors.
     pub(crate) async fn value(&mut self, field: &str, source: &str) -> Result<Value, CannotRender> {
         for _ in 0..MAX_ROUNDS {
-            let scope = Scope {
-                dag: &self.attempt.dag,
-                task: self.attempt.task(),
-                dag_run: &self.attempt.dag_run,
-                try_number: self.attempt.try_number,
-                max_tries: self.attempt.max_tries,
-                map_index: self.attempt.key.map_index,
-                fetched: &self.fetched,
-            };
-            match template::render(source, &scope) {
+            match template::render(source, &self.attempt.scope(self.attempt.task(), &self.fetched)) {
                 Ok(value) => return Ok(value),
                 Err(RenderError::Needs(needs)) => self.fetch(needs).await?,
                 Err(RenderError::Failed(message)) => return Err(self.wrong(field, message)),
@@ -72,8 +63,8 @@ impl<'a, V: Values> Renderer<'a, V> {
         let fetched = Arc::make_mut(&mut self.fetched);
         for need in needs {
             match need {
-                Need::XCom { task_id, key } => {
-                    let value = self.values.xcom(dag_run, &task_id, &key).await.map_err(failed)?;
+                Need::XCom { task_id, key, elements } => {
+                    let value = self.values.xcom(dag_run, &task_id, &key, elements).await.map_err(failed)?;
                     fetched.xcoms.insert((task_id, key), value);
                 }
                 Need::PreviousSuccess => {

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use model::ids::DagRunKey;
+use model::mapping::Elements;
 use model::template::PreviousSuccess;
 use serde_json::Value;
 
@@ -13,12 +14,14 @@ pub struct ValuesError(pub String);
 
 /// Where values of other task instances and runs come from: the database, or the gateway of a remote worker.
 pub trait Values: Send + Sync + 'static {
-    /// An XCom of a task of the same run; none when there is no such XCom.
+    /// An XCom of instances of a task of the same run: of one, its value, none when there is no such XCom; of several,
+    /// the list of those that there are, in the order of their map indexes.
     fn xcom(
         &self,
         dag_run: DagRunKey,
         task_id: &str,
         key: &str,
+        elements: Elements,
     ) -> impl Future<Output = Result<Option<Value>, ValuesError>> + Send;
 
     /// The last successful run before this one.

@@ -90,6 +90,13 @@ pub(crate) const KEYS: &[Key] = &[
         "How many task instances of one run may hold a slot at once, for DAG files that do not say `max_active_tasks`.",
     ),
     key(
+        "core.max_map_length",
+        "a number from 1",
+        Some("1024"),
+        |settings, text, _| value::count(text).map(|count| settings.limits.max_map_length = count),
+        "How many elements a mapping (`expand`) may have; a longer one fails.",
+    ),
+    key(
         "core.dags_are_paused_at_creation",
         "true or false",
         Some("false"),
@@ -166,7 +173,7 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 /// Keys of the contract whose features come later: their names are taken.
-pub(crate) const NOT_YET: &[&str] = &["core.max_map_length", "webserver.base_url"];
+pub(crate) const NOT_YET: &[&str] = &["webserver.base_url"];
 
 /// Sections of the contract that have no key yet.
 pub(crate) const SECTIONS_NOT_YET: &[&str] =

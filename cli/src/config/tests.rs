@@ -68,7 +68,6 @@ fn what_is_wrong_is_told_with_its_place_and_the_nearest_key() {
     let file = "[core]\nparalelism = 4\nxcom_max_size = \"big\"\nmax_map_length = 3\n\n[executor]\nname = \"x\"\n\n[worker]\ndags_folder = \"/x\"\nqqqqqqqqqqq = [1]\n[webserver]\nbind = []\n";
     insta::assert_snapshot!(problems(&[], file).join("\n"), @r#"
     FILE:13:1: `webserver.bind` takes one value, not a list
-    FILE:4:1: `core.max_map_length` is not supported yet
     FILE:2:1: unknown key `core.paralelism`; did you mean `core.parallelism`?
     FILE:7:1: `executor.name` is not supported yet
     FILE:10:1: unknown key `worker.dags_folder`; did you mean `core.dags_folder`?

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use executor::LocalExecutor;
 use model::attempt::Attempt;
 use model::ids::{AttemptToken, DagRunKey};
+use model::mapping::Elements;
 use model::template::PreviousSuccess;
 use scheduler::memory::MemoryJournal;
 use scheduler::ports::Dispatch;
@@ -56,8 +57,9 @@ impl Values for MemoryValues {
         dag_run: DagRunKey,
         task_id: &str,
         key: &str,
+        elements: Elements,
     ) -> Result<Option<serde_json::Value>, ValuesError> {
-        Ok(self.0.world().xcoms.get(&(dag_run, task_id.to_owned(), key.to_owned())).cloned())
+        Ok(self.0.world().xcom(dag_run, task_id, key, elements))
     }
 
     async fn previous_success(&self, _dag_run: DagRunKey) -> Result<Option<PreviousSuccess>, ValuesError> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use model::dag::Dag;
-use model::ids::{DagRunKey, TaskIndex};
+use model::ids::{DagRunKey, TaskInstanceKey};
 use model::journal::TaskInstanceRow;
 use model::state::{DagRunState, TaskInstanceState};
 use scheduler::memory::{MemoryJournal, World};
@@ -15,7 +15,7 @@ use crate::output::color;
 #[derive(Debug)]
 pub(super) struct Narrator {
     run: DagRunKey,
-    told: HashMap<TaskIndex, (TaskInstanceState, u32)>,
+    told: HashMap<TaskInstanceKey, (TaskInstanceState, u32)>,
 }
 
 impl Narrator {
@@ -30,7 +30,7 @@ impl Narrator {
         let dag = &world.versions.get(&run.dag_version)?.dag;
         for row in &run.task_instances {
             let now = (row.state, row.try_number);
-            if self.told.insert(row.key.task, now) != Some(now) {
+            if self.told.insert(row.key, now) != Some(now) {
                 say(&world, dag, row);
             }
         }
@@ -47,11 +47,17 @@ impl Narrator {
             let task = version.dag.task(row.key.task);
             let tries = if row.try_number > 1 { format!(", {} tries", row.try_number) } else { String::new() };
             let took = length(row.started_at, row.ended_at).map(|took| format!(", {took}")).unwrap_or_default();
-            anstream::eprintln!("  {:<32} {}{took}{tries}", task.task_id, colored(row.state.as_str()));
+            let id = named(&task.task_id, row.key.map_index);
+            anstream::eprintln!("  {id:<32} {}{took}{tries}", colored(row.state.as_str()));
         }
         let reason = world.reasons.get(&self.run).map(|reason| format!(": {reason}")).unwrap_or_default();
         anstream::eprintln!("{} {} {}{reason}", run.facts.dag_id, run.facts.run_id, colored(run.state.as_str()));
     }
+}
+
+/// A task, or an element of a mapped one.
+pub(super) fn named(task_id: &str, map_index: i32) -> String {
+    if map_index < 0 { task_id.to_owned() } else { format!("{task_id}[{map_index}]") }
 }
 
 fn say(world: &World, dag: &Dag, row: &TaskInstanceRow) {
@@ -60,7 +66,7 @@ fn say(world: &World, dag: &Dag, row: &TaskInstanceRow) {
         let ended = world.attempts.iter().rfind(|attempt| attempt.key == row.key && attempt.try_number == try_number);
         ended.map(|ended| format!(": {}", ended.reason)).unwrap_or_default()
     };
-    let id = &task.task_id;
+    let id = named(&task.task_id, row.key.map_index);
     match row.state {
         // Without a delay it is queued again in the pass in which it failed.
         TaskInstanceState::Queued if row.try_number > 1 => {

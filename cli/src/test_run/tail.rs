@@ -45,7 +45,7 @@ impl Tails {
         for attempt in attempts {
             let (task, run) = (attempt.task(), &attempt.dag_run);
             self.open.push_back(Tail {
-                prefix: task.task_id.clone(),
+                prefix: super::narrate::named(&task.task_id, attempt.key.map_index),
                 color: COLORS[attempt.key.task.at() % COLORS.len()],
                 path: worker::log_path(
                     &self.home,

@@ -16,6 +16,7 @@ fn each_setting_is_listed_with_its_source_and_secrets_are_masked() {
     core.parallelism	4	FLOWCTL_CORE__PARALLELISM
     core.max_active_runs_per_dag	16	default
     core.max_active_tasks_per_dag	16	default
+    core.max_map_length	1024	default
     core.dags_are_paused_at_creation	false	default
     core.killed_task_cleanup_time	60s	default
     core.xcom_max_size	48KiB	default

@@ -57,6 +57,7 @@ pub(super) fn dag(
     }
     if let Some((_, node)) = find("env") {
         templates.check(node, problems);
+        templates.refuse_map("`map` is for tasks; the environment of the DAG is for all of them", problems);
     }
     let mut walk = Walk {
         templates: &mut templates,
@@ -64,6 +65,7 @@ pub(super) fn dag(
         layout: Layout::default(),
         defaults: Vec::new(),
         pools: Vec::new(),
+        mapped: Vec::new(),
     };
     if let Some((_, node)) = find("default_args")
         && let Value::Mapping(entries) = &node.value

@@ -34,13 +34,15 @@ pub(super) struct Group {
     pub(super) tasks: Range<usize>,
 }
 
-/// `downstream` wants to come after what is named `upstream`, seen from the group `scope`.
+/// `downstream` wants to come after what is named `upstream`, seen from the group `scope`. An implied wish names a task
+/// in full, and is nobody's mistake when there is none.
 #[derive(Debug)]
 pub(super) struct Wish {
     pub(super) upstream: String,
     pub(super) downstream: Item,
     pub(super) scope: Option<usize>,
     pub(super) at: Place,
+    pub(super) is_implied: bool,
 }
 
 /// All tasks and groups of a file, and what they want to come after.
@@ -121,7 +123,12 @@ impl<'l> Resolver<'l> {
     fn edges(mut self, flow: Option<&Node>, problems: &mut Problems) -> Vec<Edge> {
         let mut pairs: Vec<(Item, Item, Place)> = Vec::new();
         for wish in &self.layout.wishes {
-            if let Some(upstream) = self.item(&wish.upstream, wish.scope, wish.at, problems) {
+            let upstream = if wish.is_implied {
+                self.names.get(wish.upstream.as_str()).copied().filter(|item| matches!(item, Item::Task(_)))
+            } else {
+                self.item(&wish.upstream, wish.scope, wish.at, problems)
+            };
+            if let Some(upstream) = upstream {
                 pairs.push((upstream, wish.downstream, wish.at));
             }
         }

@@ -21,6 +21,7 @@ pub(super) enum Takes {
     TextMapping,
     Tasks,
     Operator,
+    Expand,
     /// Part of the language that does not run yet.
     NotYet,
     /// Accepted with the value that changes nothing; anything else does not run yet.
@@ -31,8 +32,8 @@ pub(super) enum Takes {
 pub(super) type Keys = &'static [(&'static str, Takes)];
 
 use Takes::{
-    Calendar, Catchup, Date, Duration, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Overlap, Rule, Schedule,
-    Tasks, Text, TextMapping, Texts, WeightRule, Whole,
+    Calendar, Catchup, Date, Duration, Expand, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Overlap, Rule,
+    Schedule, Tasks, Text, TextMapping, Texts, WeightRule, Whole,
 };
 
 /// Keys of a DAG.
@@ -111,8 +112,9 @@ pub(super) const TASK: Keys = &[
     ("metrics", NotYet),
     ("artifacts", NotYet),
     ("resources", NotYet),
-    ("expand", NotYet),
-    ("expand_zip", NotYet),
+    ("expand", Expand),
+    ("expand_zip", Expand),
+    ("map_index_template", Text),
 ];
 
 /// Operator keys.
@@ -139,8 +141,8 @@ pub(super) const GROUP: Keys = &[
     ("depends_on", Texts),
     ("tooltip", Text),
     ("default_args", Mapping),
-    ("expand", NotYet),
-    ("expand_zip", NotYet),
+    ("expand", Expand),
+    ("expand_zip", Expand),
 ];
 
 /// Keys of `bash`'s long form.
@@ -167,6 +169,11 @@ pub(super) const PYTHON: Keys = &[
 
 /// Keys of `branch`'s long form.
 pub(super) const BRANCH: Keys = &[("python", Operator)];
+
+/// Whether a key maps what it stands in.
+pub(super) fn is_expand(name: &str) -> bool {
+    matches!(name, "expand" | "expand_zip")
+}
 
 /// The names of a table.
 pub(super) fn names(keys: Keys) -> impl Iterator<Item = &'static str> {

@@ -12,6 +12,7 @@ mod check;
 mod cycles;
 mod dates;
 mod events;
+mod expand;
 mod flow;
 mod graph;
 mod hash;

@@ -28,8 +28,6 @@ const FILES: &[(&str, &str)] = &[
     ("tasks: [{id: a, branch: {python: {callable: m.f, preload: [pandas]}}}]", "preload"),
     ("default_args: {python: {requirements: [x]}}\ntasks: [{id: a, python: m.f}]", "requirements"),
     ("default_args: {http: {method: GET}}\nTASKS", "http"),
-    ("tasks: [{group: g, expand: {city: [seoul]}, tasks: [{id: a, empty: {}}]}]", "expand"),
-    ("tasks: [{group: g, expand_zip: {city: [seoul]}, tasks: [{id: a, empty: {}}]}]", "expand_zip"),
 ];
 
 /// Keys of a task, with a value that does not run yet.
@@ -58,20 +56,11 @@ const TASK_KEYS: &[(&str, &str)] = &[
     ("metrics", "{file: metrics.json}"),
     ("artifacts", "[{path: model.bin, name: model}]"),
     ("resources", "{cpu: 1, memory: 1Gi}"),
-    ("expand", "{city: [seoul, busan]}"),
-    ("expand_zip", "{city: [seoul], day: [1]}"),
 ];
 
 /// Names of templates.
-const NAMES: &[&str] = &[
-    "var.value.x",
-    "var.json.x",
-    "conn.db.host",
-    "map.city",
-    "inlet_events",
-    "outlet_events",
-    "triggering_asset_events",
-];
+const NAMES: &[&str] =
+    &["var.value.x", "var.json.x", "conn.db.host", "inlet_events", "outlet_events", "triggering_asset_events"];
 
 fn is_refused_at(file: &str, text: &str) {
     let file = file.replace("TASKS", "tasks: [{id: a, empty: {}}]");

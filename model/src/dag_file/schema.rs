@@ -88,6 +88,10 @@ fn property(name: &str, takes: Takes) -> Value {
         Takes::TextMapping => {
             json!({"type": ["object", "null"], "additionalProperties": {"type": ["string", "number", "boolean"]}})
         }
+        Takes::Expand => {
+            json!({"type": ["object", "null"], "minProperties": 1, "additionalProperties": {"type": ["array", "string"]},
+                   "description": "names to lists, or to templates that give lists"})
+        }
         Takes::Tasks => {
             json!({"type": "array", "minItems": 1, "items": {"if": {"required": ["group"]}, "then": {"$ref": "#/$defs/group"}, "else": {"$ref": "#/$defs/task"}}})
         }

@@ -27,6 +27,8 @@ pub(super) struct Walk<'n, 'p, 'l> {
     pub(super) defaults: Vec<&'n Mapping>,
     /// Where pools are named.
     pub(super) pools: Vec<PoolUse>,
+    /// The mapped groups around, outermost first, and the names that `map` has in each.
+    pub(super) mapped: Vec<(String, Vec<String>)>,
 }
 
 impl<'n> Walk<'n, '_, '_> {
@@ -48,7 +50,10 @@ impl<'n> Walk<'n, '_, '_> {
     /// Checks the keys of `default_args`; their values are checked in each task they end up in.
     pub(super) fn default_args(&mut self, entries: &'n Mapping) {
         for (key, node) in entries {
-            if key.name == "id" || (!is_known(keys::TASK, &key.name) && !is_known(keys::OPERATORS, &key.name)) {
+            if keys::is_expand(&key.name) {
+                let message = format!("`{}` cannot stand in `default_args`: each task is mapped by itself", key.name);
+                self.problems.error(key.at, message);
+            } else if key.name == "id" || (!is_known(keys::TASK, &key.name) && !is_known(keys::OPERATORS, &key.name)) {
                 self.unknown(key, "`default_args`");
             } else if is_known(keys::TASK, &key.name) {
                 read::is_to_be_read(key, node, keys::TASK, "`default_args`", self.problems);
@@ -96,10 +101,17 @@ impl<'n> Walk<'n, '_, '_> {
         };
         let position = self.layout.groups.len();
         let parent_id = parent.map(|parent| self.layout.groups[parent].spec.group_id.clone());
-        let group = TaskGroup { group_id, parent: parent_id, tooltip: None };
+        let group = TaskGroup { group_id, parent: parent_id, tooltip: None, expand: None };
         let first = self.layout.tasks.len();
         self.layout.groups.push(Group { spec: group, parent, at: item.at, tasks: first..first });
         let mut inner_defaults = false;
+        let expand = self.expand(entries.iter().map(|(key, node)| (key, node)), Item::Group(position));
+        let is_mapped = expand.is_some();
+        if let Some(expand) = expand {
+            let names = expand.values().keys().cloned().collect();
+            self.mapped.push((self.layout.groups[position].spec.group_id.clone(), names));
+            self.layout.groups[position].spec.expand = Some(expand);
+        }
         for (key, node) in entries {
             if !read::is_to_be_read(key, node, keys::GROUP, "a group", self.problems) {
                 continue;
@@ -125,6 +137,9 @@ impl<'n> Walk<'n, '_, '_> {
         if inner_defaults {
             self.defaults.pop();
         }
+        if is_mapped {
+            self.mapped.pop();
+        }
         let end = self.layout.tasks.len();
         self.layout.groups[position].tasks = first..end;
         if end == first {
@@ -134,7 +149,7 @@ impl<'n> Walk<'n, '_, '_> {
 
     fn depends_on(&mut self, node: &Node, downstream: Item, scope: Option<usize>) {
         for (upstream, node) in read::texts(node, "depends_on", self.problems) {
-            self.layout.wishes.push(Wish { upstream, downstream, scope, at: node.at });
+            self.layout.wishes.push(Wish { upstream, downstream, scope, at: node.at, is_implied: false });
         }
     }
 
@@ -156,6 +171,7 @@ impl<'n> Walk<'n, '_, '_> {
             line: item.at.line,
             ..Task::new(full_id.clone().unwrap_or_default(), Operator::Empty)
         };
+        task.expand = self.expand(own.iter().map(|(key, node)| (key, node)), Item::Task(position));
         let mut operators: Vec<(&Key, &Node)> = Vec::new();
         for (key, node) in entries {
             if is_known(keys::OPERATORS, &key.name) {
@@ -173,6 +189,8 @@ impl<'n> Walk<'n, '_, '_> {
         if let Some(operator) = self.operator(&operators, at, &task.task_id) {
             task.operator = operator;
         }
+        let names = self.names_of_map(&task);
+        self.templates.check_map(&names, self.problems);
         // A task whose id is unusable is left out, and with it what it depends on.
         if full_id.is_some() {
             self.layout.tasks.push((Arc::new(task), id.at));
@@ -185,7 +203,7 @@ impl<'n> Walk<'n, '_, '_> {
     fn with_defaults(&self, own: &'n Mapping) -> Vec<(&'n Key, &'n Node)> {
         let mut entries: Vec<(&Key, &Node)> = own.iter().map(|(key, node)| (key, node)).collect();
         for (key, node) in self.defaults.iter().rev().copied().flatten() {
-            let is_default = is_known(keys::TASK, &key.name) && key.name != "id";
+            let is_default = is_known(keys::TASK, &key.name) && key.name != "id" && !keys::is_expand(&key.name);
             if is_default && !entries.iter().any(|(given, _)| given.name == key.name) {
                 entries.push((key, node));
             }
@@ -267,6 +285,13 @@ impl<'n> Walk<'n, '_, '_> {
                 Some("fail") => task.on_lost = OnLost::Fail,
                 Some(other) => problems.error(node.at, format!("`on_lost` must be `retry` or `fail`, not `{other}`")),
             },
+            "map_index_template" => {
+                for (_, at) in self.templates.names_in(node, problems) {
+                    problems
+                        .error(at, "`map_index_template` cannot use XComs: elements are named before anything runs");
+                }
+                task.map_index_template = read::text(node, "map_index_template", problems);
+            }
             "doc_md" => task.doc_md = read::text(node, "doc_md", problems),
             "env" => {
                 self.templates.check(node, problems);

@@ -15,11 +15,13 @@ pub(super) struct Templates<'l> {
     lines: &'l [&'l str],
     /// Tasks that templates name, which can only be looked for once all are known.
     named: Vec<(String, Place)>,
+    /// Uses of `map` since they were last looked at, with the name of it when that is written out.
+    map: Vec<(Option<String>, Place)>,
 }
 
 impl<'l> Templates<'l> {
     pub(super) const fn new(lines: &'l [&'l str]) -> Self {
-        Self { lines, named: Vec::new() }
+        Self { lines, named: Vec::new(), map: Vec::new() }
     }
 
     /// Checks every text in a value.
@@ -44,6 +46,35 @@ impl<'l> Templates<'l> {
         }
         let named = checked.tasks.into_iter().map(|(task_id, range)| (task_id, place(range)));
         self.named.extend(named);
+        self.map.extend(checked.map.into_iter().map(|(name, range)| (name, place(range))));
+    }
+
+    /// The tasks that the templates of a value name, with their places; checks the value.
+    pub(super) fn names_in(&mut self, node: &Node, problems: &mut Problems) -> Vec<(String, Place)> {
+        let known = self.named.len();
+        self.check(node, problems);
+        self.named[known..].to_vec()
+    }
+
+    /// `map` where nothing is mapped.
+    pub(super) fn refuse_map(&mut self, why: &str, problems: &mut Problems) {
+        for (name, at) in self.map.drain(..) {
+            if name.is_none() {
+                problems.error(at, why);
+            }
+        }
+    }
+
+    /// Uses of `map` in a task for which it has these names.
+    pub(super) fn check_map(&mut self, names: &[String], problems: &mut Problems) {
+        if names.is_empty() {
+            return self.refuse_map("`map` is for tasks with `expand`, or in a group with it", problems);
+        }
+        for (name, at) in self.map.drain(..) {
+            let Some(name) = name.filter(|name| !names.contains(name)) else { continue };
+            let help = did_you_mean(&name, names.iter().map(String::as_str));
+            problems.error_with_help(at, format!("`map` has no `{name}` here; it has {}", names.join(", ")), help);
+        }
     }
 
     /// Refuses a template in a text that is none, because it would be taken as it stands.

@@ -70,6 +70,70 @@ fn every_snippet_of_the_documentation_is_understood() {
 }
 
 #[test]
+fn a_mapping_comes_after_what_its_templates_name() {
+    let dag = dag(
+        "tasks:\n  - {id: list, empty: {}}\n  - {id: a, empty: {}, expand: {x: \"{{ xcom('list') }}\", y: [1, 2]}}\n  \
+                   - {group: g, expand_zip: {z: \"{{ xcom('list') }}\"}, tasks: [{id: b, bash: 'echo {{ map.z }}'}]}\n",
+    );
+    assert_eq!(upstream(&dag, "a"), ["list"]);
+    assert_eq!(upstream(&dag, "g.b"), ["list"]);
+    let expand = dag.tasks[1].expand.as_ref().unwrap();
+    assert_eq!(serde_json::to_string(expand).unwrap(), r#"{"product":{"x":"{{ xcom('list') }}","y":[1,2]}}"#);
+    assert_eq!(serde_json::to_string(&dag.groups[0].expand).unwrap(), r#"{"zip":{"z":"{{ xcom('list') }}"}}"#);
+}
+
+#[test]
+fn what_cannot_be_mapped_over_is_refused_where_it_stands() {
+    let task = |rest: &str| mistakes(&format!("tasks:\n  - {{id: a, bash: x, {rest}}}"));
+    let found: String = [
+        "expand: {city: seoul}",
+        "expand: {city: 'in {{ ds }}'}",
+        "expand: [seoul]",
+        "expand: {}",
+        "expand: {a b: [1]}",
+        "expand_zip: {a: [1], b: [1, 2]}",
+        "expand: {a: [1]}, expand_zip: {b: [1]}",
+        "expand: {a: \"{{ xcom('b') }}\"}",
+        "expand: {a: \"{{ xcom('a') }}\"}",
+        "expand: {a: '{{ map.b }}'}",
+        "expand: {a: [1]}, map_index_template: \"{{ xcom('a') }}\"",
+    ]
+    .map(task)
+    .concat();
+    assert_snapshot!(found, @r"
+    2:37 `expand.city` must be a list or a template that gives one, not a text
+    2:37 `expand.city` must be a list; this template gives a text, because it is not one `{{ … }}` as a whole
+    2:30 `expand` must be a mapping, not a list
+    2:30 `expand` needs a list to map over
+    2:31 `a b` cannot be a name of `map`; use letters, digits and `_`
+    2:43 `expand_zip` pairs lists of one length, but `a` has 1 and `b` has 2
+    2:40 one of `expand` and `expand_zip`, not both
+    2:43 there is no task `b` (did you mean `a`?)
+    2:43 task `a` depends on itself
+    2:38 a mapping cannot use `map`: it is the same for every element
+    2:69 `map_index_template` cannot use XComs: elements are named before anything runs
+    ");
+    assert_snapshot!(
+        mistakes("default_args: {expand: {a: [1]}}\ntasks: [{id: a, empty: {}}]"),
+        @"1:16 `expand` cannot stand in `default_args`: each task is mapped by itself"
+    );
+}
+
+#[test]
+fn map_has_the_names_of_the_mappings_around_and_no_others() {
+    let text = "env: {A: '{{ map.x }}'}\ntasks:\n  - {id: a, bash: 'echo {{ map.x }}'}\n  - {id: b, expand: {city: [1]}, bash: \"{{ map.town }} {{ map['city'] }}\"}\n  \
+                - group: g\n    expand: {city: [1]}\n    tasks:\n      - {id: list, bash: 'echo {{ map.city }}'}\n      - {id: c, expand: {day: [1]}, bash: '{{ map.city }} {{ map.dey }}'}\n      \
+                - {id: d, expand: {x: \"{{ xcom('g.list') }}\"}, empty: {}}\n";
+    assert_snapshot!(mistakes(text), @r"
+    1:14 `map` is for tasks; the environment of the DAG is for all of them
+    3:28 `map` is for tasks with `expand`, or in a group with it
+    4:48 `map` has no `town` here; it has city
+    9:66 `map` has no `dey` here; it has city, day (did you mean `day`?)
+    10:38 a mapping inside the mapped group `g` cannot use `g.list` of the same group: it is the same for every element of the group
+    ");
+}
+
+#[test]
 fn the_tutorial_is_what_airflow_makes_of_it() {
     let dag = dag(include_str!("../../../dags/simple_tutorial.yaml"));
     assert_eq!(dag.dag_id, "simple_tutorial");
@@ -222,7 +286,6 @@ tasks:
         8:13 `http` is not supported yet
         9:22 `queue` other than `default` is not supported yet (`queue: default` is what it does today)
         9:34 `when` is not supported yet
-        9:43 `expand` is not supported yet
         10:37 `requirements` is not supported yet
         "#);
 }
@@ -488,6 +551,7 @@ fn the_json_schema_accepts_the_examples_and_refuses_unknown_keys() {
         include_str!("../../../dags/simple_tutorial.yaml"),
         include_str!("../../../dags/etl_daily.yaml"),
         include_str!("../../../dags/branching.yaml"),
+        include_str!("../../../dags/per_city.yaml"),
     ] {
         let value: serde_json::Value = serde_saphyr::from_str(text).unwrap();
         let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();

@@ -19,6 +19,8 @@ pub struct Checked {
     pub problems: Vec<TemplateProblem>,
     /// Tasks that it names literally in `xcom('…')` and `ti.xcom_pull(task_ids='…')`, and where.
     pub tasks: Vec<(String, Range<usize>)>,
+    /// Where it uses `map`, and which name of it when that is written out.
+    pub map: Vec<(Option<String>, Range<usize>)>,
 }
 
 /// Checks a template's syntax and the names it uses.
@@ -161,6 +163,7 @@ impl<'s> Checker<'s> {
         match expression {
             Expr::Var(name) => return self.name(name.id, bytes(name.span())),
             Expr::GetAttr(attribute) => {
+                self.of_map(&attribute.expr, attribute.name, bytes(attribute.span()));
                 let of = self.kind(&attribute.expr);
                 return self.attribute(of, attribute.name, bytes(attribute.span()));
             }
@@ -213,6 +216,9 @@ impl<'s> Checker<'s> {
                 self.arguments(&test.args);
             }
             Expr::GetItem(item) => {
+                if let Some(name) = item.subscript_expr.as_const() {
+                    self.of_map(&item.expr, name.as_str().unwrap_or_default(), bytes(item.span()));
+                }
                 self.expression(&item.expr);
                 self.expression(&item.subscript_expr);
             }
@@ -221,6 +227,15 @@ impl<'s> Checker<'s> {
             Expr::Map(map) => map.keys.iter().chain(&map.values).for_each(|part| self.expression(part)),
         }
         Kind::Any
+    }
+
+    /// Notes a name of `map` that is written out.
+    fn of_map(&mut self, of: &Expr<'s>, name: &str, range: Range<usize>) {
+        let is_map = matches!(of, Expr::Var(var) if var.id == "map");
+        if is_map && !self.scopes.iter().any(|scope| scope.contains(&"map")) {
+            let range = self.last(name, range);
+            self.checked.map.push((Some(name.to_owned()), range));
+        }
     }
 
     fn quiet_kind(expression: &Expr<'s>) -> Kind {
@@ -249,6 +264,9 @@ impl<'s> Checker<'s> {
     fn name(&mut self, name: &str, range: Range<usize>) -> Kind {
         if self.scopes.iter().any(|scope| scope.contains(&name)) {
             return Kind::Any;
+        }
+        if name == "map" {
+            self.checked.map.push((None, range.clone()));
         }
         // `loop` is a name inside a loop only.
         if let Some(kind) = names::root(name).filter(|_| name != "loop") {

@@ -16,6 +16,7 @@ use super::{Fetched, Need, PreviousSuccess, Scope, names};
 use crate::dag::{Dag, Task};
 use crate::dag_run::DagRunFacts;
 use crate::duration::Duration;
+use crate::mapping::{Elements, Mapped, seen};
 use crate::nearest::did_you_mean;
 use crate::xcom::RETURN_VALUE;
 
@@ -28,6 +29,7 @@ pub(super) struct Facts {
     try_number: u32,
     max_tries: u32,
     map_index: i32,
+    mapped: Option<Arc<Mapped>>,
     fetched: Arc<Fetched>,
     /// XComs that were asked for, as values of the language.
     xcoms: Mutex<HashMap<(String, String), Value>>,
@@ -36,6 +38,7 @@ pub(super) struct Facts {
     params: OnceLock<Value>,
     conf: OnceLock<Value>,
     task_ids: OnceLock<Value>,
+    map: OnceLock<Value>,
 }
 
 /// A part of the context.
@@ -70,12 +73,14 @@ impl Context {
             try_number: scope.try_number,
             max_tries: scope.max_tries,
             map_index: scope.map_index,
+            mapped: scope.mapped.cloned(),
             fetched: scope.fetched.clone(),
             xcoms: Mutex::default(),
             needs: Mutex::default(),
             params: OnceLock::new(),
             conf: OnceLock::new(),
             task_ids: OnceLock::new(),
+            map: OnceLock::new(),
         };
         Self { facts: Arc::new(facts), part: Part::Root }
     }
@@ -114,6 +119,7 @@ impl Context {
             "conf" => self.conf(),
             "macros" => Value::from_object(Macros),
             "xcom" => self.part(Part::XCom),
+            "map" => self.map(),
             "map_index" => facts.map_index.into(),
             "try_number" => facts.try_number.into(),
             "task_instance_key_str" => {
@@ -202,6 +208,22 @@ impl Context {
         self.facts.params.get_or_init(|| Value::from(Serde(&self.facts.dag_run.params))).clone()
     }
 
+    /// Undefined where there is no element.
+    fn map(&self) -> Value {
+        let values = self.facts.mapped.as_ref().map(|mapped| &mapped.values).filter(|values| !values.is_empty());
+        let Some(values) = values else { return Value::UNDEFINED };
+        self.facts.map.get_or_init(|| Value::from(Serde(values))).clone()
+    }
+
+    /// Which instances of a task are seen from here.
+    fn sees(&self, task: &Task) -> Elements {
+        let facts = &*self.facts;
+        facts
+            .mapped
+            .as_ref()
+            .map_or(Elements::One(-1), |mapped| seen(&facts.dag, &facts.task, facts.map_index, task, &mapped.lengths))
+    }
+
     fn conf(&self) -> Value {
         self.facts.conf.get_or_init(|| Value::from(Serde(&self.facts.dag_run.conf))).clone()
     }
@@ -230,14 +252,15 @@ impl Context {
             return Err(wrong(format!("an XCom is named by its task's id, not by {task_id}")));
         };
         let dag = &self.facts.dag;
-        if dag.index_of(task_id).is_none() {
+        let Some(index) = dag.index_of(task_id) else {
             let hint = did_you_mean(task_id, dag.tasks.iter().map(|task| task.task_id.as_str()));
             let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
             return Err(wrong(format!("there is no task `{task_id}`{hint}")));
-        }
+        };
         let name = (task_id.to_owned(), key.to_owned());
         let Some(fetched) = self.facts.fetched.xcoms.get(&name) else {
-            return Ok(Some(self.need(Need::XCom { task_id: name.0, key: name.1 })));
+            let elements = self.sees(dag.task(index));
+            return Ok(Some(self.need(Need::XCom { task_id: name.0, key: name.1, elements })));
         };
         let Some(value) = fetched else { return Ok(None) };
         let mut known = locked(&self.facts.xcoms);

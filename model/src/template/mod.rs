@@ -32,6 +32,7 @@ use serde_json::Value;
 
 use crate::dag::{Dag, Task};
 use crate::dag_run::{DagRunFacts, DataInterval};
+use crate::mapping::{Elements, Mapped};
 
 pub use check::{Checked, check};
 pub use json::as_text;
@@ -76,6 +77,8 @@ pub enum Need {
         task_id: String,
         /// Which.
         key: String,
+        /// Of which instances of the task.
+        elements: Elements,
     },
     /// The last successful run before this one.
     PreviousSuccess,
@@ -96,6 +99,8 @@ pub struct Scope<'a> {
     pub max_tries: u32,
     /// −1 when not mapped.
     pub map_index: i32,
+    /// In a DAG with mappings: its element, and how long they are.
+    pub mapped: Option<&'a Arc<Mapped>>,
     /// What was fetched for it.
     pub fetched: &'a Arc<Fetched>,
 }

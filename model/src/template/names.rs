@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 /// The context's names.
-pub(super) const ROOTS: [(&str, Kind); 28] = [
+pub(super) const ROOTS: [(&str, Kind); 29] = [
     ("ds", Kind::Any),
     ("ds_nodash", Kind::Any),
     ("ts", Kind::Any),
@@ -43,6 +43,7 @@ pub(super) const ROOTS: [(&str, Kind); 28] = [
     ("conf", Kind::Any),
     ("macros", Kind::Macros),
     ("xcom", Kind::Any),
+    ("map", Kind::Any),
     ("map_index", Kind::Any),
     ("try_number", Kind::Any),
     ("task_instance_key_str", Kind::Any),
@@ -65,10 +66,9 @@ pub(super) const OF_LOGICAL_DATE: [&str; 8] = [
 ];
 
 /// Part of the language that does not run yet.
-const NOT_YET: [&str; 12] = [
+const NOT_YET: [&str; 11] = [
     "var",
     "conn",
-    "map",
     "inlets",
     "outlets",
     "inlet_events",

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::ids::{DagRunKey, TaskIndex};
+use crate::mapping::Mapped;
 use crate::operator::{Bash, Operator};
 use crate::state::{DagRunType, TriggeredBy};
 
@@ -64,6 +65,12 @@ fn fetched() -> Fetched {
     fetched
 }
 
+/// What a task instance knows that is the element of a mapping.
+fn mapped() -> Arc<Mapped> {
+    let values = json!({"city": "seoul"}).as_object().unwrap().clone();
+    Arc::new(Mapped { values, ..Mapped::default() })
+}
+
 fn rendered(source: &str, dag_run: DagRunFacts, fetched: Fetched) -> Result<Value, RenderError> {
     let dag = Arc::new(dag());
     let scope = Scope {
@@ -73,6 +80,7 @@ fn rendered(source: &str, dag_run: DagRunFacts, fetched: Fetched) -> Result<Valu
         try_number: 2,
         max_tries: 3,
         map_index: -1,
+        mapped: Some(&mapped()),
         fetched: &Arc::new(fetched),
     };
     render(source, &scope)
@@ -246,7 +254,7 @@ fn what_is_needed_comes_back_in_one_round_as_far_as_it_can_be_known() {
         Err(RenderError::Needs(needs)) => needs
             .iter()
             .map(|need| match need {
-                Need::XCom { task_id, key } => format!("{task_id}.{key}"),
+                Need::XCom { task_id, key, .. } => format!("{task_id}.{key}"),
                 Need::PreviousSuccess => "previous".to_owned(),
             })
             .collect::<Vec<_>>(),
@@ -389,7 +397,6 @@ fn the_check_finds_what_no_run_could_render() {
     assert_snapshot!(problems("{{ var.value.x }} {{ conn.db.host }} {{ map.city }} {{ inlet_events }} {{ next_ds }} {{ namespace() }}"), @r#"
         [var] `var` is not supported yet
         [conn] `conn` is not supported yet
-        [map] `map` is not supported yet
         [inlet_events] `inlet_events` is not supported yet
         [next_ds] `next_ds` was removed in Airflow 3 (write `data_interval_end | ds`)
         [namespace] `namespace` is not supported (use a filter such as `| sum`, `| join` or `| select`)

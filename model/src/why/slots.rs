@@ -71,7 +71,11 @@ pub(super) fn why_no_slot(run: &RunFacts<'_>, ti: &TaskFacts, now: Timestamp) ->
         return waiting;
     }
     let ahead = facts.map_or(0, |facts| facts.ahead(ti.weight));
-    (run.slots_taken >= run.limits.parallelism).then_some(Waiting::Parallelism { limit: run.limits.parallelism, ahead })
+    if run.slots_taken >= run.limits.parallelism {
+        return Some(Waiting::Parallelism { limit: run.limits.parallelism, ahead });
+    }
+    let rate = facts.and_then(|facts| facts.pool.as_ref()?.rate)?;
+    Some(Waiting::PoolRate { pool: task.pool.clone(), rate: rate.to_string(), at: None, ahead })
 }
 
 fn why_no_slot_of(facts: &PoolFacts, weight: i32, needs: u32, now: Timestamp) -> Option<Waiting> {
@@ -82,7 +86,7 @@ fn why_no_slot_of(facts: &PoolFacts, weight: i32, needs: u32, now: Timestamp) ->
     }
     if let (Some(rate), Some(at)) = (pool.rate, facts.opens_at.filter(|at| *at > now)) {
         let ahead = facts.ahead(weight);
-        return Some(Waiting::PoolRate { pool: name, rate: rate.to_string(), at, ahead });
+        return Some(Waiting::PoolRate { pool: name, rate: rate.to_string(), at: Some(at), ahead });
     }
     let slots = pool.slots?;
     let open = slots.saturating_sub(facts.occupied);

@@ -34,6 +34,7 @@ fn told(pool: PoolFacts, slots_taken: u32, change: impl FnOnce(&mut Task, &mut T
     let mut task = Task { pool: "warehouse".to_owned(), ..Task::new("a", Operator::Bash(Bash::new("true"))) };
     let mut facts = TaskFacts {
         task: TaskIndex(0),
+        map_index: -1,
         state: TaskInstanceState::Scheduled,
         retry_at: None,
         weight: 1,
@@ -107,6 +108,14 @@ fn a_rate_tells_when_the_next_one_starts() {
         told(pool, 0, nothing),
         @"pool `warehouse` lets 10/1m start; the next one at 1970-01-01T00:00:20Z"
     );
+}
+
+#[test]
+fn a_rate_is_to_blame_when_nothing_else_is() {
+    let mut pool = warehouse();
+    pool.occupied = 0;
+    pool.pool.as_mut().unwrap().rate = Some("10/1m".parse().unwrap());
+    insta::assert_snapshot!(told(pool, 0, nothing), @"pool `warehouse` lets 10/1m start, and as many have started");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use model::dag::{Dag, Task};
 use model::dag_run::DagRunFacts;
-use model::ids::{AttemptToken, TaskIndex};
+use model::ids::{AttemptToken, DagRunKey, TaskIndex};
 use model::state::{DagRunType, TriggeredBy};
 use serde_json::json;
 
@@ -49,13 +49,14 @@ fn branch(expression: &str) -> Attempt {
         dag_run: Arc::new(facts),
         dag: Arc::new(dag),
         dag_file: Arc::new(PathBuf::from("d.yaml")),
+        mapped: None,
     }
 }
 
 async fn result(expression: &str) -> Result<Vec<String>, String> {
     let journal = MemoryJournal::default();
     for (task_id, value) in [("features", json!({"ndcg": 0.25, "next": "other"})), ("other", json!("a"))] {
-        journal.world().xcoms.insert((RUN, task_id.to_owned(), "return_value".to_owned()), value);
+        journal.world().xcoms.insert((RUN, task_id.to_owned(), -1, "return_value".to_owned()), value);
     }
     let attempt = branch(expression);
     let mut branches = Branches::default();
@@ -108,7 +109,7 @@ async fn what_a_branch_cannot_mean_is_said() {
 #[tokio::test]
 async fn the_branches_of_a_run_share_what_was_fetched() {
     let journal = MemoryJournal::default();
-    journal.world().xcoms.insert((RUN, "features".to_owned(), "return_value".to_owned()), json!("a"));
+    journal.world().xcoms.insert((RUN, "features".to_owned(), -1, "return_value".to_owned()), json!("a"));
     let mut branches = Branches::default();
     let (one, two) = (branch("{{ xcom('features') }}"), branch("{{ xcom('features') ~ 'x' }}"));
     assert!(branches.evaluate(&one).is_none());

@@ -85,6 +85,7 @@ impl Planner {
             run.task_instances().map(|ti| (ti.key, ti.state, ti.retry_at)).collect();
         self.dirty_runs.insert(key);
         self.watch_timeout(key);
+        let dag_run = key;
         for (key, state, retry_at) in unstarted {
             if state == TaskInstanceState::None {
                 self.evaluate_rule(key, now);
@@ -94,7 +95,8 @@ impl Planner {
                 self.timers.insert((retry_at.unwrap_or(now), Timer::Retry(key)));
             }
         }
-        self.finish_run_if_done(key, now);
+        self.ask_mappings(dag_run, now);
+        self.finish_run_if_done(dag_run, now);
     }
 
     /// Wants the next scheduled run, when it is due and the DAG may have one more unfinished run. One at a time: the

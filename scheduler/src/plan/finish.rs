@@ -12,6 +12,7 @@ use model::state::{DagRunState, TaskInstanceState};
 use model::transition::{TaskInstanceEvent, next_state};
 use model::trigger_rule::{Verdict, evaluate};
 
+use super::expand::Element;
 use super::{Planner, Timer};
 
 impl Planner {
@@ -96,8 +97,8 @@ impl Planner {
 
     /// Decides a task that has not started, by its trigger rule.
     pub(super) fn evaluate_rule(&mut self, key: TaskInstanceKey, now: Timestamp) {
-        if let Some(event) = self.verdict_of(key) {
-            self.apply_verdict(key, event, now);
+        if self.decide(key, now) {
+            self.propagate(key, now);
         }
     }
 
@@ -108,16 +109,7 @@ impl Planner {
             return None;
         }
         let task = run.version.loaded.dag.task(key.task);
-        Some(evaluate(task.trigger_rule, &run.upstream[key.task.at()]))
-    }
-
-    fn apply_verdict(&mut self, key: TaskInstanceKey, verdict: Verdict, now: Timestamp) {
-        match verdict {
-            Verdict::Wait => {}
-            Verdict::Run => self.schedule(key, now),
-            Verdict::Skip => self.end(key, TaskInstanceEvent::Skip, now),
-            Verdict::UpstreamFailed => self.end(key, TaskInstanceEvent::FailUpstream, now),
-        }
+        Some(evaluate(task.trigger_rule, &run.counts_of(key)))
     }
 
     pub(super) fn schedule(&mut self, key: TaskInstanceKey, now: Timestamp) {
@@ -139,35 +131,56 @@ impl Planner {
             let Some(state) = run.get(key).map(|ti| ti.state) else { return };
             let version = Arc::clone(&run.version);
             for next in &version.downstream[key.task.at()] {
-                let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
-                run.upstream[next.at()].add(state);
-                for next in self.undecided(key.dag_run, *next) {
+                for next in self.behind(key, state, *next) {
                     ended.extend(self.decide(next, at).then_some(next));
                 }
+            }
+            for mapping in version.mappings.waiting_for(key.task) {
+                self.ask_mapping(key.dag_run, *mapping, at);
             }
         }
         self.finish_run_if_done(key.dag_run, at);
     }
 
-    /// The instances of a task that its trigger rule decides now, whatever the decision.
-    fn undecided(&self, dag_run: DagRunKey, task: TaskIndex) -> Vec<TaskInstanceKey> {
-        let Some(run) = self.runs.get(&dag_run) else { return Vec::new() };
-        let rule = run.version.loaded.dag.task(task).trigger_rule;
-        if evaluate(rule, &run.upstream[task.at()]) == Verdict::Wait {
+    /// The instances of a downstream task that may be decided now that `key` has ended in `state`.
+    fn behind(&mut self, key: TaskInstanceKey, state: TaskInstanceState, next: TaskIndex) -> Vec<TaskInstanceKey> {
+        let Some(run) = self.runs.get_mut(&key.dag_run) else { return Vec::new() };
+        let shared = run.version.mappings.shared(key.task, next);
+        if shared > 0 {
+            let rows = run.window(key, next, shared).iter();
+            return rows.filter(|ti| ti.state == TaskInstanceState::None).map(|ti| ti.key).collect();
+        }
+        let counts = &mut run.upstream[next.at()];
+        counts.add(state);
+        let rule = run.version.loaded.dag.task(next).trigger_rule;
+        // The same for all its instances, unless they depend on others each for itself.
+        if evaluate(rule, counts) == Verdict::Wait && run.version.mappings.inner_upstream(next).is_empty() {
             return Vec::new();
         }
-        let undecided = run.of_task(task).iter().filter(|ti| ti.state == TaskInstanceState::None);
-        undecided.map(|ti| ti.key).collect()
+        run.undecided(next)
     }
 
     /// Decides a task instance whose upstreams changed; true when that ended it.
     fn decide(&mut self, key: TaskInstanceKey, at: Timestamp) -> bool {
         let event = match self.verdict_of(key) {
             None | Some(Verdict::Wait) => return false,
-            Some(Verdict::Run) => {
-                self.schedule(key, at);
-                return false;
-            }
+            Some(Verdict::Run) => match self.element(key) {
+                Element::Ready => {
+                    self.schedule(key, at);
+                    return false;
+                }
+                Element::Unknown => return false,
+                Element::Ended(event) => event,
+                Element::Wrong(reason) => {
+                    self.step(key, TaskInstanceEvent::Schedule);
+                    if let Some(ti) = self.task_instance_mut(key) {
+                        ti.try_number += 1;
+                        ti.max_tries = ti.max_tries.max(ti.try_number);
+                    }
+                    self.record_attempt(key, "failed", reason, None, at);
+                    TaskInstanceEvent::Fail
+                }
+            },
             Some(Verdict::Skip) => TaskInstanceEvent::Skip,
             Some(Verdict::UpstreamFailed) => TaskInstanceEvent::FailUpstream,
         };
@@ -212,7 +225,12 @@ impl Planner {
         let skipped: Vec<TaskInstanceKey> = direct
             .iter()
             .filter(|index| !reachable[index.at()])
-            .flat_map(|index| run.of_task(*index))
+            .flat_map(|index| match version.mappings.shared(key.task, *index) {
+                // One element's choice says nothing about what depends on all of them.
+                0 if key.map_index >= 0 => &[],
+                0 => run.of_task(*index),
+                shared => run.window(key, *index, shared),
+            })
             .filter(|ti| ti.state == TaskInstanceState::None)
             .map(|ti| ti.key)
             .collect();

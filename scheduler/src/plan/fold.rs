@@ -11,6 +11,8 @@ use model::state::{DagRunState, DagRunType, TaskInstanceState};
 use model::timetable::Timetable;
 use model::transition::TaskInstanceEvent;
 
+use super::expand::Element;
+use super::mappings::Mappings;
 use super::pools::Class;
 use super::run::Run;
 use super::{DagEntry, Planner, Timer, Version};
@@ -35,6 +37,7 @@ impl Planner {
             weights: loaded.dag.priority_weights(),
             classes: loaded.dag.tasks.iter().map(class).collect(),
             dag_id: Arc::from(loaded.dag.dag_id.as_str()),
+            mappings: Mappings::new(&loaded.dag),
             loaded,
         };
         self.count_limited_tasks(&version);
@@ -155,6 +158,8 @@ impl Planner {
         self.dirty_runs.remove(&key);
         self.finished_runs.retain(|finished| *finished != key);
         self.redispatched.retain(|ti| ti.dag_run != key);
+        self.map_names.retain(|(ti, _)| ti.dag_run != key);
+        self.expanding.retain(|expanding| expanding.attempt.key.dag_run != key);
         self.instant.retain(|ti| ti.dag_run != key);
         self.ended.retain(|ended| ended.key.dag_run != key);
         self.xcoms.retain(|xcom| xcom.dag_run != key);
@@ -202,6 +207,7 @@ impl Planner {
 
     fn resume_run(&mut self, key: DagRunKey, fate: &impl Fn(AttemptToken) -> Fate, now: Timestamp) {
         self.resume_attempts(key, fate, now);
+        let dag_run = key;
         let Some(run) = self.runs.get(&key) else { return };
         let keys: Vec<(TaskInstanceKey, TaskInstanceState, Option<Timestamp>)> =
             run.task_instances().map(|ti| (ti.key, ti.state, ti.retry_at)).collect();
@@ -225,7 +231,8 @@ impl Planner {
                 | TaskInstanceState::Removed => {}
             }
         }
-        self.finish_run_if_done(key, now);
+        self.ask_mappings(dag_run, now);
+        self.finish_run_if_done(dag_run, now);
     }
 
     fn resume_attempts(&mut self, key: DagRunKey, fate: &impl Fn(AttemptToken) -> Fate, now: Timestamp) {
@@ -239,7 +246,13 @@ impl Planner {
             match token.map_or(Fate::Gone, fate) {
                 Fate::Alive => {}
                 // One that is to start over anyway is not started first: nobody has it, so nobody would report its end.
-                Fate::NeverDispatched if state != TaskInstanceState::Restarting => self.redispatch(key),
+                Fate::NeverDispatched if state != TaskInstanceState::Restarting => {
+                    if matches!(self.element(key), Element::Ready) {
+                        self.redispatch(key);
+                    } else if let Some(run) = self.runs.get_mut(&key.dag_run) {
+                        run.without_element.push(key);
+                    }
+                }
                 Fate::NeverDispatched | Fate::Gone => {
                     let reason = "the scheduler that ran it is gone".to_owned();
                     self.finish_attempt(

@@ -14,9 +14,13 @@
 //! 5. the rows that changed become one [`Batch`].
 
 mod due;
+mod expand;
 mod finish;
 mod fold;
 mod instances;
+#[cfg(test)]
+mod mapped_tests;
+mod mappings;
 mod output;
 mod pools;
 #[cfg(test)]
@@ -42,7 +46,9 @@ use model::journal::{Batch, DagRow, DagVersion, EndedAttempt, NextRun, Scheduled
 use model::limits::Limits;
 use model::timetable::{DueRun, Timetable};
 
+pub use expand::Expanding;
 pub use fold::Fate;
+use mappings::Mappings;
 use pools::{Class, PoolIndex, Pools};
 use run::Run;
 use taken::LimitedTask;
@@ -61,6 +67,7 @@ pub(crate) struct Version {
     classes: Vec<Class>,
     /// For what is kept by DAG.
     dag_id: Arc<str>,
+    pub(crate) mappings: Mappings,
 }
 
 /// A DAG and what the planner knows of its runs.
@@ -114,6 +121,9 @@ pub struct Planner {
     cleared_xcoms: Vec<(DagRunKey, String, i32)>,
     finished_runs: Vec<DagRunKey>,
     redispatched: Vec<TaskInstanceKey>,
+    /// Mappings whose values are to be asked for.
+    expanding: Vec<Expanding>,
+    map_names: Vec<(TaskInstanceKey, String)>,
     reports: Vec<i64>,
     next_runs: BTreeSet<String>,
 }
@@ -127,6 +137,8 @@ pub struct Decisions {
     pub dispatch: Vec<Attempt>,
     /// Branch expressions to be evaluated after the commit; fold the results back.
     pub evaluate: Vec<Attempt>,
+    /// Mappings to be evaluated after the commit; fold the values back.
+    pub expand: Vec<Expanding>,
     /// Runs that timetables want.
     pub new_runs: Vec<ScheduledRun>,
     /// Runs that timetables want and that are left out.
@@ -143,6 +155,7 @@ impl Decisions {
         self.batch.is_empty()
             && self.dispatch.is_empty()
             && self.evaluate.is_empty()
+            && self.expand.is_empty()
             && self.new_runs.is_empty()
             && self.skipped_runs.is_empty()
             && self.next_runs.is_empty()
@@ -173,6 +186,8 @@ impl Planner {
             cleared_xcoms: Vec::new(),
             finished_runs: Vec::new(),
             redispatched: Vec::new(),
+            expanding: Vec::new(),
+            map_names: Vec::new(),
             reports: Vec::new(),
             next_runs: BTreeSet::new(),
         }
@@ -192,6 +207,7 @@ impl Planner {
         }
         // A run that ended may let the next one of its DAG start: in the same commit, not in the next pass.
         self.look_at_dags(now, &mut decisions);
+        decisions.expand = std::mem::take(&mut self.expanding);
         decisions.more = self.has_work();
         self.write_batch(flush, &mut decisions);
         decisions

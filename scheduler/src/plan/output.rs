@@ -28,7 +28,12 @@ impl Planner {
                 let first =
                     model::ids::TaskInstanceKey { dag_run: *key, task: model::ids::TaskIndex(0), map_index: i32::MIN };
                 let of_run = dirty.range(first..).take_while(|ti| ti.dag_run == *key);
-                batch.updated.extend(of_run.filter_map(|ti| run.get(*ti).cloned()));
+                for key in of_run {
+                    let Some(row) = run.get(*key).cloned() else { continue };
+                    let rows = if run.fresh.remove(&row.key) { &mut batch.inserted } else { &mut batch.updated };
+                    rows.push(row);
+                }
+                batch.removed.append(&mut run.gone);
             }
             let change = std::mem::take(&mut run.is_changed).then(|| DagRunChange {
                 state: run.state,
@@ -41,6 +46,7 @@ impl Planner {
         for row in batch.inserted.iter().chain(&batch.updated) {
             self.lazy.remove(&row.key);
         }
+        batch.map_names = std::mem::take(&mut self.map_names);
         batch.attempts = std::mem::take(&mut self.ended);
         batch.xcoms = std::mem::take(&mut self.xcoms);
         batch.cleared_xcoms = std::mem::take(&mut self.cleared_xcoms);

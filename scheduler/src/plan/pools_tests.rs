@@ -13,7 +13,7 @@ use model::journal::{DagRow, DagRunRow, DagVersion, TaskInstanceRow};
 use model::limits::Limits;
 use model::operator::{Bash, Operator};
 use model::pool::Pool;
-use model::state::{DagRunState, DagRunType, TriggeredBy};
+use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
 use proptest::prelude::*;
 
 use super::{Fate, Planner};
@@ -77,7 +77,8 @@ struct Site {
 
 impl Site {
     fn new(parallelism: u32, pools: &[Pool]) -> Self {
-        let limits = Limits { parallelism, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 1000 };
+        let limits =
+            Limits { parallelism, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 1000, ..Limits::default() };
         let mut site = Self {
             planner: Planner::new(limits, Epoch(1)),
             versions: BTreeMap::new(),
@@ -469,6 +470,36 @@ fn a_take_over_counts_tasks_that_have_limits() {
     assert_eq!(site.plan(3), ["2.solo"]);
 }
 
+#[test]
+fn deferred_tasks_hold_their_slots_where_the_pool_says_so() {
+    let tasks = |_: &str| many("t", "p", 3);
+    let mut site = Site::new(1000, &[Pool { include_deferred: true, ..pool("p", 2) }]);
+    site.dag("a", tasks("a"));
+    site.run("a", 1);
+    assert_eq!(site.plan(1), ["1.t0", "1.t1"]);
+    // Two are deferred, as the next scheduler reads it.
+    for row in site.rows.values_mut().filter(|row| row.state == TaskInstanceState::Queued) {
+        row.state = TaskInstanceState::Deferred;
+    }
+    site.take_over(&[("a", 1)], tasks);
+    assert!(site.plan(2).is_empty());
+    assert!(site.why(1, 2, 2).starts_with("pool `p` is full: 2 of 2 slots used by"), "{}", site.why(1, 2, 2));
+    site.set_pools(&[pool("p", 2)]);
+    assert_eq!(site.plan(3), ["1.t2"], "a change of it holds from the next pass");
+}
+
+#[test]
+fn what_a_run_holds_that_is_read_later_counts_for_those_read_before() {
+    let tasks = |_: &str| vec![Task { max_active_tis_per_dag: Some(1), ..task("solo", "p") }];
+    let mut site = Site::new(1000, &[pool("p", 100)]);
+    site.dag("a", tasks("a"));
+    site.run("a", 1);
+    site.run("a", 2);
+    assert_eq!(site.plan(1), ["1.solo"]);
+    site.take_over(&[("a", 2), ("a", 1)], tasks);
+    assert!(site.plan(2).is_empty());
+}
+
 /// One thing that happens.
 #[derive(Debug, Clone)]
 enum Event {
@@ -559,7 +590,7 @@ proptest! {
             }
             prop_assert!(site.planner.plan(at(second), false).is_empty(), "planning again decides nothing");
             // Whatever waits can say for what; nobody waits without a reason.
-            let waiting: Vec<_> = site.rows.values().filter(|row| row.state == model::state::TaskInstanceState::Scheduled).collect();
+            let waiting: Vec<_> = site.rows.values().filter(|row| row.state == TaskInstanceState::Scheduled).collect();
             for row in waiting {
                 let Some(waiting) = site.planner.why(row.key, at(second)) else { continue };
                 prop_assert!(waiting != model::why::Waiting::Scheduler, "{:?} waits for nothing ({started:?})", row.key);

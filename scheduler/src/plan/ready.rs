@@ -51,6 +51,13 @@ impl Ready {
         map_index
     }
 
+    /// Takes one ready instance out, if it is there.
+    pub(super) fn remove(&mut self, task: TaskIndex, map_index: i32) {
+        if self.lanes.get_mut(&task).is_some_and(|lane| lane.map_indexes.remove(&map_index)) {
+            self.close_if_empty(task);
+        }
+    }
+
     fn close_if_empty(&mut self, task: TaskIndex) {
         if let Some(lane) = self.lanes.get(&task)
             && lane.map_indexes.is_empty()

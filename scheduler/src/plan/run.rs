@@ -1,5 +1,6 @@
 //! One unfinished run in memory: its task instances, and per task how its upstreams ended.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -7,11 +8,13 @@ use model::dag::Task;
 use model::dag_run::DagRunFacts;
 use model::ids::{TaskIndex, TaskInstanceKey};
 use model::journal::{DagRunRow, TaskInstanceRow};
+use model::mapping;
 use model::state::{DagRunState, TaskInstanceState};
 use model::trigger_rule::UpstreamCounts;
 
 use super::Version;
 use super::instances::Instances;
+use super::mappings::Resolution;
 use super::ready::Ready;
 use super::taken::usage_of;
 
@@ -39,6 +42,14 @@ pub(super) struct Run {
     pub(super) ready: Ready,
     /// Ready task instances that need none but may not go on because the DAG is paused.
     pub(super) held: Vec<TaskInstanceKey>,
+    /// By mapping of the version.
+    pub(super) resolutions: Vec<Resolution>,
+    /// Task instances that could go on if their mapping were known.
+    pub(super) without_element: Vec<TaskInstanceKey>,
+    /// Rows that are not in the database yet, of a run that is.
+    pub(super) fresh: BTreeSet<TaskInstanceKey>,
+    /// Rows to be deleted: mapped tasks that became many.
+    pub(super) gone: Vec<TaskInstanceKey>,
 }
 
 impl Run {
@@ -56,18 +67,8 @@ impl Run {
         } else {
             Instances::of_run(row.task_instances, dag.tasks.len())?
         };
-        let upstream = dag
-            .tasks
-            .iter()
-            .map(|task| {
-                let mut counts = UpstreamCounts::default();
-                for ti in task.upstream.iter().flat_map(|index| instances[index.at()].as_slice()) {
-                    counts.total += 1;
-                    counts.add(ti.state);
-                }
-                counts
-            })
-            .collect();
+        let upstream =
+            (0..).map(TaskIndex).zip(&dag.tasks).map(|(index, _)| outer_counts(&version, &instances, index)).collect();
         let all = || instances.iter().flat_map(Instances::as_slice);
         let count = |test: fn(TaskInstanceState) -> bool| {
             u32::try_from(all().filter(|ti| test(ti.state)).count()).unwrap_or(u32::MAX)
@@ -86,10 +87,54 @@ impl Run {
             is_changed: false,
             ready: Ready::default(),
             held: Vec::new(),
+            resolutions: version.mappings.all.iter().map(|_| Resolution::Open).collect(),
+            without_element: Vec::new(),
+            fresh: BTreeSet::new(),
+            gone: Vec::new(),
             version,
         };
         usage_of(&mut run);
         Some(run)
+    }
+
+    /// How the direct upstream instances of a task instance ended: all instances of most upstream tasks, those of the
+    /// same element where both are in a mapping.
+    pub(super) fn counts_of(&self, key: TaskInstanceKey) -> UpstreamCounts {
+        let mut counts = self.upstream[key.task.at()];
+        for (upstream, shared) in self.version.mappings.inner_upstream(key.task) {
+            add_all(&mut counts, self.window(key, *upstream, *shared));
+        }
+        counts
+    }
+
+    /// The instances of a task that share the element of `key` in the outermost `shared` mappings around both.
+    pub(super) fn window(&self, key: TaskInstanceKey, of: TaskIndex, shared: usize) -> &[TaskInstanceRow] {
+        let rows = self.of_task(of);
+        let Ok(index) = u32::try_from(key.map_index) else { return rows };
+        if rows.first().is_none_or(|row| row.key.map_index < 0) {
+            return rows;
+        }
+        let tail = |task: TaskIndex| {
+            let levels = self.version.mappings.levels(task).iter().skip(shared);
+            mapping::tail(levels.map(|level| self.resolutions[*level].length()))
+        };
+        let Some((own, other)) = tail(key.task).zip(tail(of)) else { return rows };
+        let window = mapping::window(index, own, other);
+        let bound = |at: i32| usize::try_from(at).unwrap_or(0).min(rows.len());
+        &rows[bound(window.start)..bound(window.end)]
+    }
+
+    /// The instances of a task that nobody has decided about.
+    pub(super) fn undecided(&self, task: TaskIndex) -> Vec<TaskInstanceKey> {
+        self.of_task(task).iter().filter(|ti| ti.state == TaskInstanceState::None).map(|ti| ti.key).collect()
+    }
+
+    /// Counts again what the tasks behind a task see of it, after its instances became other ones.
+    pub(super) fn recount_behind(&mut self, task: TaskIndex) {
+        let version = Arc::clone(&self.version);
+        for next in &version.downstream[task.at()] {
+            self.upstream[next.at()] = outer_counts(&version, &self.instances, *next);
+        }
     }
 
     /// All task instances, ascending by key.
@@ -132,8 +177,27 @@ impl Run {
     }
 }
 
+/// How all instances ended of the direct upstream tasks that share no mapping with a task.
+fn outer_counts(version: &Version, instances: &[Instances], task: TaskIndex) -> UpstreamCounts {
+    let mut counts = UpstreamCounts::default();
+    let inner = version.mappings.inner_upstream(task);
+    for upstream in &version.loaded.dag.task(task).upstream {
+        if !inner.iter().any(|(inner, _)| inner == upstream) {
+            add_all(&mut counts, instances[upstream.at()].as_slice());
+        }
+    }
+    counts
+}
+
+fn add_all(counts: &mut UpstreamCounts, rows: &[TaskInstanceRow]) {
+    for ti in rows {
+        counts.total += 1;
+        counts.add(ti.state);
+    }
+}
+
 /// A task instance as a run begins.
-fn unstarted(key: TaskInstanceKey, task: &Task) -> TaskInstanceRow {
+pub(super) fn unstarted(key: TaskInstanceKey, task: &Task) -> TaskInstanceRow {
     TaskInstanceRow {
         key,
         state: TaskInstanceState::None,

@@ -9,12 +9,20 @@ use model::operator::{Branch, Operator};
 use model::state::{DagRunState, TaskInstanceState};
 use model::transition::TaskInstanceEvent;
 
+use super::expand::Element;
 use super::pools::PoolIndex;
 use super::{BATCH_ROWS, Decisions, Planner, Timer};
 
 impl Planner {
     /// Puts a scheduled task instance where its turn will come.
     pub(super) fn make_ready(&mut self, key: TaskInstanceKey) {
+        if !matches!(self.element(key), Element::Ready) {
+            // Its mapping is asked for again after a take-over; without its element it cannot start.
+            if let Some(run) = self.runs.get_mut(&key.dag_run) {
+                run.without_element.push(key);
+            }
+            return;
+        }
         let Some(run) = self.runs.get(&key.dag_run) else { return };
         let needs_process = run.version.loaded.dag.task(key.task).operator.needs_process();
         let weight = -i64::from(run.version.weights[key.task.at()]);
@@ -160,6 +168,7 @@ impl Planner {
             dag_run: Arc::clone(&run.facts),
             dag: Arc::clone(&run.version.loaded.dag),
             dag_file: Arc::clone(&run.version.loaded.fileloc),
+            mapped: run.mapped(key),
         })
     }
 }

@@ -205,10 +205,17 @@ impl Planner {
                 total.deferred += usage.deferred;
             });
         }
-        if let Some(tasks) = self.limited.get_mut(&run.version.dag_id) {
-            for (task_id, limited) in tasks.iter_mut() {
-                limited.take_in(key, run, task_id);
+        let dag_id = Arc::clone(&run.version.dag_id);
+        let mut taken = Vec::new();
+        for (task_id, limited) in self.limited.get_mut(&dag_id).into_iter().flatten() {
+            limited.take_in(key, run, task_id);
+            if limited.active_in(key) > 0 {
+                taken.push(task_id.clone());
             }
+        }
+        // What is ready in runs that were read before may have to wait now.
+        for task_id in taken {
+            self.park(&dag_id, &task_id);
         }
         self.remember_starts(key);
     }

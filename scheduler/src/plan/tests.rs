@@ -19,21 +19,21 @@ use proptest::prelude::*;
 
 use super::{Decisions, Fate, Planner};
 
-const RUN: DagRunKey = DagRunKey(1);
+pub(super) const RUN: DagRunKey = DagRunKey(1);
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + second).unwrap()
 }
 
-fn task(id: &str, upstream: &[u32], operator: Operator) -> Task {
+pub(super) fn task(id: &str, upstream: &[u32], operator: Operator) -> Task {
     Task { upstream: upstream.iter().map(|index| TaskIndex(*index)).collect(), ..Task::new(id, operator) }
 }
 
-fn bash() -> Operator {
+pub(super) fn bash() -> Operator {
     Operator::Bash(Bash::new("true"))
 }
 
-fn dag(tasks: Vec<Task>) -> Dag {
+pub(super) fn dag(tasks: Vec<Task>) -> Dag {
     Dag::new("d", tasks.into_iter().map(Arc::new).collect())
 }
 
@@ -49,7 +49,7 @@ fn dag_row(is_paused: bool) -> DagRow {
     }
 }
 
-fn run_row(key: DagRunKey) -> DagRunRow {
+pub(super) fn run_row(key: DagRunKey) -> DagRunRow {
     DagRunRow {
         facts: DagRunFacts {
             key,
@@ -71,8 +71,8 @@ fn run_row(key: DagRunKey) -> DagRunRow {
     }
 }
 
-fn planner_with(dag: Dag, parallelism: u32) -> Planner {
-    let limits = Limits { parallelism, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16 };
+pub(super) fn planner_with(dag: Dag, parallelism: u32) -> Planner {
+    let limits = Limits { parallelism, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16, ..Limits::default() };
     let mut planner = Planner::new(limits, Epoch(1));
     planner.fold_version(DagVersion {
         key: DagVersionKey(1),
@@ -84,12 +84,12 @@ fn planner_with(dag: Dag, parallelism: u32) -> Planner {
     planner
 }
 
-fn report(attempt: &Attempt, outcome: Outcome, now: Timestamp) -> Report {
+pub(super) fn report(attempt: &Attempt, outcome: Outcome, now: Timestamp) -> Report {
     let finished = Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new() };
     Report { token: attempt.token, key: attempt.key, event: AttemptEvent::Finished(finished) }
 }
 
-fn failed() -> Outcome {
+pub(super) fn failed() -> Outcome {
     Outcome::Failed { reason: "exit code 1".to_owned(), exit_code: Some(1), may_retry: true }
 }
 

@@ -37,6 +37,7 @@ impl Planner {
         let (active_in_run, active_in_dag) = self.active_of_task(run, key.task);
         let facts = TaskFacts {
             task: key.task,
+            map_index: key.map_index,
             state: ti.state,
             retry_at: ti.retry_at,
             weight: run.version.weights[key.task.at()],

@@ -7,6 +7,7 @@ use executor::LocalExecutor;
 use jiff::Timestamp;
 use model::attempt::Attempt;
 use model::ids::{AttemptToken, DagRunKey};
+use model::mapping::Elements;
 use model::template::PreviousSuccess;
 use store::journal::LeaderJournal;
 use worker::{Values, ValuesError};
@@ -36,8 +37,9 @@ impl Values for StoreValues {
         dag_run: DagRunKey,
         task_id: &str,
         key: &str,
+        elements: Elements,
     ) -> Result<Option<serde_json::Value>, ValuesError> {
-        once_it_answers(|| self.0.xcom(dag_run, task_id, key)).await
+        once_it_answers(|| self.0.xcom(dag_run, task_id, key, elements)).await
     }
 
     async fn previous_success(&self, dag_run: DagRunKey) -> Result<Option<PreviousSuccess>, ValuesError> {

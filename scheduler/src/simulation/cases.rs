@@ -44,7 +44,8 @@ impl Stage {
         let clock = VirtualClock::new(start);
         let hands = Hands::default();
         let journal = Faulty::new(&memory, &Arc::new(Mutex::new(Seeded(1))), 0);
-        let limits = Limits { parallelism: 3, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16 };
+        let limits =
+            Limits { parallelism: 3, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16, ..Limits::default() };
         let leader = lead(&journal, &hands, &clock, limits).await;
         Self { memory, journal, hands, clock, leader }
     }
@@ -173,7 +174,8 @@ async fn timers_survive_a_crash_and_a_clock_that_goes_backwards_starts_nothing_t
     let first = stage.handed_out().unwrap();
     stage.ends(&first, failed());
     stage.settle(false).await;
-    let limits = Limits { parallelism: 3, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16 };
+    let limits =
+        Limits { parallelism: 3, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16, ..Limits::default() };
     stage.leader = lead(&stage.journal, &stage.hands, &stage.clock, limits).await;
     let at = |stage: &Stage, time: &str| stage.clock.set(time.parse().unwrap());
     at(&stage, "2025-12-31T00:00:00Z");

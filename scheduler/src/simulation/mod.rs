@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use model::attempt::{Attempt, AttemptEvent, Finished, Outcome, Report};
-use model::dag::{Dag, Task};
+use model::dag::{Dag, Task, TaskGroup};
 use model::dag_run::NewDagRun;
 use model::duration::Duration;
 use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskIndex};
@@ -18,6 +18,7 @@ use model::journal::{
     Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun, SkippedRun,
 };
 use model::limits::Limits;
+use model::mapping::Expand;
 use model::operator::{Bash, Operator};
 use model::pool::Pool;
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
@@ -161,6 +162,32 @@ impl Journal for Faulty {
     }
 }
 
+/// A pool of two slots.
+const SHARED: &str = "shared";
+/// A pool that lets three start in twenty seconds.
+const RATED: &str = "rated";
+
+fn pools() -> [Pool; 2] {
+    let pool = |name: &str, slots, rate: Option<&str>| Pool {
+        name: name.to_owned(),
+        slots,
+        include_deferred: false,
+        rate: rate.map(|rate| rate.parse().unwrap()),
+    };
+    [pool(SHARED, Some(2), None), pool(RATED, None, Some("3/20s"))]
+}
+
+/// What executors have never holds more than a pool or a task may.
+fn check_limits(hands: &Hands, seed: u64) {
+    let attempts = hands.attempts.lock().unwrap();
+    let shared = attempts.iter().filter(|attempt| attempt.task().pool == SHARED);
+    assert!(shared.map(|attempt| attempt.task().pool_slots).sum::<u32>() <= 2, "seed {seed}: the pool holds too much");
+    for attempt in attempts.iter().filter(|attempt| attempt.task().max_active_tis_per_dag.is_some()) {
+        let same = attempts.iter().filter(|other| other.key.task == attempt.key.task).count();
+        assert_eq!(same, 1, "seed {seed}: a task runs more often than it may");
+    }
+}
+
 const RULES: [TriggerRule; 5] = [
     TriggerRule::AllSuccess,
     TriggerRule::AllDone,
@@ -186,6 +213,9 @@ fn random_dag(random: &mut Seeded) -> Dag {
                 trigger_rule: rule,
                 retries: u32::try_from(random.below(3)).unwrap(),
                 retry_delay: Duration::from_secs(random.below(100)),
+                pool: ["default_pool", SHARED, RATED][usize::try_from(random.below(3)).unwrap()].to_owned(),
+                pool_slots: 1 + u32::try_from(random.below(2)).unwrap(),
+                max_active_tis_per_dag: random.one_in(4).then_some(1),
                 ..Task::new(format!("t{index}"), operator)
             })
         })
@@ -197,13 +227,41 @@ fn random_dag(random: &mut Seeded) -> Dag {
     }
 }
 
+/// As [`random_dag`], with tasks and perhaps a group mapped, over literals or over what an upstream task pushed. Rules
+/// wait for all, because an early decision depends on the order in which elements end, which faults change.
+fn random_mapped_dag(random: &mut Seeded) -> Dag {
+    let mut dag = random_dag(random);
+    let has_group = random.one_in(2);
+    let over = |value: serde_json::Value| Some(Expand::Product([("x".to_owned(), value)].into_iter().collect()));
+    for (position, task) in dag.tasks.iter_mut().enumerate() {
+        let task = Arc::make_mut(task);
+        task.trigger_rule = TriggerRule::AllDone;
+        if has_group && position < 3 {
+            task.group = Some("g".to_owned());
+        }
+        if random.one_in(3) {
+            task.expand = match task.upstream.first() {
+                Some(upstream) if task.group.is_none() => over(format!("{{{{ xcom('t{}') }}}}", upstream.0).into()),
+                _ => over(serde_json::json!([1, 2])),
+            };
+        }
+    }
+    if has_group {
+        let expand = over(serde_json::json!(["a", "b", "c"]));
+        dag.groups.push(TaskGroup { group_id: "g".to_owned(), parent: None, tooltip: None, expand });
+    }
+    dag
+}
+
 /// The end of a simulated world: states of all task instances and runs, and all XComs.
-type End = (BTreeMap<(i64, u32), TaskInstanceState>, BTreeMap<i64, DagRunState>, BTreeMap<String, serde_json::Value>);
+type End =
+    (BTreeMap<(i64, u32, i32), TaskInstanceState>, BTreeMap<i64, DagRunState>, BTreeMap<String, serde_json::Value>);
 
 /// How a task's `n`-th counted attempt ends: by the DAG's seed only, so that faults cannot change it.
 fn outcome(seed: u64, attempt: &Attempt, lost: u32) -> Outcome {
     let counted = attempt.try_number - lost;
-    let mut random = Seeded(seed ^ (u64::from(attempt.key.task.0) << 20) ^ u64::from(counted));
+    let element = u64::from((attempt.key.map_index + 1).cast_unsigned());
+    let mut random = Seeded(seed ^ (u64::from(attempt.key.task.0) << 20) ^ (element << 8) ^ u64::from(counted));
     match random.below(10) {
         0..=1 => Outcome::Failed { reason: "by the seed".to_owned(), exit_code: Some(1), may_retry: true },
         2 => Outcome::Skipped { reason: "by the seed".to_owned() },
@@ -212,8 +270,10 @@ fn outcome(seed: u64, attempt: &Attempt, lost: u32) -> Outcome {
 }
 
 async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
-    let mut random = Seeded(seed);
-    let dag = random_dag(&mut random);
+    simulate_dag(random_dag(&mut Seeded(seed)), seed, fault_odds, crash_odds).await
+}
+
+async fn simulate_dag(dag: Dag, seed: u64, fault_odds: u64, crash_odds: u64) -> End {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let clock = VirtualClock::new(start);
     let memory = MemoryJournal::default();
@@ -222,6 +282,9 @@ async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
         dag: Arc::new(dag),
         fileloc: Arc::new(PathBuf::from("/dags/simulated.yaml")),
     });
+    for pool in pools() {
+        memory.world().set_pool(pool);
+    }
     for number in 0..3 {
         let run = NewDagRun {
             dag_id: "simulated".to_owned(),
@@ -239,7 +302,8 @@ async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
     }
     let faults = Arc::new(Mutex::new(Seeded(seed ^ 0xFA17)));
     let journal = Faulty::new(&memory, &faults, fault_odds);
-    let limits = Limits { parallelism: 3, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16 };
+    let limits =
+        Limits { parallelism: 3, max_active_runs_per_dag: 16, max_active_tasks_per_dag: 16, ..Limits::default() };
     let hands = Hands::default();
     let mut leader = lead(&journal, &hands, &clock, limits).await;
     for step in 0..20_000 {
@@ -260,12 +324,14 @@ async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
             Ok(_) | Err(LeaderError::Read(_) | LeaderError::Write(_)) => {}
             Err(error @ LeaderError::Deposed) => panic!("seed {seed}: {error}"),
         }
+        check_limits(&hands, seed);
         let now = clock.now();
         let next = take_one(&hands, &faults);
         if let Some(attempt) = next {
             let lost = lost_attempts(&memory, &attempt);
             let outcome = outcome(seed, &attempt, lost);
-            let xcoms = vec![XComValue { key: "return_value".to_owned(), value: attempt.key.task.0.into() }];
+            let xcoms =
+                vec![XComValue { key: "return_value".to_owned(), value: vec![0; attempt.key.task.at() % 4].into() }];
             let report = |event| Report { token: attempt.token, key: attempt.key, event };
             leader.receive(report(AttemptEvent::Started { at: now, pid: Some(1) }));
             let finished = Finished { started_at: now, ended_at: now, outcome, xcoms };
@@ -323,12 +389,15 @@ fn end_of(memory: &MemoryJournal) -> End {
     for (key, run) in &world.runs {
         runs.insert(key.0, run.state);
         for ti in &run.task_instances {
-            states.insert((key.0, ti.key.task.0), ti.state);
+            states.insert((key.0, ti.key.task.0, ti.key.map_index), ti.state);
             let ended = world.attempts.iter().filter(|ended| ended.key == ti.key).count();
             assert!(ended <= ti.try_number as usize, "more ended attempts than tries");
         }
     }
-    let xcoms = world.xcoms.iter().map(|((run, task, key), value)| (format!("{}/{task}/{key}", run.0), value.clone()));
+    let xcoms = world
+        .xcoms
+        .iter()
+        .map(|((run, task, map_index, key), value)| (format!("{}/{task}[{map_index}]/{key}", run.0), value.clone()));
     (states, runs, xcoms.collect())
 }
 
@@ -343,5 +412,15 @@ async fn commits_that_fail_before_or_after_they_are_written_do_not_change_how_ru
 async fn a_leader_killed_at_any_moment_changes_nothing_but_the_number_of_attempts() {
     for seed in 0..300 {
         assert_eq!(simulate(seed, 9, 11).await, simulate(seed, 0, 0).await, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn neither_failing_commits_nor_a_killed_leader_change_how_runs_with_mappings_end() {
+    for seed in 0..200 {
+        let dag = random_mapped_dag(&mut Seeded(seed));
+        let undisturbed = simulate_dag(dag.clone(), seed, 0, 0).await;
+        assert_eq!(simulate_dag(dag.clone(), seed, 7, 0).await, undisturbed, "seed {seed}");
+        assert_eq!(simulate_dag(dag, seed, 9, 11).await, undisturbed, "seed {seed}");
     }
 }

@@ -1,10 +1,9 @@
 //! Letting task instances start over.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use model::dag::Dag;
 use model::ids::{DagRunKey, TaskIndex};
+use model::mapping::{Reached, reach};
 
 use super::lock;
 use crate::{Error, Result, Store, to_sql};
@@ -52,34 +51,50 @@ pub enum ClearError {
 }
 
 /// A selection as positions in a DAG version.
+#[derive(Default)]
 struct Positions {
     whole: Vec<i32>,
     element_tasks: Vec<i32>,
     elements: Vec<i32>,
 }
 
+impl Positions {
+    fn add(&mut self, task: TaskIndex, map_index: Option<i32>) {
+        match map_index {
+            Some(map_index) => {
+                self.element_tasks.push(task.0.cast_signed());
+                self.elements.push(map_index);
+            }
+            None => self.whole.push(task.0.cast_signed()),
+        }
+    }
+}
+
 impl ClearSelection {
-    fn positions(&self, dag: &Dag, dag_id: &str, run_id: &str) -> Result<Positions> {
-        let (mut whole, mut elements) = (Vec::new(), Vec::new());
+    fn positions(&self, dag: &Dag, counts: &[u32], dag_id: &str, run_id: &str) -> Result<Positions> {
+        let mut roots: Vec<(TaskIndex, Option<i32>)> = Vec::new();
         match &self.tasks {
-            None => whole.extend((0..).map(TaskIndex).take(dag.tasks.len())),
+            None => roots.extend((0..).map(|index| (TaskIndex(index), None)).take(dag.tasks.len())),
             Some(tasks) => {
                 for (task_id, map_index) in tasks {
                     let index = dag.index_of(task_id).ok_or_else(|| Error::NotFound {
                         what: format!("task `{task_id}` in run `{run_id}` of DAG `{dag_id}`"),
                     })?;
-                    match map_index {
-                        Some(map_index) => elements.push((index, *map_index)),
-                        None => whole.push(index),
-                    }
+                    roots.push((index, *map_index));
                 }
             }
         }
-        let roots: Vec<_> = whole.iter().copied().chain(elements.iter().map(|(index, _)| *index)).collect();
-        let mut found: BTreeSet<_> = whole.into_iter().collect();
+        let mut positions = Positions::default();
+        for (task, map_index) in &roots {
+            positions.add(*task, *map_index);
+        }
         let mut add = |next: &[Vec<TaskIndex>]| {
-            let neighbours: Vec<_> = roots.iter().flat_map(|root| &next[root.at()]).copied().collect();
-            found.extend(reachable(&neighbours, next));
+            for (task, reached) in reach(dag, counts, &roots, next) {
+                match reached {
+                    Reached::All => positions.add(task, None),
+                    Reached::Elements(found) => found.into_iter().for_each(|index| positions.add(task, Some(index))),
+                }
+            }
         };
         if self.with_downstream {
             add(&dag.downstream());
@@ -87,11 +102,7 @@ impl ClearSelection {
         if self.with_upstream {
             add(&dag.tasks.iter().map(|task| task.upstream.clone()).collect::<Vec<_>>());
         }
-        Ok(Positions {
-            whole: found.into_iter().map(|index| index.0.cast_signed()).collect(),
-            element_tasks: elements.iter().map(|(index, _)| index.0.cast_signed()).collect(),
-            elements: elements.into_iter().map(|(_, map_index)| map_index).collect(),
-        })
+        Ok(positions)
     }
 }
 
@@ -109,7 +120,12 @@ impl Store {
         let mut transaction = self.pool().begin().await.map_err(Error::from)?;
         let run = lock(&mut transaction, dag_id, run_id).await?;
         let dag = pinned_dag(&mut transaction, run.key, dag_id).await?;
-        let positions = selection.positions(&dag, dag_id, run_id)?;
+        let counts = if dag.is_mapped() {
+            elements(&mut transaction, run.key, dag.tasks.len()).await?
+        } else {
+            vec![0; dag.tasks.len()]
+        };
+        let positions = selection.positions(&dag, &counts, dag_id, run_id)?;
         let chosen = choose(&mut transaction, run.key, selection, &positions).await?;
         if let Some(running) = chosen.iter().find(|chosen| selection.refuses_running && chosen.holds_slot) {
             return Err(ClearError::Running(dag.task(running.task).task_id.clone()));
@@ -136,6 +152,25 @@ async fn pinned_dag(transaction: &mut sqlx::PgTransaction<'_>, run: DagRunKey, d
     .await?;
     serde_json::from_str(&spec)
         .map_err(|error| Error::Unreadable { what: format!("the spec of DAG `{dag_id}`"), reason: error.to_string() })
+}
+
+/// How many elements each task has.
+async fn elements(transaction: &mut sqlx::PgTransaction<'_>, run: DagRunKey, tasks: usize) -> Result<Vec<u32>> {
+    let rows = sqlx::query!(
+        r#"-- task_instance.elements
+        SELECT task_index, count(*) AS "count!" FROM task_instance
+        WHERE dag_run_id = $1 AND map_index >= 0 AND state <> 'removed' GROUP BY task_index"#,
+        run.0
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    let mut counts = vec![0; tasks];
+    for row in rows {
+        if let Some(count) = usize::try_from(row.task_index).ok().and_then(|at| counts.get_mut(at)) {
+            *count = u32::try_from(row.count).unwrap_or(u32::MAX);
+        }
+    }
+    Ok(counts)
 }
 
 /// A task instance that is to start over.
@@ -235,16 +270,4 @@ async fn clear(
     .execute(&mut **transaction)
     .await?;
     Ok(())
-}
-
-/// Some tasks and all that can be reached from them.
-fn reachable(roots: &[TaskIndex], next: &[Vec<TaskIndex>]) -> BTreeSet<TaskIndex> {
-    let mut found = BTreeSet::new();
-    let mut stack = roots.to_vec();
-    while let Some(index) = stack.pop() {
-        if found.insert(index) {
-            stack.extend(&next[index.at()]);
-        }
-    }
-    found
 }

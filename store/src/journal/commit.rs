@@ -101,6 +101,13 @@ impl LeaderJournal {
         batch.inserted.iter().for_each(|row| rows.push(row, true));
         batch.updated.iter().for_each(|row| rows.push(row, false));
         let xcoms = xcoms(batch);
+        let named_runs: Vec<i64> = batch.map_names.iter().map(|(key, _)| key.dag_run.0).collect();
+        let named_tasks: Vec<i32> = batch.map_names.iter().map(|(key, _)| key.task.0.cast_signed()).collect();
+        let named_elements: Vec<i32> = batch.map_names.iter().map(|(key, _)| key.map_index).collect();
+        let names: Vec<String> = batch.map_names.iter().map(|(_, name)| storable(name)).collect();
+        let removed_runs: Vec<i64> = batch.removed.iter().map(|key| key.dag_run.0).collect();
+        let removed_tasks: Vec<i32> = batch.removed.iter().map(|key| key.task.0.cast_signed()).collect();
+        let removed_elements: Vec<i32> = batch.removed.iter().map(|key| key.map_index).collect();
         let result = sqlx::query!(
             r#"-- batch.commit
             WITH lease AS MATERIALIZED (
@@ -118,6 +125,18 @@ impl LeaderJournal {
                     AS u (dag_run_id, task_index, map_index, state, try_number, max_tries, attempt_token, pid,
                           scheduled_at, queued_at, started_at, ended_at, retry_at, is_new), go
                 WHERE go.leads = 1 AND go.runs = cardinality($2::bigint[])
+            ), removed AS (
+                DELETE FROM task_instance t USING unnest($31::bigint[], $32::int[], $33::int[])
+                    AS g (dag_run_id, task_index, map_index), go
+                WHERE t.dag_run_id = g.dag_run_id AND t.task_index = g.task_index AND t.map_index = g.map_index
+                  AND go.leads = 1 AND go.runs = cardinality($2::bigint[])
+            ), named AS (
+                INSERT INTO rendered_map_index (dag_run_id, task_index, map_index, text)
+                SELECT n.dag_run_id, n.task_index, n.map_index, n.text
+                FROM unnest($34::bigint[], $35::int[], $36::int[], $37::text[])
+                    AS n (dag_run_id, task_index, map_index, text), go
+                WHERE go.leads = 1 AND go.runs = cardinality($2::bigint[])
+                ON CONFLICT (dag_run_id, task_index, map_index) DO UPDATE SET text = excluded.text
             ), inserted AS (
                 INSERT INTO task_instance (dag_run_id, task_index, map_index, state, try_number, max_tries,
                     attempt_token, pid, scheduled_at, queued_at, started_at, ended_at, retry_at)
@@ -196,7 +215,14 @@ impl LeaderJournal {
             &xcoms.task_id,
             &xcoms.map_index,
             &xcoms.key,
-            &xcoms.value
+            &xcoms.value,
+            &removed_runs,
+            &removed_tasks,
+            &removed_elements,
+            &named_runs,
+            &named_tasks,
+            &named_elements,
+            &names
         )
         .fetch_one(&self.pool)
         .await

@@ -8,6 +8,7 @@ use model::dag::Dag;
 use model::dag_run::{DagRunFacts, DataInterval};
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, TaskIndex, TaskInstanceKey};
 use model::journal::{DagRow, DagRunRow, DagVersion, TaskInstanceRow};
+use model::mapping::Elements;
 use model::pool::Pool;
 use model::state::{DagRunType, TriggeredBy};
 use model::template::{Fetched, Need, PreviousSuccess};
@@ -159,8 +160,8 @@ impl LeaderJournal {
         let mut fetched = Fetched::default();
         for need in needs {
             match need {
-                Need::XCom { task_id, key } => {
-                    let value = self.xcom(dag_run, task_id, key).await?;
+                Need::XCom { task_id, key, elements } => {
+                    let value = self.xcom(dag_run, task_id, key, *elements).await?;
                     fetched.xcoms.insert((task_id.clone(), key.clone()), value);
                 }
                 Need::PreviousSuccess => fetched.previous_success = Some(self.previous_success(dag_run).await?),
@@ -169,24 +170,37 @@ impl LeaderJournal {
         Ok(fetched)
     }
 
-    /// One XCom of a run; none when there is no such one.
+    /// An XCom of instances of a task: of one, its value, none when there is no such one; of several, the list of those
+    /// that there are, in the order of their map indexes.
     pub async fn xcom(
         &self,
         dag_run: DagRunKey,
         task_id: &str,
         key: &str,
+        elements: Elements,
     ) -> Result<Option<serde_json::Value>, sqlx::Error> {
-        let value = sqlx::query_scalar!(
+        let (from, until) = match elements {
+            Elements::One(map_index) => (map_index, map_index.saturating_add(1)),
+            Elements::Range(from, until) => (from, until),
+        };
+        let values = sqlx::query_scalar!(
             r#"-- xcom.value
             SELECT value::text AS "value!" FROM xcom
-            WHERE dag_run_id = $1 AND task_id = $2 AND map_index = -1 AND key = $3"#,
+            WHERE dag_run_id = $1 AND task_id = $2 AND map_index >= $4 AND map_index < $5 AND key = $3
+            ORDER BY map_index"#,
             dag_run.0,
             task_id,
-            key
+            key,
+            from,
+            until
         )
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        value.map(|text| serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))).transpose()
+        let read = |text: String| serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()));
+        match elements {
+            Elements::One(_) => values.into_iter().next().map(read).transpose(),
+            Elements::Range(..) => values.into_iter().map(read).collect::<Result<_, _>>().map(Some),
+        }
     }
 
     /// The last successful run of the same DAG before this one, by logical date.

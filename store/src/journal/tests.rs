@@ -11,6 +11,7 @@ use model::journal::{
     Batch, CommitError, DagRunChange, DagRunWrite, EndedAttempt, ScheduledRun, SkipReason, SkippedRun, TaskInstanceRow,
     XComRow,
 };
+use model::mapping::Elements;
 use model::operator::{Bash, Operator};
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
 use tokio::sync::Barrier;
@@ -153,8 +154,56 @@ async fn a_batch_is_read_back_as_it_was_written() {
     assert!(journal.dag_runs(None).await.unwrap().is_empty());
     let run = journal.dag_runs(Some(&[key])).await.unwrap().remove(0);
     assert_eq!(run.task_instances, [ended]);
-    let read = journal.xcom(key, "a", "return_value").await.unwrap().unwrap();
+    let read = journal.xcom(key, "a", "return_value", Elements::One(-1)).await.unwrap().unwrap();
     assert_eq!(read.to_string(), value.to_string(), "key order and number text stay");
+}
+
+#[tokio::test]
+async fn a_mapped_task_becomes_many_rows_with_names_and_values_of_their_own() {
+    let database = TestDatabase::create().await;
+    let store = database.store();
+    save(store, "true").await;
+    let key = trigger(store, "manual__1", None).await.unwrap();
+    let journal = leader(store, 1);
+    let epoch = journal.take_over().await.unwrap().unwrap();
+    journal.commit(epoch, &starting(key, 0)).await.unwrap();
+    let element = |map_index| TaskInstanceRow { key: TaskInstanceKey { map_index, ..queued(key).key }, ..queued(key) };
+    let pushed = |map_index: i32| XComRow {
+        dag_run: key,
+        task_id: "a".to_owned(),
+        map_index,
+        key: "return_value".to_owned(),
+        value: map_index.into(),
+    };
+    let batch = Batch {
+        runs: vec![DagRunWrite { key, version: 0, change: None }],
+        removed: vec![queued(key).key],
+        inserted: vec![element(0), element(1), element(2)],
+        map_names: vec![(element(1).key, "busan".to_owned())],
+        xcoms: vec![pushed(2), pushed(0), pushed(1)],
+        ..Batch::default()
+    };
+    let stale = Batch { runs: vec![DagRunWrite { key, version: 7, change: None }], ..batch.clone() };
+    assert_eq!(journal.commit(epoch, &stale).await, Err(CommitError::Conflict));
+    assert_eq!(journal.dag_runs(None).await.unwrap()[0].task_instances, [queued(key)], "all of it or nothing");
+    journal.commit(epoch, &batch).await.unwrap();
+    assert_eq!(journal.dag_runs(None).await.unwrap()[0].task_instances, [element(0), element(1), element(2)]);
+    let read =
+        async |elements| journal.xcom(key, "a", "return_value", elements).await.unwrap().map(|value| value.to_string());
+    assert_eq!(read(Elements::Range(0, i32::MAX)).await.as_deref(), Some("[0,1,2]"));
+    assert_eq!(read(Elements::Range(1, 2)).await.as_deref(), Some("[1]"));
+    assert_eq!(read(Elements::One(2)).await.as_deref(), Some("2"));
+    assert_eq!(read(Elements::One(-1)).await, None);
+    assert_eq!(read(Elements::Range(5, 9)).await.as_deref(), Some("[]"));
+    let filter = crate::read::api::TaskInstanceFilter { is_mapped: true, ..Default::default() };
+    let names = store.api_all_task_instances(&filter).await.unwrap().into_iter().map(|row| row.rendered_map_index);
+    assert_eq!(names.collect::<Vec<_>>(), [None, Some("busan".to_owned()), None]);
+    let one = ClearSelection { tasks: Some(vec![("a".to_owned(), Some(1))]), ..ClearSelection::default() };
+    let cleared = store.clear_task_instances("etl", "manual__1", &one, at(9)).await.unwrap();
+    assert_eq!(cleared.positions, [(TaskIndex(0), 1)]);
+    let states: Vec<_> = journal.dag_runs(None).await.unwrap()[0].task_instances.iter().map(|ti| ti.state).collect();
+    assert_eq!(states, [TaskInstanceState::Queued, TaskInstanceState::Restarting, TaskInstanceState::Queued]);
+    assert!(store.violations().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -149,6 +149,7 @@ fn task_instances() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(task_instances::get_task_instances))
         .routes(routes!(task_instances::get_task_instance))
+        .routes(routes!(task_instances::get_mapped_task_instances))
         .routes(routes!(task_instances::get_mapped_task_instance))
         .routes(routes!(task_instances::get_task_instance_tries))
         .routes(routes!(task_instances::get_mapped_task_instance_tries))

@@ -99,6 +99,7 @@ pub(super) async fn get_task_instances(
         pools: query.pool,
         map_indexes: query.map_index,
         positions: None,
+        is_mapped: false,
         try_numbers: query.try_number,
         times: times!(query),
     };
@@ -120,6 +121,49 @@ pub(super) async fn get_task_instance(
     Path((dag_id, run_id, task_id)): Path<(String, String, String)>,
 ) -> ApiResult<Json<TaskInstance>> {
     load(&api, &dag_id, &run_id, &task_id, -1).await.map(|row| Json(wire(row)))
+}
+
+/// A page of the elements of a mapped task.
+#[utoipa::path(get, path = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/listMapped",
+    tag = "Task Instance",
+    params(("dag_id" = String, Path), ("dag_run_id" = String, Path), ("task_id" = String, Path), TaskInstancesQuery),
+    responses((status = 200, body = TaskInstanceCollection), (status = 400, body = HttpError),
+        (status = 404, body = HttpError)))]
+pub(super) async fn get_mapped_task_instances(
+    State(api): State<Api>,
+    Path((dag_id, run_id, task_id)): Path<(String, String, String)>,
+    Query(query): Query<TaskInstancesQuery>,
+) -> ApiResult<Json<TaskInstanceCollection>> {
+    let states: Vec<_> = query.state.iter().map(|state| state.replace("no_status", "none")).collect();
+    let filter = TaskInstanceFilter {
+        dag_id: Some(dag_id.clone()),
+        run_id: Some(run_id.clone()),
+        task_id: Some(task_id.clone()),
+        states: words::<TaskInstanceState>("state", &states)?,
+        task_id_pattern: query.task_display_name_pattern,
+        operators: query.operator,
+        pools: query.pool,
+        map_indexes: query.map_index,
+        is_mapped: true,
+        try_numbers: query.try_number,
+        times: times!(query),
+        ..TaskInstanceFilter::default()
+    };
+    let page = api.store.api_task_instances(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
+    if page.total == 0 {
+        // There is the task, without an element in the list, or there is none.
+        let any = TaskInstanceFilter {
+            dag_id: Some(dag_id.clone()),
+            run_id: Some(run_id.clone()),
+            task_id: Some(task_id.clone()),
+            ..TaskInstanceFilter::default()
+        };
+        if api.store.api_all_task_instances(&any).await?.is_empty() {
+            return Err(missing::task_instance(&dag_id, &run_id, &task_id, -1));
+        }
+    }
+    let task_instances = page.rows.into_iter().map(wire).collect();
+    Ok(Json(TaskInstanceCollection { task_instances, total_entries: page.total }))
 }
 
 /// One element of a mapped task.
@@ -271,7 +315,7 @@ pub(super) fn wire(row: TaskInstanceRow) -> TaskInstance {
         executor: None,
         executor_config: "{}".to_owned(),
         note: None,
-        rendered_map_index: None,
+        rendered_map_index: row.rendered_map_index,
         rendered_fields: serde_json::Map::new(),
         trigger: None,
         triggerer_job: None,

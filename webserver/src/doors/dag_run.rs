@@ -12,6 +12,8 @@ use super::{ActionError, Doors, LoggedIn, unavailable};
 pub struct Clear {
     /// This one, and what follows it; none: all.
     pub task_id: Option<String>,
+    /// Only this element of it, and what follows the task; none: all of it.
+    pub map_index: Option<i32>,
     /// Of those, the failed ones only.
     pub only_failed: bool,
 }
@@ -86,7 +88,7 @@ impl Doors {
         clear: Clear,
     ) -> Result<Vec<String>, ActionError> {
         let selection = ClearSelection {
-            tasks: clear.task_id.map(|task_id| vec![(task_id, None)]),
+            tasks: clear.task_id.map(|task_id| vec![(task_id, clear.map_index)]),
             with_downstream: true,
             only_failed: clear.only_failed,
             ..ClearSelection::default()

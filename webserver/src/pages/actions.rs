@@ -30,6 +30,7 @@ pub(super) async fn pause(
 #[derive(Deserialize)]
 pub(super) struct ClearForm {
     task_id: Option<String>,
+    map_index: Option<i32>,
     #[serde(default)]
     only_failed: bool,
 }
@@ -41,7 +42,11 @@ pub(super) async fn clear(
     Path((dag_id, run_id)): Path<(String, String)>,
     Form(form): Form<ClearForm>,
 ) -> Result<Redirect, PageError> {
-    let clear = Clear { task_id: form.task_id, only_failed: form.only_failed };
+    let clear = Clear {
+        task_id: form.task_id,
+        map_index: form.map_index.filter(|map_index| *map_index >= 0),
+        only_failed: form.only_failed,
+    };
     pages.doors.clear(&who, &dag_id, &run_id, clear).await?;
     Ok(Redirect::to(&run_href(&dag_id, &run_id)))
 }

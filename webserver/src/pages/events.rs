@@ -1,7 +1,8 @@
 //! Live pages: what may have changed, as server-sent events.
 //!
 //! 1. The hub listens to the database's hints once for all pages, and finds out which DAG a run is of.
-//! 2. A page subscribes to what it shows: `/events`, `/events?dag=ID`, `/events?dag=ID&tasks=true`, `/events?run=KEY`.
+//! 2. A page subscribes to what it shows: `/events`, `/events?dag=ID`, `/events?dag=ID&tasks=true`, `/events?run=KEY`,
+//!    `/events?tasks=true`.
 //!    Other hints never reach it. What happened while the page was on its way to the reader, it is told at once.
 //! 3. It is told at once, and then once per interval at most, however much happens; then it fetches itself.
 
@@ -179,7 +180,7 @@ pub(super) struct Subject {
     run: Option<i64>,
     /// A DAG; with `run`: the run's.
     dag: Option<String>,
-    /// Of the DAG not only its runs: their task instances too.
+    /// Not only of runs: of their task instances too.
     #[serde(default)]
     tasks: bool,
     /// How much news there was when the page was made.
@@ -195,13 +196,13 @@ impl Subject {
             (News::DagRun { dag_id, is_state, .. }, None, Some(dag)) => {
                 (*is_state || self.tasks) && dag_id.as_ref().is_none_or(|dag_id| **dag_id == **dag)
             }
-            (News::DagRun { is_state, .. }, None, None) => *is_state,
+            (News::DagRun { is_state, .. }, None, None) => *is_state || self.tasks,
             (News::Dag(_), run, None) => run.is_none(),
         }
     }
 
     const fn interval(&self) -> Duration {
-        if self.run.is_some() || self.tasks { OFTEN } else { SELDOM }
+        if self.run.is_some() || (self.tasks && self.dag.is_some()) { OFTEN } else { SELDOM }
     }
 }
 
@@ -256,6 +257,8 @@ mod tests {
     fn pages_hear_of_what_they_show_and_of_nothing_else() {
         let (list, dag) = (subject(None, None, false), subject(None, Some("a"), false));
         let (grid, one) = (subject(None, Some("a"), true), subject(Some(1), Some("a"), false));
+        let pools = subject(None, None, true);
+        assert!(pools.concerns(&run(3, "b", false)) && pools.interval() == SELDOM && grid.interval() == OFTEN);
         let heard = |news: News| [&list, &dag, &grid, &one].map(|subject| subject.concerns(&news));
         assert_eq!(heard(News::Anything), [true, true, true, true]);
         assert_eq!(heard(run(1, "a", true)), [true, true, true, true]);

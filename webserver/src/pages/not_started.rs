@@ -23,6 +23,7 @@ fn not_started(dag: &Dag) -> Vec<TaskInstanceRow> {
         retry_at: None,
         pid: None,
         reason: None,
+        rendered_map_index: None,
     });
     rows.collect()
 }

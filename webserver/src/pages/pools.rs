@@ -1,5 +1,7 @@
 //! Pools: who holds their slots, who waits, and a form that changes one.
 
+use std::cmp::Ordering;
+
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
@@ -39,9 +41,10 @@ struct Row {
     bar: Vec<Stretch>,
     waiting: i64,
     rate: String,
-    /// More is held than the pool has.
-    is_over: bool,
-    is_full: bool,
+    /// `full`; `over` where more is held than the pool has.
+    badge: &'static str,
+    /// There is nothing that a bar could fill.
+    is_unbound: bool,
     include_deferred: bool,
     edit_href: String,
     delete_href: String,
@@ -79,7 +82,7 @@ pub(super) async fn show(
     Query(query): Query<PoolsQuery>,
 ) -> PageResult {
     let since = pages.hub.count();
-    let shell = Shell::load(&pages, &who, "pools", format!("/events?since={since}")).await?;
+    let shell = Shell::load(&pages, &who, "pools", format!("/events?since={since}&tasks=true")).await?;
     let listing = Listing { limit: SHOWN, offset: 0, order_by: vec!["name".to_owned()] };
     let found = pages.store.api_pools(&PoolFilter::default(), &listing).await.map_err(unread)?;
     let refusal = who.may_operate().err().map(|refusal| refusal.to_string());
@@ -130,11 +133,15 @@ fn view(row: &PoolRow, locked: &str) -> Row {
     Row {
         used: if slots < 0 { occupied.to_string() } else { format!("{occupied} of {slots}") },
         parts: named.collect::<Vec<_>>().join(", "),
-        bar: bar(&parts, if slots < 0 { occupied } else { slots.max(occupied) }),
+        bar: bar(&parts, slots.max(occupied)),
         waiting: row.scheduled,
         rate: row.rate.clone().unwrap_or_default(),
-        is_over: slots >= 0 && occupied > slots,
-        is_full: slots >= 0 && occupied == slots && slots > 0,
+        badge: match occupied.cmp(&slots) {
+            Ordering::Greater if slots >= 0 => "over",
+            Ordering::Equal if slots > 0 => "full",
+            Ordering::Less | Ordering::Equal | Ordering::Greater => "",
+        },
+        is_unbound: slots < 0,
         include_deferred: row.include_deferred,
         edit_href: format!("/pools?edit={}", segment(&row.name)),
         delete_href: format!("/pools/{}/delete", segment(&row.name)),
@@ -229,10 +236,10 @@ mod tests {
             shown.bar.iter().map(|part| (part.state, part.x.as_str(), part.width.as_str())).collect();
         assert_eq!(stretches, [("running", "0.00", "75.00"), ("deferred", "75.00", "25.00")]);
         assert_eq!(
-            (shown.used.as_str(), shown.parts.as_str(), shown.is_over),
-            ("4 of 2", "3 running, 1 deferred", true)
+            (shown.used.as_str(), shown.parts.as_str(), shown.badge),
+            ("4 of 2", "3 running, 1 deferred", "over")
         );
         let unbound = view(&PoolRow { slots: -1, ..row }, "");
-        assert_eq!((unbound.used.as_str(), unbound.slots.as_str(), unbound.is_over), ("4", "no bound", false));
+        assert_eq!((unbound.used.as_str(), unbound.slots.as_str(), unbound.badge), ("4", "no bound", ""));
     }
 }

@@ -40,6 +40,7 @@ struct Sum {
 
 struct TaskView {
     task_id: String,
+    map_index: i32,
     name: String,
     href: String,
     state: State,
@@ -94,11 +95,12 @@ pub(super) async fn show(
     let has_started = !known.is_empty();
     let rows = or_not_started(known, &dag);
     let now = (pages.clock)();
-    let states = states_by_task(&dag, &rows);
+    let states = why::states_by_task(&dag, &rows);
     let contention = why::contention(&pages.store, &run, &dag, &rows).await?;
     let why = Why::new(&dag, &run, &states, &rows, &contention, pages.limits, now);
     let layout = dag_graph::lay_out(&pages, run.version_id, &dag).await;
     let by_task = first_rows(&dag, &rows);
+    let by_elements = elements_by_task(&dag, &rows);
     let picture = graph::svg(&dag, &layout, |position| {
         let task = &dag.tasks[position];
         let row = by_task[position];
@@ -106,8 +108,11 @@ pub(super) async fn show(
             state: states[position].as_str().to_owned(),
             href: task_href(&dag_id, &run_id, &task.task_id, row.map_or(-1, |row| row.map_index)),
             title: format!("{} · {} · {}", task.task_id, task.operator.name(), states[position]),
-            detail: row
-                .map_or_else(|| task.operator.name().to_owned(), |row| node_detail(row, task.operator.name(), now)),
+            detail: match by_elements[position] {
+                (_, 0) => row
+                    .map_or_else(|| task.operator.name().to_owned(), |row| node_detail(row, task.operator.name(), now)),
+                (finished, all) => format!("{finished} of {all} done"),
+            },
         }
     })?;
     let href = run_href(&dag_id, &run_id);
@@ -115,10 +120,14 @@ pub(super) async fn show(
     let (first, task_total) = (query.offset.min(listed.len()), listed.len());
     let tasks = listed.into_iter().skip(first).take(PAGE_SIZE).filter_map(|row| {
         let task = usize::try_from(row.task_index).ok().and_then(|at| dag.tasks.get(at))?;
-        let name =
-            if row.map_index < 0 { task.task_id.clone() } else { format!("{}[{}]", task.task_id, row.map_index) };
+        let name = match &row.rendered_map_index {
+            _ if row.map_index < 0 => task.task_id.clone(),
+            Some(element) => format!("{}[{element}]", task.task_id),
+            None => format!("{}[{}]", task.task_id, row.map_index),
+        };
         Some(TaskView {
             task_id: task.task_id.clone(),
+            map_index: row.map_index,
             name,
             href: task_href(&dag_id, &run_id, &task.task_id, row.map_index),
             state: State(row.state.clone()),
@@ -172,12 +181,6 @@ pub(super) fn ended(row: &TaskInstanceRow, now: Timestamp) -> Option<Timestamp> 
     row.ended_at.or(if is_going_on { None } else { Some(now) })
 }
 
-/// The state of each task, in the DAG's order; of a mapped one, its first element's.
-pub(super) fn states_by_task(dag: &Dag, rows: &[TaskInstanceRow]) -> Vec<TaskInstanceState> {
-    let state = |row: Option<&TaskInstanceRow>| row.map_or(TaskInstanceState::None, |row| why::parse(&row.state));
-    first_rows(dag, rows).into_iter().map(state).collect()
-}
-
 fn first_rows<'a>(dag: &Dag, rows: &'a [TaskInstanceRow]) -> Vec<Option<&'a TaskInstanceRow>> {
     let mut first = vec![None; dag.tasks.len()];
     for row in rows {
@@ -186,6 +189,18 @@ fn first_rows<'a>(dag: &Dag, rows: &'a [TaskInstanceRow]) -> Vec<Option<&'a Task
         }
     }
     first
+}
+
+/// How many elements of each task are finished, and how many there are; none of one that is not expanded.
+fn elements_by_task(dag: &Dag, rows: &[TaskInstanceRow]) -> Vec<(usize, usize)> {
+    let mut counts = vec![(0, 0); dag.tasks.len()];
+    for row in rows.iter().filter(|row| row.map_index >= 0) {
+        if let Some((finished, all)) = usize::try_from(row.task_index).ok().and_then(|at| counts.get_mut(at)) {
+            *finished += usize::from(why::parse(&row.state).is_finished());
+            *all += 1;
+        }
+    }
+    counts
 }
 
 fn node_detail(row: &TaskInstanceRow, operator: &str, now: Timestamp) -> String {

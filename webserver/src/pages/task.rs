@@ -63,6 +63,8 @@ struct TaskPage {
     /// Why it cannot be cleared, as attributes of the button; empty: it can.
     locked: String,
     why: String,
+    /// Of a mapped task: all its elements.
+    elements: Vec<ElementLink>,
     tries: Vec<Try>,
     log_href: String,
     log_html: String,
@@ -91,8 +93,10 @@ pub(super) async fn show(
     let known = pages.store.pages_task_instances(found.id).await?;
     let has_started = !known.is_empty();
     let rows = or_not_started(known, &dag);
-    let is_it = |row: &&TaskInstanceRow| row.map_index == query.map_index && is_of(row, index);
-    let row = rows.iter().find(is_it).ok_or_else(missing)?;
+    let of_task: Vec<&TaskInstanceRow> = rows.iter().filter(|row| is_of(row, index)).collect();
+    let exact = of_task.iter().find(|row| row.map_index == query.map_index);
+    // A link that names no element leads to the first of a mapped task; one to what is expanded now, too.
+    let row = *exact.or_else(|| of_task.first().filter(|_| query.map_index < 0)).ok_or_else(missing)?;
     let attempts = pages.store.pages_attempts(found.id, row.task_index, row.map_index).await?;
     let xcoms = pages.store.pages_xcoms(found.id, &task_id, row.map_index).await?;
     let now = (pages.clock)();
@@ -103,7 +107,7 @@ pub(super) async fn show(
         tracing::error!(error = %problem, "the log {} cannot be read", log_path.display());
         log::Chunk::default()
     });
-    let states = run::states_by_task(&dag, &rows);
+    let states = crate::why::states_by_task(&dag, &rows);
     let contention = why::contention(&pages.store, &found, &dag, &rows).await?;
     let why = Why::new(&dag, &found, &states, &rows, &contention, pages.limits, now);
     let href = task_href(&dag_id, &run_id, &task_id, row.map_index);
@@ -134,6 +138,7 @@ pub(super) async fn show(
             .collect(),
         facts: facts(dag.task(index), &dag, row),
         doc_html: dag.task(index).doc_md.as_deref().map(markdown).unwrap_or_default(),
+        elements: elements(&of_task, row.map_index, &dag_id, &run_id, &task_id),
         map_index: row.map_index,
         run_href,
         dag_id: dag_id.clone(),
@@ -147,6 +152,29 @@ fn is_of(row: &TaskInstanceRow, index: TaskIndex) -> bool {
 }
 
 /// One tab per try; the newest one's state is the task instance's own unless it is history already.
+struct ElementLink {
+    name: String,
+    href: String,
+    state: String,
+    sign: &'static str,
+    title: String,
+    is_current: bool,
+}
+
+fn elements(of_task: &[&TaskInstanceRow], current: i32, dag_id: &str, run_id: &str, task_id: &str) -> Vec<ElementLink> {
+    let expanded = of_task.iter().filter(|row| row.map_index >= 0);
+    expanded
+        .map(|row| ElementLink {
+            name: row.rendered_map_index.clone().unwrap_or_else(|| row.map_index.to_string()),
+            href: task_href(dag_id, run_id, task_id, row.map_index),
+            sign: glyph(&row.state),
+            title: format!("{task_id}[{}]: {}", row.map_index, row.state),
+            state: row.state.clone(),
+            is_current: row.map_index == current,
+        })
+        .collect()
+}
+
 fn tries(row: &TaskInstanceRow, attempts: &[AttemptRow], shown: u32, href: &str) -> Vec<Try> {
     let joint = if href.contains('?') { '&' } else { '?' };
     (1..=row.try_number)

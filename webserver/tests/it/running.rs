@@ -181,3 +181,40 @@ async fn a_running_run_that_is_marked_stops_what_runs() {
     }
     world.stop().await;
 }
+
+#[tokio::test]
+async fn the_elements_of_a_mapped_task_are_listed_named_and_cleared_each_alone() {
+    let mut world = World::create().await;
+    world
+        .dag(
+            "{dag_id: mapped, tasks: [{group: g, expand: {city: [seoul, busan]}, tasks: [\
+             {id: a, bash: 'echo {{ map.city }}', map_index_template: '{{ map.city }}'}, \
+             {id: b, depends_on: a, bash: \"echo {{ xcom('g.a') }}\"}]}, {id: plain, bash: 'true'}]}",
+        )
+        .await;
+    world.schedule();
+    world.trigger("mapped", "r1").await;
+    ended(&world, "mapped", "r1", "success").await;
+    let path = "/dags/mapped/dagRuns/r1/taskInstances";
+    let page = world.get(&format!("{path}/g.a/listMapped")).await.expect(200);
+    let names: Vec<_> = page["task_instances"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|ti| (&ti["map_index"], &ti["rendered_map_index"]))
+        .collect();
+    assert_eq!(names, [(&json!(0), &json!("seoul")), (&json!(1), &json!("busan"))]);
+    assert_eq!(world.get(&format!("{path}/g.a/listMapped?limit=1&offset=1")).await.expect(200)["total_entries"], 2);
+    assert_eq!(world.get(&format!("{path}/plain/listMapped")).await.expect(200)["total_entries"], 0);
+    world.get(&format!("{path}/no/listMapped")).await.refused(404);
+    assert_eq!(world.get(&format!("{path}/g.b/1")).await.expect(200)["state"], "success");
+    world.get(&format!("{path}/g.b")).await.refused(404);
+    let xcom = world.get(&format!("{path}/g.b/xcomEntries/return_value?map_index=1")).await.expect(200);
+    assert_eq!(xcom["value"], "busan");
+    let body = json!({"dag_run_id": "r1", "task_ids": [["g.a", 1]], "include_downstream": true, "only_failed": false});
+    let cleared = world.post("/dags/mapped/clearTaskInstances", body).await.expect(200);
+    let which: Vec<_> =
+        cleared["task_instances"].as_array().unwrap().iter().map(|ti| (&ti["task_id"], &ti["map_index"])).collect();
+    assert_eq!(which, [(&json!("g.a"), &json!(1)), (&json!("g.b"), &json!(1))], "what follows it, for its element");
+    world.stop().await;
+}

@@ -9,6 +9,7 @@ use model::attempt::{Attempt, Finished, Outcome};
 use model::dag::{Dag, Task};
 use model::dag_run::{DagRunFacts, DataInterval};
 use model::ids::{AttemptToken, DagRunKey, TaskIndex, TaskInstanceKey};
+use model::mapping::Elements;
 use model::operator::{Bash, Operator, Python, PythonCall};
 use model::state::{DagRunType, TriggeredBy};
 use model::template::PreviousSuccess;
@@ -21,7 +22,7 @@ use worker::{SystemClock, Values, ValuesError, WorkerConfig, run_attempt};
 pub(crate) struct Known(pub(crate) HashMap<(String, String), Value>);
 
 impl Values for Known {
-    async fn xcom(&self, _: DagRunKey, task_id: &str, key: &str) -> Result<Option<Value>, ValuesError> {
+    async fn xcom(&self, _: DagRunKey, task_id: &str, key: &str, _: Elements) -> Result<Option<Value>, ValuesError> {
         if task_id == "broken" {
             return Err(ValuesError("the database is away".to_owned()));
         }
@@ -139,6 +140,7 @@ pub(crate) fn attempt(task: Task, token: AttemptToken, dags: &Path) -> Attempt {
         }),
         dag: Arc::new(dag(task)),
         dag_file: Arc::new(dags.join("d.yaml")),
+        mapped: None,
     }
 }
 

@@ -79,7 +79,11 @@ fn heading(shown: &Shown, target: Target) -> String {
 
 fn leaf(corner: &str, name: &str, shown: &Shown, instance: &TaskInstance) -> Vec<Cell> {
     let state = state(instance);
-    let name = if instance.map_index < 0 { name.to_owned() } else { format!("{name}[{}]", instance.map_index) };
+    let name = match &instance.rendered_map_index {
+        _ if instance.map_index < 0 => name.to_owned(),
+        Some(element) => format!("{name}[{element}]"),
+        None => format!("{name}[{}]", instance.map_index),
+    };
     vec![
         format!("{corner} {name}").into(),
         Cell::state(state, format!("{} {state}", glyph(state))),

@@ -71,3 +71,69 @@ tasks:
     assert_eq!(serde_json::from_str::<Vec<String>>(&users).expect("JSON"), ["김철수", "이영희"]);
     assert_eq!(site.run(&["xcom", "list", "report", "latest", "report", "--limit", "1"]).stderr, "1 of 2\n");
 }
+
+#[tokio::test]
+async fn a_mapped_task_runs_once_for_each_element_and_each_is_cleared_alone() {
+    let site = Site::start().await;
+    let text = r#"
+tasks:
+  - id: cities
+    python: {code: "return ['seoul', 'busan']"}
+  - group: city
+    expand: {city: "{{ xcom('cities') }}"}
+    tasks:
+      - id: features
+        bash: echo "{{ map.city }}"
+      - id: train
+        depends_on: features
+        expand: {model: [als, bpr]}
+        python: {code: "return [map.city, map.model, ti.xcom_pull(task_ids='city.features'), map_index]"}
+  - id: all
+    depends_on: city
+    bash: echo '{{ xcom('city.train') | tojson }}'
+  - id: none
+    expand: {x: []}
+    empty: {}
+  - id: wrong
+    expand: {x: "{{ xcom('all') }}"}
+    bash: 'true'
+"#;
+    site.dag("per_city", text).await;
+    assert_eq!(site.run(&["dags", "trigger", "per_city", "--wait"]).code, 1);
+    let all = site.run(&["xcom", "get", "per_city", "latest", "all"]).done();
+    assert_eq!(
+        all,
+        r#"[["seoul", "als", "seoul", 0], ["seoul", "bpr", "seoul", 1], ["busan", "als", "busan", 2], ["busan", "bpr", "busan", 3]]"#
+            .to_owned()
+            + "\n"
+    );
+    let states = site.run(&["tasks", "states-for-run", "per_city", "latest"]).done();
+    let shown: Vec<String> =
+        states.lines().map(|line| line.split('\t').take(3).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        shown,
+        [
+            "cities -1 success",
+            "city.features 0 success",
+            "city.features 1 success",
+            "city.train 0 success",
+            "city.train 1 success",
+            "city.train 2 success",
+            "city.train 3 success",
+            "all -1 success",
+            "none -1 skipped",
+            "wrong -1 failed",
+        ]
+    );
+    let why = site.run(&["tasks", "why", "per_city", "latest", "wrong"]).done();
+    assert_eq!(why, "`expand.x` must be a list, not a text\n");
+    let cleared =
+        site.run(&["tasks", "clear", "per_city", "latest", "city.train", "--map-index", "2", "--only", "-o", "json"]);
+    let cleared: serde_json::Value = serde_json::from_str(&cleared.done()).expect("JSON");
+    assert_eq!(cleared.to_string().matches("\"map_index\":2").count(), 1, "{cleared}");
+    let element = ["tasks", "state", "per_city", "latest", "city.train", "--map-index", "2"];
+    site.until(&element, |state| state == "success\n").await;
+    let tries = |index: &str| site.run(&["tasks", "logs", "per_city", "latest", "city.train", "--map-index", index]);
+    assert!(tries("2").done().contains("busan"));
+    site.run(&["tasks", "clear", "per_city", "latest", "city.train", "--map-index", "9"]).refused(3);
+}

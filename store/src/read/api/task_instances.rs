@@ -26,6 +26,8 @@ pub struct TaskInstanceFilter {
     pub pools: Vec<String>,
     /// One of these elements of a mapped task; −1 for what is not mapped.
     pub map_indexes: Vec<i32>,
+    /// Elements of mapped tasks only.
+    pub is_mapped: bool,
     /// These: positions of tasks and elements, pairwise.
     pub positions: Option<(Vec<i32>, Vec<i32>)>,
     /// In this try.
@@ -83,6 +85,8 @@ pub struct TaskInstanceRow {
     pub version_number: i32,
     /// When that was first seen.
     pub version_created_at: Instant,
+    /// What its element is called.
+    pub rendered_map_index: Option<String>,
 }
 
 /// An attempt that is history.
@@ -113,11 +117,13 @@ const SELECT: &str = "-- api.task_instances
            ti.scheduled_at, ti.queued_at, ti.started_at, ti.ended_at, t.task_id, t.operator, t.priority_weight,
            t.pool, t.pool_slots,
            r.dag_id, r.run_id, r.logical_date, r.run_after, v.uuid AS version_uuid, v.version_number,
-           v.created_at AS version_created_at
+           v.created_at AS version_created_at, n.text AS rendered_map_index
       FROM task_instance ti
       JOIN dag_run r ON r.id = ti.dag_run_id
       JOIN dag_version v ON v.id = r.dag_version_id
-      JOIN task t ON t.dag_version_id = r.dag_version_id AND t.task_index = ti.task_index";
+      JOIN task t ON t.dag_version_id = r.dag_version_id AND t.task_index = ti.task_index
+      LEFT JOIN rendered_map_index n ON n.dag_run_id = ti.dag_run_id AND n.task_index = ti.task_index
+           AND n.map_index = ti.map_index";
 
 const COUNT: &str = "-- api.task_instances_count
     SELECT count(*) FROM task_instance ti
@@ -137,7 +143,7 @@ const ORDER: [(&str, &str); 20] = [
     ("start_date", "ti.started_at"),
     ("end_date", "ti.ended_at"),
     ("map_index", "ti.map_index"),
-    ("rendered_map_index", "ti.map_index"),
+    ("rendered_map_index", "n.text"),
     ("try_number", "ti.try_number"),
     ("max_tries", "ti.max_tries"),
     ("logical_date", "r.logical_date"),
@@ -165,6 +171,9 @@ fn filtered(select: &'static str, filter: &TaskInstanceFilter) -> Statement {
     and_any(&mut statement, "t.pool", &filter.pools);
     if !filter.map_indexes.is_empty() {
         statement.push(" AND ti.map_index = ANY (").push_bind(filter.map_indexes.clone()).push(")");
+    }
+    if filter.is_mapped {
+        statement.push(" AND ti.map_index >= 0");
     }
     if !filter.try_numbers.is_empty() {
         statement.push(" AND ti.try_number = ANY (").push_bind(filter.try_numbers.clone()).push(")");

@@ -80,6 +80,8 @@ pub struct TaskInstanceRow {
     pub pid: Option<i32>,
     /// Why its newest attempt did not succeed.
     pub reason: Option<String>,
+    /// What its element is called.
+    pub rendered_map_index: Option<String>,
 }
 
 impl Store {
@@ -139,10 +141,13 @@ impl Store {
         let rows = sqlx::query!(
             r#"-- pages.task_instances
             SELECT ti.task_index, ti.map_index, ti.state::text AS "state!", ti.try_number, ti.max_tries, ti.queued_at,
-                   ti.started_at, ti.ended_at, ti.retry_at, ti.pid, a.reason AS "reason?"
+                   ti.started_at, ti.ended_at, ti.retry_at, ti.pid, a.reason AS "reason?",
+                   n.text AS "rendered_map_index?"
               FROM task_instance ti
               LEFT JOIN attempt a ON a.dag_run_id = ti.dag_run_id AND a.task_index = ti.task_index
                                  AND a.map_index = ti.map_index AND a.try_number = ti.try_number
+              LEFT JOIN rendered_map_index n ON n.dag_run_id = ti.dag_run_id AND n.task_index = ti.task_index
+                                            AND n.map_index = ti.map_index
              WHERE ti.dag_run_id = $1 ORDER BY ti.task_index, ti.map_index"#,
             dag_run_id,
         )
@@ -162,6 +167,7 @@ impl Store {
                 retry_at: row.retry_at.map(instant),
                 pid: row.pid,
                 reason: row.reason,
+                rendered_map_index: row.rendered_map_index,
             })
             .collect())
     }

@@ -10,6 +10,7 @@ use store::read::pages::{GridCell, RunRow};
 
 use super::super::dag_graph::is_waiting;
 use super::super::format::{escape, glyph, run_href, segment, span, words};
+use super::super::why::{parse, telling};
 
 /// A grid of more cells than this is written without a link in each, at a fifth of the size. The script opens a cell's
 /// page from its row and column then.
@@ -51,7 +52,11 @@ pub(super) fn rows(dag: &Dag, runs: &[RunRow], cells: &[GridCell], shown: &[&Tas
         if let Some(row) = by_task.get_mut(cell.task_id.as_str())
             && let Some(&column) = columns.get(&cell.dag_run_id)
         {
-            row[column] = Some(cell);
+            // Of the elements of a mapped task, the one that tells most.
+            let is_telling = |known: &GridCell| telling(parse(&cell.state)) > telling(parse(&known.state));
+            if row[column].is_none_or(is_telling) {
+                row[column] = Some(cell);
+            }
         }
     }
     let hrefs: Vec<_> = runs.iter().map(|run| run_href(&dag.dag_id, &run.run_id)).collect();
