@@ -14,6 +14,9 @@ pub struct Dag {
     pub dag_display_name: String,
     /// No new run of it is created or started.
     pub is_paused: bool,
+    /// Why the scheduler paused it (`max_consecutive_failed_dag_runs`); null when a person did. flowctl's own.
+    #[serde(default)]
+    pub pause_reason: Option<String>,
     /// No file describes it any more.
     pub is_stale: bool,
     /// When its file was last read.

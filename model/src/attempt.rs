@@ -128,6 +128,11 @@ pub enum Outcome {
         /// Possibly none.
         follow: Vec<String>,
     },
+    /// A short circuit answered.
+    ShortCircuit {
+        /// Whether what follows goes on.
+        goes_on: bool,
+    },
     /// Nobody knows how it ended: its worker died.
     Lost {
         /// In words for a person.

@@ -64,6 +64,9 @@ pub struct Dag {
     /// A run that takes longer, from its start, fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dagrun_timeout: Option<Duration>,
+    /// So many runs in a row that failed pause the DAG; none: it is never paused by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_consecutive_failed_dag_runs: Option<u32>,
     /// Overrides the configured `dags_are_paused_at_creation`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_paused_upon_creation: Option<bool>,
@@ -104,6 +107,7 @@ impl Dag {
             max_active_runs: None,
             max_active_tasks: None,
             dagrun_timeout: None,
+            max_consecutive_failed_dag_runs: None,
             is_paused_upon_creation: None,
             params: IndexMap::new(),
             env: IndexMap::new(),
@@ -138,6 +142,20 @@ impl Dag {
             }
         }
         downstream
+    }
+
+    /// The tasks whose end is the end of the run: those without a downstream. Teardowns do not count, nor does a task stop
+    /// being one of these because of a teardown behind it, unless the teardown's failure is to fail the run.
+    pub fn leaves(&self, downstream: &[Vec<TaskIndex>]) -> Vec<TaskIndex> {
+        let counts = |index: &TaskIndex| self.task(*index).teardown.is_none_or(|of| of.on_failure_fail_dagrun);
+        let all = || (0..).map(TaskIndex).take(self.tasks.len());
+        let leaves: Vec<TaskIndex> =
+            all().filter(|index| counts(index) && !downstream[index.at()].iter().any(&counts)).collect();
+        if leaves.is_empty() {
+            // A DAG of teardowns only.
+            return all().filter(|index| downstream[index.at()].is_empty()).collect();
+        }
+        leaves
     }
 
     /// For each task, its weight with those of the relatives that its weight rule counts.
@@ -303,6 +321,36 @@ pub struct Task {
     pub retries: u32,
     /// How long after a failed attempt the next one is made; default 300 s.
     pub retry_delay: Duration,
+    /// What the delay is multiplied with from one retry to the next; none: it stays the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_exponential_backoff: Option<f64>,
+    /// The delay does not grow beyond it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retry_delay: Option<Duration>,
+    /// Only such failures are tried again; none: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_on: Option<RetryOn>,
+    /// Such failures are never tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_on: Option<FailOn>,
+    /// It waits until the same task of the previous run succeeded or was skipped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub depends_on_past: bool,
+    /// It also waits for what directly follows that task in the previous run; implies `depends_on_past`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wait_for_downstream: bool,
+    /// Whether `depends_on_past` lets a task that no earlier run had go on (the default).
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub ignore_first_depends_on_past: bool,
+    /// It makes something that the tasks behind it need.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub setup: bool,
+    /// It takes away what its setups (its direct upstreams that are some) made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teardown: Option<Teardown>,
+    /// A template; when it is false once the task could start, the task is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// An attempt that takes longer is stopped and has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_timeout: Option<Duration>,
@@ -358,6 +406,16 @@ impl Task {
             trigger_rule: TriggerRule::AllSuccess,
             retries: 0,
             retry_delay: Duration::from_secs(300),
+            retry_exponential_backoff: None,
+            max_retry_delay: None,
+            retry_on: None,
+            fail_on: None,
+            depends_on_past: false,
+            wait_for_downstream: false,
+            ignore_first_depends_on_past: true,
+            setup: false,
+            teardown: None,
+            when: None,
             execution_timeout: None,
             priority_weight: 1,
             weight_rule: WeightRule::Downstream,
@@ -396,6 +454,48 @@ const fn is_one(number: &u32) -> bool {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde takes")]
+const fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+/// What makes a task a teardown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Teardown {
+    /// Whether its failure fails the run; by default a teardown says nothing about how a run ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_failure_fail_dagrun: bool,
+}
+
+/// Which failures are tried again: those that one of these names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RetryOn {
+    /// Of the process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exit_codes: Vec<i32>,
+    /// Whether an attempt that took longer than `execution_timeout` is tried again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timeout: bool,
+    /// A regular expression, looked for in the failure's reason and the last lines of the attempt's output.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+}
+
+/// Which failures are never tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FailOn {
+    /// Of the process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exit_codes: Vec<i32>,
+    /// A regular expression, looked for in the failure's reason and the last lines of the attempt's output.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
 }
 
 /// What becomes of a task instance whose attempt was lost with its worker.

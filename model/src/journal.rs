@@ -54,6 +54,19 @@ pub struct DagRunRow {
     pub state: DagRunState,
     /// Its task instances; empty before the leader has first seen the run.
     pub task_instances: Vec<TaskInstanceRow>,
+    /// What its branches and short circuits chose.
+    pub choices: Vec<ChoiceRow>,
+}
+
+/// What a branch or short circuit chose, as it is kept: an XCom with the key [`crate::xcom::CHOICE`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChoiceRow {
+    /// Who chose.
+    pub task_id: String,
+    /// Which element of a mapping.
+    pub map_index: i32,
+    /// `{"followed": [task ids]}` of a branch, `{"skipped": [task ids]}` of a short circuit.
+    pub value: serde_json::Value,
 }
 
 /// A task instance's row.
@@ -126,6 +139,17 @@ pub struct Batch {
     pub cleared_xcoms: Vec<(DagRunKey, String, i32)>,
     /// Inbox rows that were folded.
     pub reports: Vec<i64>,
+    /// DAGs that too many failures in a row pause.
+    pub paused: Vec<DagPause>,
+}
+
+/// A DAG that the scheduler pauses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DagPause {
+    /// The DAG.
+    pub dag_id: String,
+    /// Why, in words for a person.
+    pub reason: String,
 }
 
 impl Batch {

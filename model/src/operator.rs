@@ -17,6 +17,8 @@ pub enum Operator {
     Empty,
     /// Picks which of its direct downstream tasks go on.
     Branch(Branch),
+    /// Lets what follows go on, or skips it.
+    ShortCircuit(ShortCircuit),
 }
 
 impl Operator {
@@ -27,14 +29,20 @@ impl Operator {
             Self::Python(_) => "python",
             Self::Empty => "empty",
             Self::Branch(_) => "branch",
+            Self::ShortCircuit(_) => "short_circuit",
         }
     }
 
     /// Whether it runs in a process of its own (and so needs a slot and an executor).
     pub const fn needs_process(&self) -> bool {
         match self {
-            Self::Bash(_) | Self::Python(_) | Self::Branch(Branch::Python(_)) => true,
-            Self::Empty | Self::Branch(Branch::Expression(_)) => false,
+            Self::Bash(_)
+            | Self::Python(_)
+            | Self::Branch(Branch::Python(_))
+            | Self::ShortCircuit(ShortCircuit { condition: Condition::Python(_), .. }) => true,
+            Self::Empty
+            | Self::Branch(Branch::Expression(_))
+            | Self::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. }) => false,
         }
     }
 }
@@ -108,4 +116,47 @@ pub enum Branch {
     Expression(String),
     /// A callable that returns the same.
     Python(Python),
+}
+
+/// A question whose answer decides whether what follows goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShortCircuit {
+    /// The question.
+    pub condition: Condition,
+    /// When the answer is no: whether everything behind it is skipped (the default), or only its direct downstream, whose
+    /// own downstream then follows its trigger rules.
+    pub ignore_downstream_trigger_rules: bool,
+}
+
+/// How a short circuit finds its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// A template; the scheduler evaluates it.
+    Expression(String),
+    /// A callable; what it returns is taken as Python takes it.
+    Python(Python),
+}
+
+/// Whether a template's value means yes. A text is what is left when a template is only a part of it, so texts that say
+/// no are no.
+pub fn is_true(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => {
+            !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "false" | "none" | "null" | "0" | "no" | "off")
+        }
+        other => is_truthy(other),
+    }
+}
+
+/// Whether Python takes a value for true.
+pub fn is_truthy(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Null => false,
+        serde_json::Value::Bool(flag) => *flag,
+        serde_json::Value::Number(number) => number.as_f64() != Some(0.0),
+        serde_json::Value::String(text) => !text.is_empty(),
+        serde_json::Value::Array(items) => !items.is_empty(),
+        serde_json::Value::Object(entries) => !entries.is_empty(),
+    }
 }

@@ -34,6 +34,9 @@ named! {
         NoneSkipped = "none_skipped",
         /// At once.
         Always = "always",
+        /// All are done, and of the setups among them at least one succeeded: the rule of every teardown, and of nothing
+        /// else.
+        AllDoneSetupSuccess = "all_done_setup_success",
     }
 }
 
@@ -52,6 +55,12 @@ pub struct UpstreamCounts {
     pub upstream_failed: u32,
     /// Ended in removed.
     pub removed: u32,
+    /// Those among them that are setups. Only the rule of teardowns asks; [`crate::scope::Scopes::verdict`] counts them.
+    pub setups: u32,
+    /// Setups that ended in success.
+    pub setup_success: u32,
+    /// Setups that ended in skipped.
+    pub setup_skipped: u32,
 }
 
 impl UpstreamCounts {
@@ -98,7 +107,7 @@ pub enum Verdict {
 /// decided before all its upstreams are done.
 pub const fn evaluate(rule: TriggerRule, counts: &UpstreamCounts) -> Verdict {
     use Verdict::{Run, Skip, UpstreamFailed, Wait};
-    let UpstreamCounts { total, success, failed, skipped, upstream_failed, removed } = *counts;
+    let UpstreamCounts { total, success, failed, skipped, upstream_failed, removed, .. } = *counts;
     let done = counts.done();
     let all_done = done >= total;
     let any_failed = failed + upstream_failed > 0;
@@ -150,7 +159,7 @@ pub const fn evaluate(rule: TriggerRule, counts: &UpstreamCounts) -> Verdict {
                 Run
             } else if !all_done {
                 Wait
-            } else if skipped + removed >= total {
+            } else if skipped >= total {
                 Skip
             } else {
                 UpstreamFailed
@@ -208,11 +217,28 @@ pub const fn evaluate(rule: TriggerRule, counts: &UpstreamCounts) -> Verdict {
         TriggerRule::AllSkipped => {
             if success > 0 || any_failed {
                 Skip
+            } else if !all_done {
+                Wait
             } else if skipped >= total {
                 Run
             } else {
+                // One was removed. Airflow would let it wait until the run is declared a deadlock.
+                Skip
+            }
+        }
+        TriggerRule::AllDoneSetupSuccess => {
+            if !all_done {
                 Wait
+            } else if counts.setups == 0 || counts.setup_success > 0 {
+                Run
+            } else if counts.setup_skipped >= counts.setups {
+                Skip
+            } else {
+                UpstreamFailed
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

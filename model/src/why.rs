@@ -14,6 +14,8 @@ use crate::dag::Dag;
 use crate::ids::TaskIndex;
 use crate::limits::Limits;
 use crate::mapping::levels;
+use crate::past::PastBlock;
+use crate::scope::Scopes;
 use crate::state::{DagRunState, TaskInstanceState};
 pub use slots::{Holder, NAMED_HOLDERS, PoolFacts, ReadyFacts};
 
@@ -39,6 +41,11 @@ pub enum Waiting {
     Mapping {
         /// The tasks or groups whose `expand` waits.
         of: Vec<String>,
+    },
+    /// It depends on the run before, where this task is not done well.
+    Past {
+        /// The run and the task.
+        block: PastBlock,
     },
     /// It failed and is tried again at this time.
     RetryAt {
@@ -196,7 +203,7 @@ pub struct RunFacts<'a> {
 }
 
 /// What a task instance that does not run waits for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct TaskFacts {
     /// Which task.
     pub task: TaskIndex,
@@ -212,6 +219,8 @@ pub struct TaskFacts {
     pub active_in_run: u32,
     /// How many do in all runs of the DAG.
     pub active_in_dag: u32,
+    /// What of the run before keeps it from starting.
+    pub past: Option<PastBlock>,
 }
 
 /// What a queued run waits for; none when it is not queued.
@@ -248,17 +257,14 @@ pub fn why_task_instance(
     match ti.state {
         TaskInstanceState::None => {
             let task = run.dag.task(ti.task);
-            let open = task.upstream.iter().filter(|index| !state_of(**index).is_finished());
-            let tasks: Vec<_> = open
-                .map(|index| UpstreamTask { task_id: run.dag.task(*index).task_id.clone(), state: state_of(*index) })
-                .collect();
+            let tasks = waits_for(run.dag, ti.task, &state_of);
             let of: Vec<_> = levels(run.dag, task).iter().map(|level| level.id.to_owned()).collect();
-            Some(if tasks.is_empty() && ti.map_index < 0 && !of.is_empty() {
-                Waiting::Mapping { of }
-            } else if tasks.is_empty() {
-                Waiting::Scheduler
-            } else {
-                Waiting::Upstream { rule: task.trigger_rule, tasks }
+            let is_unmapped = ti.map_index < 0 && !of.is_empty();
+            Some(match (&ti.past, tasks.is_empty()) {
+                (_, false) => Waiting::Upstream { rule: task.trigger_rule, tasks },
+                (Some(block), true) => Waiting::Past { block: block.clone() },
+                (None, true) if is_unmapped => Waiting::Mapping { of },
+                (None, true) => Waiting::Scheduler,
             })
         }
         TaskInstanceState::Scheduled => {
@@ -286,6 +292,25 @@ pub fn why_task_instance(
         | TaskInstanceState::AwaitingInput
         | TaskInstanceState::Removed => None,
     }
+}
+
+/// The unfinished tasks that a task waits for: its direct upstreams, or, once its trigger rule would let it go, its setups
+/// and, for a teardown, what lies between those and itself.
+fn waits_for(dag: &Dag, index: TaskIndex, state_of: &impl Fn(TaskIndex) -> TaskInstanceState) -> Vec<UpstreamTask> {
+    let open = |tasks: &[TaskIndex]| -> Vec<UpstreamTask> {
+        let open = tasks.iter().filter(|index| !state_of(**index).is_finished());
+        open.map(|index| UpstreamTask { task_id: dag.task(*index).task_id.clone(), state: state_of(*index) }).collect()
+    };
+    let task = dag.task(index);
+    let mut counts =
+        UpstreamCounts { total: u32::try_from(task.upstream.len()).unwrap_or(u32::MAX), ..Default::default() };
+    task.upstream.iter().for_each(|index| counts.add(state_of(*index)));
+    let direct = open(&task.upstream);
+    if !direct.is_empty() && evaluate(task.trigger_rule, &counts) != Verdict::Run {
+        return direct;
+    }
+    let scopes = Scopes::new(dag, &dag.downstream());
+    [open(scopes.indirect_setups(index)), open(scopes.between(index))].concat()
 }
 
 /// Which direct upstream tasks kept a task instance from ever running; none when its trigger rule does not say that it
@@ -332,10 +357,10 @@ fn skipped_it(rule: TriggerRule) -> fn(TaskInstanceState) -> bool {
         | TriggerRule::NoneFailedMinOneSuccess
         | TriggerRule::NoneSkipped => |ended| ended == TaskInstanceState::Skipped,
         TriggerRule::AllFailed => |ended| matches!(ended, TaskInstanceState::Success | TaskInstanceState::Skipped),
-        TriggerRule::AllSkipped => |ended| {
-            matches!(ended, TaskInstanceState::Success | TaskInstanceState::Failed | TaskInstanceState::UpstreamFailed)
-        },
-        TriggerRule::OneSuccess | TriggerRule::OneFailed | TriggerRule::OneDone => TaskInstanceState::is_finished,
+        TriggerRule::AllSkipped => |ended| ended.is_finished() && ended != TaskInstanceState::Skipped,
+        TriggerRule::OneSuccess | TriggerRule::OneFailed | TriggerRule::OneDone | TriggerRule::AllDoneSetupSuccess => {
+            TaskInstanceState::is_finished
+        }
         // These skip nothing.
         TriggerRule::AllDone | TriggerRule::NoneFailed | TriggerRule::Always => |_| false,
     }
@@ -366,6 +391,13 @@ impl std::fmt::Display for Waiting {
             Self::Mapping { of } => {
                 let of: Vec<_> = of.iter().map(|id| format!("`{id}`")).collect();
                 write!(f, "what {} is mapped over is not known yet", of.join(" in "))
+            }
+            Self::Past { block } => {
+                write!(f, "it depends on the run before, `{}`, where `{}` ", block.run_id, block.task_id)?;
+                match block.state {
+                    None => f.write_str("is missing (ignore_first_depends_on_past does not let it pass)"),
+                    Some(state) => f.write_str(&ended_in_words(state)),
+                }
             }
             Self::RetryAt { at } => write!(f, "its last attempt failed; the next one starts at {at:.0}"),
             Self::MaxActiveTasks { limit } => {

@@ -1,5 +1,5 @@
-//! Branch expressions and mappings: templates that the leader evaluates itself, because a process would take longer
-//! than they do.
+//! Branch and short circuit expressions, `when` and mappings: templates that the leader evaluates itself, because a process
+//! would take longer than they do.
 //!
 //! All that became ready in a pass are evaluated together, so that the XComs of a run are fetched once for all of its
 //! branches. Each evaluation is bounded by the templates' own limits and by a number of rounds.
@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use model::attempt::Attempt;
 use model::ids::{TaskIndex, TaskInstanceKey};
 use model::mapping;
-use model::operator::{Branch, Operator};
+use model::operator::is_true;
 use model::template::{Fetched, Need, RenderError, render};
 use serde_json::Value;
 
 use crate::plan::Expanding;
 use crate::ports::{Journal, ReadError};
+use crate::question::{Answer, Asked, Question};
 
 /// An expression that asks for one value after the other more often than this is a mistake; a branch looks at a few.
 const MAX_ROUNDS: usize = 16;
@@ -31,17 +31,23 @@ pub(crate) struct Branches {
 }
 
 impl Branches {
-    /// The ids that a branch chooses, or what is wrong with it; none when values are needed first.
-    pub(crate) fn evaluate(&mut self, attempt: &Attempt) -> Option<Result<Vec<String>, String>> {
+    /// What the template says, or what is wrong with it; none when values are needed first.
+    pub(crate) fn evaluate(&mut self, asked: &Asked) -> Option<Result<Answer, String>> {
+        let attempt = &asked.attempt;
         let task = attempt.task();
-        let Operator::Branch(Branch::Expression(source)) = &task.operator else {
-            return Some(Err(format!("`{}` is not a branch expression", task.task_id)));
+        let key = asked.question.key();
+        let Some(source) = asked.source() else {
+            return Some(Err(format!("`{}` has no template in `{key}`", task.task_id)));
         };
         let wrong = |message: String| {
-            format!("template of `branch` of task `{}` (line {} of the DAG file): {message}", task.task_id, task.line)
+            format!("template of `{key}` of task `{}` (line {} of the DAG file): {message}", task.task_id, task.line)
         };
         let result = render(source, &attempt.scope(task, self.fetched.entry(viewer(attempt.key)).or_default()));
-        self.settle(attempt.key, result, wrong).map(|value| value.and_then(|value| chosen(&value)))
+        let answer = |value: Value| match asked.question {
+            Question::Branch => chosen(&value).map(Answer::Follow),
+            Question::When | Question::ShortCircuit => Ok(Answer::Holds(is_true(&value))),
+        };
+        self.settle(attempt.key, result, wrong).map(|value| value.and_then(answer))
     }
 
     /// The values of a mapping, or what is wrong with them; none when values are needed first.

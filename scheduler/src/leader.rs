@@ -6,12 +6,12 @@
 //! 4. One transaction writes all of it, or nothing. When it was refused (somebody changed a run first) or its
 //!    outcome is unknown, the runs it touched are read again and the same reports are folded again: a report whose
 //!    effect is already in the database changes nothing, by its token.
-//! 5. Only now attempts are handed out and stopped, runs that timetables want are created, branch expressions and
-//!    mappings are evaluated.
+//! 5. Only now attempts are handed out and stopped, runs that timetables want are created, and templates that decide
+//!    something (`branch`, `short_circuit`, `when`, mappings) are evaluated.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use model::attempt::{Attempt, AttemptEvent, Report};
+use model::attempt::{AttemptEvent, Report};
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
 use model::journal::{Batch, CommitError, InboxReport};
 use model::limits::Limits;
@@ -19,6 +19,7 @@ use model::limits::Limits;
 use crate::branch::Branches;
 use crate::plan::{Decisions, Expanding, Fate, Planner};
 use crate::ports::{Clock, Dispatch, Journal, ReadError};
+use crate::question::Asked;
 
 /// Why the leader cannot go on for now.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +75,7 @@ pub struct Leader<J, D, C> {
     stale_runs: BTreeSet<DagRunKey>,
     reload_runs: bool,
     stale_dags: BTreeSet<String>,
-    to_evaluate: Vec<Attempt>,
+    to_evaluate: Vec<Asked>,
     to_expand: Vec<Expanding>,
     /// Runs with committed changes that nobody was told of, and whether the run's own state is among them.
     progress: BTreeMap<DagRunKey, bool>,
@@ -243,8 +244,28 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             self.load_runs(Some(&keys)).await?;
             self.stale_runs.clear();
         }
+        self.read_past().await?;
         self.evaluate_templates().await?;
         Ok(())
+    }
+
+    /// Reads what tasks depend on in runs that are not in memory.
+    async fn read_past(&mut self) -> Result<(), ReadError> {
+        let wanted = self.planner.take_wanted_past();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        match self.journal.past(&wanted).await {
+            Ok(found) => {
+                let now = self.clock.now();
+                found.into_iter().for_each(|(key, past)| self.planner.fold_past(key, past, now));
+                Ok(())
+            }
+            Err(error) => {
+                self.planner.want_past(&wanted);
+                Err(error)
+            }
+        }
     }
 
     async fn read_inbox(&mut self) -> Result<(), ReadError> {
@@ -278,8 +299,15 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
     async fn load_dags(&mut self, only: Option<&[String]>) -> Result<(), ReadError> {
         let rows = self.journal.dags(only).await?;
         self.load_versions(rows.iter().filter_map(|row| row.current_version).collect()).await?;
+        let dag_ids: Vec<String> = rows.iter().map(|row| row.dag_id.clone()).collect();
         for row in rows {
             self.planner.fold_dag(row);
+        }
+        let limits = self.planner.failure_limits(&dag_ids);
+        if !limits.is_empty() {
+            for (dag_id, ends) in self.journal.recent_ends(&limits).await? {
+                self.planner.fold_recent_ends(&dag_id, ends);
+            }
         }
         Ok(())
     }
@@ -353,6 +381,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         self.stale_runs.extend(self.planner.abandon(&decisions.batch));
         self.stale_runs.extend(decisions.dispatch.iter().map(|attempt| attempt.key.dag_run));
         self.stale_runs.extend(decisions.expand.iter().map(|expanding| expanding.attempt.key.dag_run));
+        self.stale_dags.extend(decisions.batch.paused.iter().map(|pause| pause.dag_id.clone()));
         self.stale_dags.extend(decisions.new_runs.iter().map(|new| new.run.dag_id.clone()));
         self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
         self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));
@@ -370,6 +399,9 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             dispatched: decisions.dispatch.len(),
             committed: !decisions.batch.is_empty(),
         };
+        for pause in &decisions.batch.paused {
+            tracing::warn!(dag.id = pause.dag_id, "the DAG was paused: {}", pause.reason);
+        }
         for run in &decisions.batch.runs {
             *self.progress.entry(run.key).or_default() |= run.change.is_some();
         }
@@ -450,12 +482,13 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
                     None => self.to_expand.push(expanding),
                 }
             }
-            for attempt in std::mem::take(&mut self.to_evaluate) {
-                match branches.evaluate(&attempt) {
+            for asked in std::mem::take(&mut self.to_evaluate) {
+                match branches.evaluate(&asked) {
                     Some(result) => {
-                        self.planner.fold_evaluation(attempt.key, result, self.clock.now());
+                        let (key, question) = (asked.attempt.key, asked.question);
+                        self.planner.fold_evaluation(key, question, result, self.clock.now());
                     }
-                    None => self.to_evaluate.push(attempt),
+                    None => self.to_evaluate.push(asked),
                 }
             }
             branches.fetch(&self.journal).await?;

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod ports;
 mod postgres;
 pub mod processor;
+pub mod question;
 pub mod service;
 #[cfg(test)]
 mod simulation;

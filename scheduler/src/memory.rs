@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use model::dag_run::{DagRunFacts, DataInterval, NewDagRun};
 use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
 use model::journal::{
-    Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, EndedAttempt, InboxReport, NextRun, ScheduledRun,
-    SkipReason, SkippedRun,
+    Batch, Change, ChoiceRow, CommitError, DagRow, DagRunRow, DagVersion, EndedAttempt, InboxReport, NextRun,
+    ScheduledRun, SkipReason, SkippedRun,
 };
 use model::mapping::Elements;
+use model::past::{PastQuery, PastRun, PreviousRun, telling};
 use model::pool::{DEFAULT_POOL, Pool};
-use model::state::DagRunState;
+use model::state::{DagRunState, TaskInstanceState};
 use model::template::{Fetched, Need};
 
-use crate::ports::{Journal, ReadError};
+use crate::ports::{Journal, ReadError, RecentEnds};
 
 /// What a database would hold.
 #[derive(Debug, Clone, Default)]
@@ -124,7 +125,14 @@ impl World {
             started_at: None,
             triggered_by: run.triggered_by,
         };
-        let row = DagRunRow { facts, dag_version, version: 0, state: DagRunState::Queued, task_instances: Vec::new() };
+        let row = DagRunRow {
+            facts,
+            dag_version,
+            version: 0,
+            state: DagRunState::Queued,
+            task_instances: Vec::new(),
+            choices: Vec::new(),
+        };
         self.runs.insert(key, row);
         self.changed(None, Some(key));
         Some(key)
@@ -155,6 +163,46 @@ impl World {
     pub fn changed(&mut self, dag_id: Option<String>, dag_run: Option<DagRunKey>) {
         self.next_id += 1;
         self.changes.push(Change { id: self.next_id, dag_id, dag_run, pool: None });
+    }
+
+    fn choices(&self, dag_run: DagRunKey) -> Vec<ChoiceRow> {
+        let of_run = self.xcoms.iter().filter(|((run, _, _, key), _)| *run == dag_run && key == model::xcom::CHOICE);
+        of_run
+            .map(|((_, task_id, map_index, _), value)| ChoiceRow {
+                task_id: task_id.clone(),
+                map_index: *map_index,
+                value: value.clone(),
+            })
+            .collect()
+    }
+
+    /// The run before another, and what of it tasks may depend on.
+    fn past(&self, query: &PastQuery) -> PastRun {
+        let Some(run) = self.runs.get(&query.dag_run) else { return PastRun::default() };
+        let before = || {
+            self.runs.values().filter(|other| {
+                other.facts.dag_id == run.facts.dag_id
+                    && other.facts.logical_date.is_some()
+                    && other.facts.logical_date < run.facts.logical_date
+            })
+        };
+        let candidates = before().filter(|other| query.takes(other.facts.run_type));
+        let previous = candidates.max_by_key(|other| other.facts.logical_date).map(|previous| {
+            let tasks = self.telling_states(previous);
+            let is_earlier = |task: &&String| {
+                !tasks.contains_key(*task) && before().any(|other| self.telling_states(other).contains_key(*task))
+            };
+            let earlier = query.tasks.iter().filter(is_earlier).cloned().collect();
+            PreviousRun { key: previous.facts.key, run_id: previous.facts.run_id.clone(), tasks, earlier }
+        });
+        PastRun { previous }
+    }
+
+    fn telling_states(&self, run: &DagRunRow) -> BTreeMap<String, TaskInstanceState> {
+        let Some(version) = self.versions.get(&run.dag_version) else { return BTreeMap::new() };
+        let of_task = |index: usize| run.task_instances.iter().filter(move |ti| ti.key.task.at() == index);
+        let tasks = version.dag.tasks.iter().enumerate().filter(|(index, _)| of_task(*index).next().is_some());
+        tasks.map(|(index, task)| (task.task_id.clone(), telling(of_task(index).map(|ti| ti.state)))).collect()
     }
 
     fn write(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
@@ -210,6 +258,11 @@ impl World {
             let name = (xcom.dag_run, xcom.task_id.clone(), xcom.map_index, xcom.key.clone());
             self.xcoms.insert(name, xcom.value.clone());
         }
+        for pause in &batch.paused {
+            if let Some(dag) = self.dags.get_mut(&pause.dag_id) {
+                dag.is_paused = true;
+            }
+        }
         self.reports.retain(|entry| !batch.reports.contains(&entry.id));
         Ok(())
     }
@@ -258,10 +311,14 @@ impl Journal for MemoryJournal {
 
     async fn dag_runs(&self, only: Option<&[DagRunKey]>) -> Result<Vec<DagRunRow>, ReadError> {
         let world = self.world();
-        Ok(match only {
+        let mut rows: Vec<DagRunRow> = match only {
             None => world.runs.values().filter(|run| !run.state.is_finished()).cloned().collect(),
             Some(keys) => keys.iter().filter_map(|key| world.runs.get(key)).cloned().collect(),
-        })
+        };
+        for row in &mut rows {
+            row.choices = world.choices(row.facts.key);
+        }
+        Ok(rows)
     }
 
     async fn inbox(&self) -> Result<(Vec<Change>, Vec<InboxReport>), ReadError> {
@@ -323,6 +380,21 @@ impl Journal for MemoryJournal {
         let mut world = self.world();
         world.next_runs.extend(next.iter().map(|next| (next.dag_id.clone(), next.due)));
         Ok(())
+    }
+
+    async fn past(&self, queries: &[PastQuery]) -> Result<Vec<(DagRunKey, PastRun)>, ReadError> {
+        let world = self.world();
+        Ok(queries.iter().map(|query| (query.dag_run, world.past(query))).collect())
+    }
+
+    async fn recent_ends(&self, dags: &[(String, u32)]) -> Result<Vec<RecentEnds>, ReadError> {
+        let world = self.world();
+        let ends = |(dag_id, limit): &(String, u32)| {
+            let ended = world.runs.values().rev().filter(|run| run.facts.dag_id == *dag_id && run.state.is_finished());
+            let last = ended.take(*limit as usize).map(|run| (run.facts.key, run.state == DagRunState::Failed));
+            (dag_id.clone(), last.collect())
+        };
+        Ok(dags.iter().map(ends).collect())
     }
 
     async fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> Result<Fetched, ReadError> {

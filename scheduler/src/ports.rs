@@ -9,6 +9,7 @@ use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch};
 use model::journal::{
     Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun, SkippedRun,
 };
+use model::past::{PastQuery, PastRun};
 use model::pool::Pool;
 use model::template::{Fetched, Need};
 
@@ -16,6 +17,9 @@ use model::template::{Fetched, Need};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ReadError(pub String);
+
+/// A DAG's last ended runs, and whether each failed.
+pub type RecentEnds = (String, Vec<(DagRunKey, bool)>);
 
 /// What the leader knows for good and writes for good.
 pub trait Journal: Send + Sync + 'static {
@@ -60,6 +64,10 @@ pub trait Journal: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), CommitError>> + Send;
     /// Notes when DAGs run next, for people to see.
     fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> impl Future<Output = Result<(), CommitError>> + Send;
+    /// What runs depend on in the run before each.
+    fn past(&self, queries: &[PastQuery]) -> impl Future<Output = Result<Vec<(DagRunKey, PastRun)>, ReadError>> + Send;
+    /// The last ended runs of DAGs, as many as is said of each, with whether each failed.
+    fn recent_ends(&self, dags: &[(String, u32)]) -> impl Future<Output = Result<Vec<RecentEnds>, ReadError>> + Send;
     /// Values that a template of a run needs.
     fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> impl Future<Output = Result<Fetched, ReadError>> + Send;
 }

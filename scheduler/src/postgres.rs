@@ -5,11 +5,12 @@ use model::ids::{DagRunKey, DagVersionKey, Epoch};
 use model::journal::{
     Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun, SkippedRun,
 };
+use model::past::{PastQuery, PastRun};
 use model::pool::Pool;
 use model::template::{Fetched, Need};
 use store::journal::LeaderJournal;
 
-use crate::ports::{Journal, ReadError};
+use crate::ports::{Journal, ReadError, RecentEnds};
 
 fn read_error(error: impl std::fmt::Display) -> ReadError {
     ReadError(error.to_string())
@@ -62,6 +63,12 @@ impl Journal for LeaderJournal {
     }
     async fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> Result<(), CommitError> {
         Self::save_next_runs(self, epoch, next).await
+    }
+    async fn past(&self, queries: &[PastQuery]) -> Result<Vec<(DagRunKey, PastRun)>, ReadError> {
+        Self::past(self, queries).await.map_err(read_error)
+    }
+    async fn recent_ends(&self, dags: &[(String, u32)]) -> Result<Vec<RecentEnds>, ReadError> {
+        Self::recent_ends(self, dags).await.map_err(read_error)
     }
     async fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> Result<Fetched, ReadError> {
         Self::fetch(self, dag_run, needs).await.map_err(read_error)

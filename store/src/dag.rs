@@ -150,7 +150,7 @@ impl Store {
         let found = sqlx::query_scalar!(
             r#"-- dag.set_paused
             WITH changed AS (
-                UPDATE dag SET is_paused = $2 WHERE dag_id = $1 RETURNING dag_id
+                UPDATE dag SET is_paused = $2, pause_reason = NULL WHERE dag_id = $1 RETURNING dag_id
             ), noted AS (
                 INSERT INTO change (dag_id) SELECT dag_id FROM changed
             )

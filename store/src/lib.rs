@@ -15,6 +15,7 @@ pub mod hint;
 pub mod import_error;
 pub mod journal;
 pub mod listen;
+mod past;
 mod pool;
 pub mod pools;
 pub mod read;

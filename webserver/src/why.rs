@@ -1,8 +1,9 @@
 //! Why a run or a task instance is not running, in the model's words, from what pages and API have loaded.
 
 use model::dag::Dag;
-use model::ids::TaskIndex;
+use model::ids::{DagRunKey, TaskIndex};
 use model::limits::Limits;
+use model::past::{PastBlock, block};
 use model::state::{DagRunState, TaskInstanceState};
 use model::why::{RuledOut, RunFacts, RunWaiting, TaskFacts, Waiting, why_ruled_out, why_run, why_task_instance};
 use store::Store;
@@ -18,18 +19,21 @@ pub(crate) struct Why<'a> {
     now: jiff::Timestamp,
 }
 
-/// What the ready task instances among a run's rows compete for. Asks the database only when there are any.
+/// What the ready task instances among a run's rows compete for, and what those that have not started depend on in the run
+/// before. Asks the database only when there are any.
 pub(crate) async fn contention(
     store: &Store,
     run: &RunDetails,
     dag: &Dag,
     rows: &[TaskInstanceRow],
 ) -> Result<Contention, PagesError> {
-    if rows.iter().any(|row| parse(&row.state) == TaskInstanceState::Scheduled) {
-        store.pages_contention(run, dag).await
-    } else {
-        Ok(Contention::default())
+    let has = |state| rows.iter().any(|row| parse(&row.state) == state);
+    let mut contention =
+        if has(TaskInstanceState::Scheduled) { store.pages_contention(run, dag).await? } else { Contention::default() };
+    if has(TaskInstanceState::None) {
+        contention.past = store.past_of_run(dag, DagRunKey(run.id), run.logical_date).await?;
     }
+    Ok(contention)
 }
 
 impl<'a> Why<'a> {
@@ -92,6 +96,12 @@ impl<'a> Why<'a> {
         self.states.get(index.at()).copied().unwrap_or(TaskInstanceState::None)
     }
 
+    fn past_block(&self, task: TaskIndex) -> Option<PastBlock> {
+        let previous = self.contention.past.as_ref()?.previous.as_ref()?;
+        let dag = self.facts.dag;
+        block(dag, dag.task(task), &dag.downstream()[task.at()], previous, |id| previous.tasks.get(id).copied())
+    }
+
     /// What a task instance waits for; none when it runs or has ended.
     pub(crate) fn waiting(&self, row: &TaskInstanceRow) -> Option<Waiting> {
         let task = TaskIndex(u32::try_from(row.task_index).ok()?);
@@ -104,6 +114,7 @@ impl<'a> Why<'a> {
             weight: self.contention.weights.get(task.at()).copied().unwrap_or_default(),
             active_in_run: self.active.get(task.at()).copied().unwrap_or_default(),
             active_in_dag: self.contention.active_in_dag.get(task_id).copied().unwrap_or_default(),
+            past: self.past_block(task),
         };
         why_task_instance(&self.facts, &facts, |index| self.state_of(index), self.now)
     }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use model::attempt::{Attempt, Finished, Outcome};
-use model::operator::{Branch, Operator};
+use model::operator::{Branch, Condition, Operator, ShortCircuit, is_truthy};
+use model::retry::{Failure, refusal};
 use model::xcom::{RETURN_VALUE, XComValue};
 use serde_json::Value;
 use std::process::ExitStatus;
@@ -49,7 +50,7 @@ pub async fn run_attempt<V: Values, C: Clock>(
     match &outcome {
         Outcome::Failed { reason, .. } => output.say(&format!("failed: {reason}")),
         Outcome::Skipped { reason } => output.say(&format!("skipped: {reason}")),
-        Outcome::Success | Outcome::Branch { .. } | Outcome::Lost { .. } => {}
+        Outcome::Success | Outcome::Branch { .. } | Outcome::ShortCircuit { .. } | Outcome::Lost { .. } => {}
     }
     output.log.flush();
     let outcome = with_log_failure(outcome, output.log.failure());
@@ -115,10 +116,26 @@ async fn run<V: Values, C: Clock>(
         Some(ending) => {
             // Also when it timed out: whoever holds the token looks for what left the group.
             stop.cancel();
-            (ended_from_outside(ending, attempt), Vec::new())
+            let has_timed_out = matches!(ending, Ending::TimedOut);
+            (by_policy(ended_from_outside(ending, attempt), attempt, has_timed_out, &output.tail()), Vec::new())
         }
-        None => ended(attempt, config, &scratch, status, output),
+        None => {
+            let (outcome, xcoms) = ended(attempt, config, &scratch, status, output);
+            (by_policy(outcome, attempt, false, &output.tail()), xcoms)
+        }
     })
+}
+
+/// A failure that could be tried again is not when the task's `retry_on` or `fail_on` says so; its reason then says that.
+fn by_policy(outcome: Outcome, attempt: &Attempt, timed_out: bool, tail: &str) -> Outcome {
+    let Outcome::Failed { reason, exit_code, may_retry: true } = outcome else { return outcome };
+    let failure = Failure { reason: &reason, exit_code, timed_out, output: tail };
+    match refusal(attempt.task(), &failure) {
+        Some(refusal) => {
+            Outcome::Failed { reason: format!("{reason} (not tried again: {refusal})"), exit_code, may_retry: false }
+        }
+        None => Outcome::Failed { reason, exit_code, may_retry: true },
+    }
 }
 
 fn stopped() -> NotLaunched {
@@ -234,6 +251,8 @@ fn python_ended<C: Clock>(
     let refused = |reason| Outcome::Failed { reason, exit_code: Some(0), may_retry: true };
     if matches!(task.operator, Operator::Branch(_)) {
         outcome = python::followed(value.clone()).map_or_else(refused, |follow| Outcome::Branch { follow });
+    } else if matches!(task.operator, Operator::ShortCircuit(_)) {
+        outcome = Outcome::ShortCircuit { goes_on: is_truthy(&value) };
     }
     if task.do_xcom_push && !matches!(outcome, Outcome::Failed { .. }) {
         match python::returned_xcoms(value, task.multiple_outputs) {
@@ -249,8 +268,13 @@ fn python_ended<C: Clock>(
 
 fn attempt_call(attempt: &Attempt) -> Option<&model::operator::PythonCall> {
     match &attempt.task().operator {
-        Operator::Python(python) | Operator::Branch(Branch::Python(python)) => Some(&python.call),
-        Operator::Bash(_) | Operator::Empty | Operator::Branch(Branch::Expression(_)) => None,
+        Operator::Python(python)
+        | Operator::Branch(Branch::Python(python))
+        | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(python), .. }) => Some(&python.call),
+        Operator::Bash(_)
+        | Operator::Empty
+        | Operator::Branch(Branch::Expression(_))
+        | Operator::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. }) => None,
     }
 }
 

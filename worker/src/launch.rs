@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use model::attempt::{Attempt, Outcome};
-use model::operator::{Bash, Branch, Operator, Python};
+use model::operator::{Bash, Branch, Condition, Operator, Python, ShortCircuit};
 use tokio::process::{Child, Command};
 
 use crate::config::WorkerConfig;
@@ -81,10 +81,14 @@ pub(crate) async fn prepare<'a, V: Values>(
             renderer.env(&mut env, &bash.env).await?;
             bash_command(bash, &mut renderer, attempt, scratch, &env).await?
         }
-        Operator::Python(python) | Operator::Branch(Branch::Python(python)) => {
+        Operator::Python(python)
+        | Operator::Branch(Branch::Python(python))
+        | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(python), .. }) => {
             python_command(python, &mut renderer, attempt, config, scratch).await?
         }
-        Operator::Empty | Operator::Branch(Branch::Expression(_)) => {
+        Operator::Empty
+        | Operator::Branch(Branch::Expression(_))
+        | Operator::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. }) => {
             return Err(NotLaunched::for_good("this task needs no process: the scheduler itself finishes it"));
         }
     };

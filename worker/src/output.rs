@@ -1,5 +1,7 @@
 //! From a process's two pipes to the log.
 
+use std::collections::VecDeque;
+
 use encoding_rs::Encoding;
 use model::attempt::Attempt;
 
@@ -16,6 +18,37 @@ pub(crate) struct Output<'a, C> {
     pub(crate) stderr: Lines,
     encoding: &'static Encoding,
     last: LastLine,
+    tail: Tail,
+}
+
+/// The last lines of both streams, kept only for a task whose `retry_on` or `fail_on` has a pattern to look for in them.
+#[derive(Debug, Default)]
+struct Tail {
+    is_wanted: bool,
+    lines: VecDeque<String>,
+}
+
+/// Where tools say why they failed.
+const TAIL_LINES: usize = 100;
+/// Of a line; more tells nothing new.
+const TAIL_LINE: usize = 2000;
+
+impl Tail {
+    fn of(attempt: &Attempt) -> Self {
+        let task = attempt.task();
+        let is_wanted = task.retry_on.as_ref().is_some_and(|policy| policy.pattern.is_some())
+            || task.fail_on.as_ref().is_some_and(|policy| policy.pattern.is_some());
+        Self { is_wanted, lines: VecDeque::new() }
+    }
+
+    fn line(&mut self, line: &str) {
+        if self.is_wanted {
+            if self.lines.len() == TAIL_LINES {
+                self.lines.pop_front();
+            }
+            self.lines.push_back(line.chars().take(TAIL_LINE).collect());
+        }
+    }
 }
 
 /// The last line of standard output, undecoded, if it is not longer than an XCom may be.
@@ -54,6 +87,7 @@ impl<'a, C: Clock> Output<'a, C> {
             stderr: Lines::default(),
             encoding: encoding_rs::UTF_8,
             last: LastLine { max: config.xcom_max_size, ..LastLine::default() },
+            tail: Tail::of(attempt),
         }
     }
 
@@ -69,10 +103,14 @@ impl<'a, C: Clock> Output<'a, C> {
     /// Logs the whole lines of what was read; all that is left when the stream `has_ended`.
     pub(crate) fn drain(&mut self, stream: Stream, has_ended: bool) {
         let now = self.clock.now();
-        let Self { log, stdout, stderr, encoding, last, .. } = self;
+        let Self { log, stdout, stderr, encoding, last, tail, .. } = self;
         let mut each = |bytes: &[u8], goes_on: bool| {
-            if !log.is_full() {
-                log.line(now, stream, &encoding.decode_without_bom_handling(bytes).0);
+            if !log.is_full() || tail.is_wanted {
+                let line = encoding.decode_without_bom_handling(bytes).0;
+                tail.line(&line);
+                if !log.is_full() {
+                    log.line(now, stream, &line);
+                }
             }
             if stream == Stream::Stdout {
                 last.piece(bytes, goes_on);
@@ -88,6 +126,11 @@ impl<'a, C: Clock> Output<'a, C> {
     /// Logs what flowctl itself has to say.
     pub(crate) fn say(&mut self, line: &str) {
         self.log.line(self.clock.now(), Stream::Flowctl, line);
+    }
+
+    /// The last lines of both streams, for patterns to be looked for in.
+    pub(crate) fn tail(&self) -> String {
+        self.tail.lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
     /// The last line of standard output; an error when it is too long for an XCom.

@@ -129,6 +129,10 @@ fn field(dag: &mut Dag, name: &str, node: &Node, zone: &TimeZone, problems: &mut
                 problems.error(node.at, "`dagrun_timeout` must be longer than nothing");
             }
         }
+        "max_consecutive_failed_dag_runs" => {
+            let runs: Option<u32> = read::whole(node, name, 0, problems);
+            dag.max_consecutive_failed_dag_runs = runs.filter(|runs| *runs > 0);
+        }
         "is_paused_upon_creation" => dag.is_paused_upon_creation = read::flag(node, name, problems),
         "env" => dag.env = read::environment(node, name, problems),
         "default_args" => {

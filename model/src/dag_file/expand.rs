@@ -95,7 +95,14 @@ impl Walk<'_, '_, '_> {
                 self.problems.error(at, message);
                 continue;
             }
-            self.layout.wishes.push(Wish { upstream: task_id, downstream, scope: None, at, is_implied: true });
+            self.layout.wishes.push(Wish {
+                upstream: task_id,
+                downstream,
+                scope: None,
+                at,
+                is_implied: true,
+                is_setup: false,
+            });
         }
         self.templates.refuse_map("a mapping cannot use `map`: it is the same for every element", self.problems);
     }

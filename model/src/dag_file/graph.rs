@@ -10,6 +10,7 @@ use super::problems::{Problems, did_you_mean};
 use super::{cycles, flow, read};
 use crate::dag::{Task, TaskGroup};
 use crate::ids::TaskIndex;
+use crate::trigger_rule::TriggerRule;
 
 /// Two groups of a thousand tasks in a row are a million edges; a file that asks for more is a mistake.
 const MAX_EDGES: usize = 1_000_000;
@@ -43,6 +44,8 @@ pub(super) struct Wish {
     pub(super) scope: Option<usize>,
     pub(super) at: Place,
     pub(super) is_implied: bool,
+    /// It is to be a setup of `downstream`, which is a teardown.
+    pub(super) is_setup: bool,
 }
 
 /// All tasks and groups of a file, and what they want to come after.
@@ -77,8 +80,23 @@ pub(super) fn resolve(
         let upstream = TaskIndex(u32::try_from(edge.from).unwrap_or(u32::MAX));
         Arc::make_mut(&mut layout.tasks[edge.to].0).upstream.push(upstream);
     }
+    check_setups(&layout, &edges, problems);
     let tasks = layout.tasks.into_iter().map(|(task, _)| task).collect();
     (tasks, layout.groups.into_iter().map(|group| group.spec).collect())
+}
+
+/// What a setup made is only sure to be there for tasks that run because it succeeded.
+fn check_setups(layout: &Layout, edges: &[Edge], problems: &mut Problems) {
+    for edge in edges {
+        let (from, to) = (&layout.tasks[edge.from].0, &layout.tasks[edge.to].0);
+        if from.setup && to.teardown.is_none() && to.trigger_rule != TriggerRule::AllSuccess {
+            let message = format!(
+                "`{}` follows the setup `{}`, so its `trigger_rule` must be `all_success`, not `{}`",
+                to.task_id, from.task_id, to.trigger_rule
+            );
+            problems.error(edge.at, message);
+        }
+    }
 }
 
 fn report_cycle(cycle: &[Edge], layout: &Layout, problems: &mut Problems) {
@@ -129,6 +147,11 @@ impl<'l> Resolver<'l> {
                 self.item(&wish.upstream, wish.scope, wish.at, problems)
             };
             if let Some(upstream) = upstream {
+                let is_setup = |item: Item| matches!(item, Item::Task(task) if self.layout.tasks[task].0.setup);
+                if wish.is_setup && !is_setup(upstream) {
+                    let help = Some("a setup is a task with `setup: true`".to_owned());
+                    problems.error_with_help(wish.at, format!("`{}` is not a setup", wish.upstream), help);
+                }
                 pairs.push((upstream, wish.downstream, wish.at));
             }
         }
@@ -246,13 +269,15 @@ impl<'l> Resolver<'l> {
 struct Ends {
     downstream: Vec<Vec<usize>>,
     upstream: Vec<Vec<usize>>,
+    teardowns: Vec<bool>,
 }
 
 impl Ends {
     fn new(layout: &Layout) -> Self {
         // Without groups nobody asks.
         let size = if layout.groups.is_empty() { 0 } else { layout.tasks.len() };
-        Self { downstream: vec![Vec::new(); size], upstream: vec![Vec::new(); size] }
+        let teardowns = layout.tasks.iter().take(size).map(|(task, _)| task.teardown.is_some()).collect();
+        Self { downstream: vec![Vec::new(); size], upstream: vec![Vec::new(); size], teardowns }
     }
 
     fn join(&mut self, from: usize, to: usize) {
@@ -262,8 +287,18 @@ impl Ends {
         }
     }
 
+    /// What comes after a group comes after its tasks, not after its teardowns, unless it has nothing else.
     fn leaves(&self, item: Item, groups: &[Group]) -> Vec<usize> {
-        Self::without(&self.downstream, item, groups)
+        let leaves = Self::without(&self.downstream, item, groups);
+        let Item::Group(group) = item else { return leaves };
+        if !leaves.iter().any(|task| self.teardowns[*task]) {
+            return leaves;
+        }
+        let inside = &groups[group].tasks;
+        let is_followed =
+            |task: usize| self.downstream[task].iter().any(|other| inside.contains(other) && !self.teardowns[*other]);
+        let lasts: Vec<usize> = inside.clone().filter(|task| !self.teardowns[*task] && !is_followed(*task)).collect();
+        if lasts.is_empty() { leaves } else { lasts }
     }
 
     fn roots(&self, item: Item, groups: &[Group]) -> Vec<usize> {

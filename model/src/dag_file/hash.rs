@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::dag::Dag;
-use crate::operator::{Branch, Operator, Python};
+use crate::operator::{Branch, Condition, Operator, Python, ShortCircuit};
 
 /// SHA-256 of the DAG as JSON, with the keys of its mappings sorted and without line numbers: layout does not matter,
 /// content does. The order of params is what a form shows, so it counts; the other mappings' order means nothing.
@@ -24,8 +24,14 @@ pub(super) fn content_hash(dag: &Dag) -> [u8; 32] {
         task.env.sort_unstable_keys();
         match &mut task.operator {
             Operator::Bash(bash) => bash.env.sort_unstable_keys(),
-            Operator::Python(python) | Operator::Branch(Branch::Python(python)) => sort_arguments(python),
-            Operator::Empty | Operator::Branch(Branch::Expression(_)) => {}
+            Operator::Python(python)
+            | Operator::Branch(Branch::Python(python))
+            | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(python), .. }) => {
+                sort_arguments(python);
+            }
+            Operator::Empty
+            | Operator::Branch(Branch::Expression(_))
+            | Operator::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. }) => {}
         }
     }
     // A DAG has no map whose keys are not texts, so it can be written.

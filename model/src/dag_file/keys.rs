@@ -22,6 +22,14 @@ pub(super) enum Takes {
     Tasks,
     Operator,
     Expand,
+    /// A growing delay: a flag or a factor.
+    BackOff,
+    /// A mapping with these keys.
+    Keyed(&'static [(&'static str, Takes)]),
+    /// A flag, or a mapping with these keys.
+    FlagOrKeyed(&'static [(&'static str, Takes)]),
+    /// Whole numbers.
+    Numbers,
     /// Part of the language that does not run yet.
     NotYet,
     /// Accepted with the value that changes nothing; anything else does not run yet.
@@ -32,8 +40,8 @@ pub(super) enum Takes {
 pub(super) type Keys = &'static [(&'static str, Takes)];
 
 use Takes::{
-    Calendar, Catchup, Date, Duration, Expand, Flag, List, Mapping, NotYet, OnlyDefault, Operator, Overlap, Rule,
-    Schedule, Tasks, Text, TextMapping, Texts, WeightRule, Whole,
+    BackOff, Calendar, Catchup, Date, Duration, Expand, Flag, FlagOrKeyed, Keyed, List, Mapping, NotYet, Numbers,
+    OnlyDefault, Operator, Overlap, Rule, Schedule, Tasks, Text, TextMapping, Texts, WeightRule, Whole,
 };
 
 /// Keys of a DAG.
@@ -50,7 +58,7 @@ pub(super) const DAG: Keys = &[
     ("catchup", Catchup),
     ("max_active_runs", Whole),
     ("max_active_tasks", Whole),
-    ("max_consecutive_failed_dag_runs", OnlyDefault("0")),
+    ("max_consecutive_failed_dag_runs", Whole),
     ("dagrun_timeout", Duration),
     ("is_paused_upon_creation", Flag),
     ("default_args", Mapping),
@@ -76,11 +84,12 @@ pub(super) const TASK: Keys = &[
     ("trigger_rule", Rule),
     ("retries", Whole),
     ("retry_delay", Duration),
-    ("retry_exponential_backoff", OnlyDefault("false")),
-    ("max_retry_delay", NotYet),
+    ("retry_exponential_backoff", BackOff),
+    ("max_retry_delay", Duration),
     ("execution_timeout", Duration),
-    ("depends_on_past", OnlyDefault("false")),
-    ("wait_for_downstream", OnlyDefault("false")),
+    ("depends_on_past", Flag),
+    ("wait_for_downstream", Flag),
+    ("ignore_first_depends_on_past", Flag),
     ("pool", Text),
     ("pool_slots", Whole),
     ("priority_weight", Whole),
@@ -94,19 +103,19 @@ pub(super) const TASK: Keys = &[
     ("on_lost", Text),
     ("inlets", NotYet),
     ("outlets", NotYet),
-    ("setup", NotYet),
-    ("teardown", NotYet),
+    ("setup", Flag),
+    ("teardown", FlagOrKeyed(TEARDOWN)),
     ("doc_md", Text),
     ("env", TextMapping),
-    ("when", NotYet),
+    ("when", Text),
     ("on_success", NotYet),
     ("on_failure", NotYet),
     ("on_retry", NotYet),
     ("on_skipped", NotYet),
     ("deadline", NotYet),
     ("expect", NotYet),
-    ("retry_on", NotYet),
-    ("fail_on", NotYet),
+    ("retry_on", Keyed(RETRY_ON)),
+    ("fail_on", Keyed(FAIL_ON)),
     ("only_latest", OnlyDefault("false")),
     ("mutex", NotYet),
     ("metrics", NotYet),
@@ -126,7 +135,7 @@ pub(super) const OPERATORS: Keys = &[
     ("http", NotYet),
     ("sql", NotYet),
     ("container", NotYet),
-    ("short_circuit", NotYet),
+    ("short_circuit", Operator),
     ("sensor", NotYet),
     ("trigger_dag", NotYet),
     ("notify", NotYet),
@@ -174,6 +183,18 @@ pub(super) const BRANCH: Keys = &[("python", Operator)];
 pub(super) fn is_expand(name: &str) -> bool {
     matches!(name, "expand" | "expand_zip")
 }
+
+/// Keys of `short_circuit`'s long form.
+pub(super) const SHORT_CIRCUIT: Keys = &[("python", Operator), ("ignore_downstream_trigger_rules", Flag)];
+
+/// Keys of `teardown`'s long form.
+pub(super) const TEARDOWN: Keys = &[("of", Texts), ("on_failure_fail_dagrun", Flag)];
+
+/// Keys of `retry_on`.
+pub(super) const RETRY_ON: Keys = &[("exit_codes", Numbers), ("timeout", Flag), ("match", Text)];
+
+/// Keys of `fail_on`.
+pub(super) const FAIL_ON: Keys = &[("exit_codes", Numbers), ("match", Text)];
 
 /// The names of a table.
 pub(super) fn names(keys: Keys) -> impl Iterator<Item = &'static str> {

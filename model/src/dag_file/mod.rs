@@ -3,7 +3,7 @@
 //! 1. `yaml` reads the text into a tree of `node`s that know their places, within budgets (`events` does it for usual
 //!    files, serde-saphyr for the others);
 //! 2. `check` turns the tree into a [`Dag`] with the help of one file per part of the language (`task`, `operator`,
-//!    `schedule`, `params`, `dates`), collecting every problem instead of stopping at the first;
+//!    `policy`, `schedule`, `params`, `dates`), collecting every problem instead of stopping at the first;
 //! 3. `graph` resolves `depends_on` and `flow` into edges between tasks, and `cycles` names a cycle edge by edge;
 //! 4. `hash` says whether the content is a new version.
 
@@ -25,6 +25,9 @@ mod node;
 mod not_yet_tests;
 mod operator;
 pub mod params;
+mod policy;
+#[cfg(test)]
+mod policy_tests;
 pub mod pools;
 mod problems;
 mod read;

@@ -5,7 +5,7 @@ use super::node::{Key, Mapping, Node, Place, Value, mapping_to_json};
 use super::problems::Problems;
 use super::read;
 use super::templates::Templates;
-use crate::operator::{Bash, Branch, Operator, Python, PythonCall};
+use crate::operator::{Bash, Branch, Condition, Operator, Python, PythonCall, ShortCircuit};
 
 /// Reads the value of an operator key; `defaults` is what `default_args` says under the same key.
 pub(super) fn operator(
@@ -23,6 +23,7 @@ pub(super) fn operator(
         "bash" => bash(node, defaults, templates, problems).map(Operator::Bash),
         "python" => python(node, defaults, templates, problems).map(Operator::Python),
         "branch" => branch(node, defaults, templates, problems).map(Operator::Branch),
+        "short_circuit" => short_circuit(node, defaults, templates, problems).map(Operator::ShortCircuit),
         _ => empty(node, problems),
     }
 }
@@ -173,6 +174,20 @@ fn python(
     Some(python)
 }
 
+/// The `python` of a branch or short circuit, whose value decides something.
+fn deciding(
+    node: &Node,
+    defaults: &[&Mapping],
+    templates: &mut Templates<'_>,
+    problems: &mut Problems,
+) -> Option<Python> {
+    let python = python(node, defaults, templates, problems)?;
+    if matches!(python.call, PythonCall::Script(_)) {
+        problems.error(node.at, "a script returns nothing to decide by; use `callable` or `code`");
+    }
+    Some(python)
+}
+
 fn check_callable(name: &str, node: &Node, problems: &mut Problems) {
     let is_identifier = |part: &str| {
         part.starts_with(|first: char| first.is_alphabetic() || first == '_')
@@ -202,7 +217,7 @@ fn branch(
             let mut found = None;
             for (key, node) in own {
                 if read::is_to_be_read(key, node, keys::BRANCH, "`branch`", problems) {
-                    found = python(node, defaults, templates, problems);
+                    found = deciding(node, defaults, templates, problems);
                 }
             }
             if own.is_empty() {
@@ -212,6 +227,46 @@ fn branch(
         }
         _ => {
             problems.wrong_kind(node, "branch", "a template or a mapping with `python`");
+            None
+        }
+    }
+}
+
+fn short_circuit(
+    node: &Node,
+    defaults: &[&Mapping],
+    templates: &mut Templates<'_>,
+    problems: &mut Problems,
+) -> Option<ShortCircuit> {
+    match &node.value {
+        Value::Text(text) => {
+            templates.check(node, problems);
+            let condition = Condition::Expression(text.clone());
+            Some(ShortCircuit { condition, ignore_downstream_trigger_rules: true })
+        }
+        Value::Mapping(own) => {
+            let (mut found, mut is_given, mut ignores) = (None, false, true);
+            for (key, node) in own {
+                is_given |= key.name == "python";
+                if !read::is_to_be_read(key, node, keys::SHORT_CIRCUIT, "`short_circuit`", problems) {
+                    continue;
+                }
+                if key.name == "python" {
+                    found = deciding(node, defaults, templates, problems);
+                } else {
+                    ignores = read::flag(node, &key.name, problems).unwrap_or(true);
+                }
+            }
+            if !is_given {
+                problems.error(node.at, "`short_circuit` lacks its template or its `python`");
+            }
+            found.map(|python| ShortCircuit {
+                condition: Condition::Python(python),
+                ignore_downstream_trigger_rules: ignores,
+            })
+        }
+        _ => {
+            problems.wrong_kind(node, "short_circuit", "a template or a mapping with `python`");
             None
         }
     }

@@ -33,6 +33,7 @@ pub fn json_schema() -> Value {
             "bash": long_form(keys::BASH),
             "python": long_form(keys::PYTHON),
             "branch": long_form(keys::BRANCH),
+            "short_circuit": long_form(keys::SHORT_CIRCUIT),
         },
     })
 }
@@ -101,6 +102,16 @@ fn property(name: &str, takes: Takes) -> Value {
         Takes::Operator => {
             json!({"anyOf": [{"type": "string"}, {"$ref": format!("#/$defs/{name}")}]})
         }
+        Takes::BackOff => {
+            json!({"type": ["boolean", "number", "null"], "description": "true: the delay doubles; a number: its factor"})
+        }
+        Takes::Keyed(keys) => {
+            json!({"type": ["object", "null"], "additionalProperties": false, "properties": properties(keys)})
+        }
+        Takes::FlagOrKeyed(keys) => {
+            json!({"type": ["boolean", "object", "null"], "additionalProperties": false, "properties": properties(keys)})
+        }
+        Takes::Numbers => json!({"type": ["integer", "array", "null"], "items": {"type": "integer"}}),
         Takes::NotYet => json!({"description": "not supported yet"}),
         Takes::OnlyDefault(default) => {
             json!({"description": format!("only `{default}` is supported yet")})

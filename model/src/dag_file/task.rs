@@ -7,6 +7,7 @@ use super::keys::{self, names};
 use super::limits;
 use super::node::{Key, Mapping, Node, Place, Value};
 use super::operator::{is_known, operator};
+use super::policy;
 use super::pools::PoolUse;
 use super::problems::{Problems, did_you_mean};
 use super::read;
@@ -149,7 +150,14 @@ impl<'n> Walk<'n, '_, '_> {
 
     fn depends_on(&mut self, node: &Node, downstream: Item, scope: Option<usize>) {
         for (upstream, node) in read::texts(node, "depends_on", self.problems) {
-            self.layout.wishes.push(Wish { upstream, downstream, scope, at: node.at, is_implied: false });
+            self.layout.wishes.push(Wish {
+                upstream,
+                downstream,
+                scope,
+                at: node.at,
+                is_implied: false,
+                is_setup: false,
+            });
         }
     }
 
@@ -181,11 +189,23 @@ impl<'n> Walk<'n, '_, '_> {
             } else if read::is_to_be_read(key, node, keys::TASK, "a task", self.problems) {
                 if key.name == "depends_on" {
                     self.depends_on(node, Item::Task(position), group);
+                } else if key.name == "teardown" {
+                    let of = policy::teardown(&mut task, node, self.problems).into_iter();
+                    let downstream = Item::Task(position);
+                    self.layout.wishes.extend(of.map(|(upstream, node)| Wish {
+                        upstream,
+                        downstream,
+                        scope: group,
+                        at: node.at,
+                        is_implied: false,
+                        is_setup: true,
+                    }));
                 } else {
                     self.field(&mut task, key, node);
                 }
             }
         }
+        policy::settle(&mut task, own, self.problems);
         if let Some(operator) = self.operator(&operators, at, &task.task_id) {
             task.operator = operator;
         }
@@ -213,7 +233,7 @@ impl<'n> Walk<'n, '_, '_> {
 
     fn operator(&mut self, operators: &[(&Key, &Node)], at: Place, task_id: &str) -> Option<Operator> {
         let Some((key, node)) = operators.first() else {
-            let help = "give it one of `bash`, `python`, `empty`, `branch`".to_owned();
+            let help = "give it one of `bash`, `python`, `empty`, `branch`, `short_circuit`".to_owned();
             self.problems.error_with_help(
                 at,
                 format!("task `{task_id}` does nothing: it has no operator key"),
@@ -228,7 +248,7 @@ impl<'n> Walk<'n, '_, '_> {
             );
             self.problems.error(second.at, message);
         }
-        let of = if key.name == "branch" { "python" } else { key.name.as_str() };
+        let of = if matches!(key.name.as_str(), "branch" | "short_circuit") { "python" } else { key.name.as_str() };
         let defaults: Vec<&Mapping> = self
             .defaults
             .iter()
@@ -250,6 +270,24 @@ impl<'n> Walk<'n, '_, '_> {
             "retries" => task.retries = read::whole(node, "retries", 0, problems).unwrap_or(0),
             "retry_delay" => {
                 task.retry_delay = read::duration(node, "retry_delay", problems).unwrap_or(task.retry_delay);
+            }
+            "retry_exponential_backoff" => task.retry_exponential_backoff = policy::back_off(node, problems),
+            "max_retry_delay" => task.max_retry_delay = read::duration(node, "max_retry_delay", problems),
+            "retry_on" => task.retry_on = policy::retry_on(node, problems),
+            "fail_on" => task.fail_on = policy::fail_on(node, problems),
+            "depends_on_past" => task.depends_on_past |= read::flag(node, "depends_on_past", problems).unwrap_or(false),
+            "wait_for_downstream" => {
+                task.wait_for_downstream = read::flag(node, "wait_for_downstream", problems).unwrap_or(false);
+                task.depends_on_past |= task.wait_for_downstream;
+            }
+            "ignore_first_depends_on_past" => {
+                task.ignore_first_depends_on_past =
+                    read::flag(node, "ignore_first_depends_on_past", problems).unwrap_or(true);
+            }
+            "setup" => task.setup = read::flag(node, "setup", problems).unwrap_or(false),
+            "when" => {
+                self.templates.check(node, problems);
+                task.when = read::text(node, "when", problems);
             }
             "execution_timeout" => {
                 task.execution_timeout = read::duration(node, "execution_timeout", problems);

@@ -40,6 +40,7 @@ fn told(pool: PoolFacts, slots_taken: u32, change: impl FnOnce(&mut Task, &mut T
         weight: 1,
         active_in_run: 0,
         active_in_dag: 0,
+        past: None,
     };
     change(&mut task, &mut facts);
     let dag = Dag::new("d", vec![Arc::new(task)]);

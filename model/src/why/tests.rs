@@ -33,7 +33,7 @@ fn a_task_that_its_trigger_rule_ended_names_the_upstreams_that_did_it() {
         (TriggerRule::AllSkipped, S::Skipped, &[S::Skipped, S::Success], "`b` succeeded"),
         (TriggerRule::OneFailed, S::Skipped, &[S::Success, S::Skipped], "`a` succeeded, `b` was skipped"),
         (TriggerRule::OneSuccess, S::UpstreamFailed, &[S::Failed, S::Skipped], "`a` failed"),
-        (TriggerRule::OneSuccess, S::Skipped, &[S::Skipped, S::Removed], "`a` was skipped, `b` was removed"),
+        (TriggerRule::OneSuccess, S::Skipped, &[S::Skipped, S::Skipped], "`a` was skipped, `b` was skipped"),
         (TriggerRule::OneDone, S::Skipped, &[S::Skipped, S::Skipped], "`a` was skipped, `b` was skipped"),
         (TriggerRule::NoneFailed, S::UpstreamFailed, &[S::Success, S::Failed], "`b` failed"),
         (TriggerRule::NoneFailedMinOneSuccess, S::UpstreamFailed, &[S::Success, S::Failed], "`b` failed"),

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use model::attempt::Attempt;
 use model::dag::{Dag, Task};
 use model::dag_run::DagRunFacts;
 use model::ids::{AttemptToken, DagRunKey, TaskIndex};
+use model::operator::{Branch, Operator};
 use model::state::{DagRunType, TriggeredBy};
 use serde_json::json;
 
@@ -18,7 +20,7 @@ fn task(task_id: &str, operator: Operator) -> Arc<Task> {
     Arc::new(Task { line: 7, ..Task::new(task_id, operator) })
 }
 
-fn branch(expression: &str) -> Attempt {
+fn branch(expression: &str) -> Asked {
     let at = Timestamp::from_second(1_767_225_600).unwrap();
     let dag = Dag::new(
         "d",
@@ -41,7 +43,7 @@ fn branch(expression: &str) -> Attempt {
         started_at: None,
         triggered_by: TriggeredBy::Test,
     };
-    Attempt {
+    let attempt = Attempt {
         token: AttemptToken(1),
         key: TaskInstanceKey::unmapped(RUN, TaskIndex(0)),
         try_number: 1,
@@ -50,7 +52,8 @@ fn branch(expression: &str) -> Attempt {
         dag: Arc::new(dag),
         dag_file: Arc::new(PathBuf::from("d.yaml")),
         mapped: None,
-    }
+    };
+    Asked { attempt, question: Question::Branch }
 }
 
 async fn result(expression: &str) -> Result<Vec<String>, String> {
@@ -62,7 +65,10 @@ async fn result(expression: &str) -> Result<Vec<String>, String> {
     let mut branches = Branches::default();
     loop {
         if let Some(result) = branches.evaluate(&attempt) {
-            return result;
+            return result.map(|answer| match answer {
+                Answer::Follow(ids) => ids,
+                Answer::Holds(_) => panic!("a branch follows tasks"),
+            });
         }
         branches.fetch(&journal).await.unwrap();
     }
@@ -114,6 +120,6 @@ async fn the_branches_of_a_run_share_what_was_fetched() {
     let (one, two) = (branch("{{ xcom('features') }}"), branch("{{ xcom('features') ~ 'x' }}"));
     assert!(branches.evaluate(&one).is_none());
     branches.fetch(&journal).await.unwrap();
-    assert_eq!(branches.evaluate(&one), Some(Ok(vec!["a".to_owned()])));
-    assert_eq!(branches.evaluate(&two), Some(Ok(vec!["ax".to_owned()])));
+    assert_eq!(branches.evaluate(&one), Some(Ok(Answer::Follow(vec!["a".to_owned()]))));
+    assert_eq!(branches.evaluate(&two), Some(Ok(Answer::Follow(vec!["ax".to_owned()]))));
 }

@@ -12,8 +12,8 @@ use model::state::{DagRunState, TaskInstanceState};
 use model::transition::{TaskInstanceEvent, next_state};
 use model::trigger_rule::{Verdict, evaluate};
 
+use super::Planner;
 use super::expand::Element;
-use super::{Planner, Timer};
 
 impl Planner {
     pub(super) fn task_instance(&self, key: TaskInstanceKey) -> Option<&TaskInstanceRow> {
@@ -64,6 +64,7 @@ impl Planner {
                 self.record_attempt(key, "skipped", reason, None, ended_at);
                 self.end(key, TaskInstanceEvent::Skip, ended_at);
             }
+            Outcome::ShortCircuit { goes_on } => self.finish_short_circuit(key, goes_on, ended_at),
             Outcome::Branch { follow } => self.finish_branch(key, &follow, ended_at),
             Outcome::Failed { reason, exit_code, may_retry } => {
                 self.record_attempt(key, "failed", reason, exit_code, ended_at);
@@ -102,16 +103,6 @@ impl Planner {
         }
     }
 
-    fn verdict_of(&self, key: TaskInstanceKey) -> Option<Verdict> {
-        let run = self.runs.get(&key.dag_run)?;
-        let ti = run.get(key)?;
-        if ti.state != TaskInstanceState::None || run.state != DagRunState::Running {
-            return None;
-        }
-        let task = run.version.loaded.dag.task(key.task);
-        Some(evaluate(task.trigger_rule, &run.counts_of(key)))
-    }
-
     pub(super) fn schedule(&mut self, key: TaskInstanceKey, now: Timestamp) {
         if self.step(key, TaskInstanceEvent::Schedule) {
             if let Some(ti) = self.task_instance_mut(key) {
@@ -124,7 +115,7 @@ impl Planner {
 
     /// Tells the direct downstream tasks of a task that ended, and theirs when that decides them too. A work list
     /// instead of recursion: chains are as long as people write them.
-    fn propagate(&mut self, key: TaskInstanceKey, at: Timestamp) {
+    pub(super) fn propagate(&mut self, key: TaskInstanceKey, at: Timestamp) {
         let mut ended = VecDeque::from([key]);
         while let Some(key) = ended.pop_front() {
             let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
@@ -135,9 +126,13 @@ impl Planner {
                     ended.extend(self.decide(next, at).then_some(next));
                 }
             }
+            for next in version.scopes.watchers(key.task) {
+                ended.extend(self.decide_all(key.dag_run, *next, at));
+            }
             for mapping in version.mappings.waiting_for(key.task) {
                 self.ask_mapping(key.dag_run, *mapping, at);
             }
+            self.tell_followers(key, at);
         }
         self.finish_run_if_done(key.dag_run, at);
     }
@@ -158,6 +153,13 @@ impl Planner {
             return Vec::new();
         }
         run.undecided(next)
+    }
+
+    /// Decides the instances of a task that asks about one that ended; those that this ended.
+    fn decide_all(&mut self, dag_run: DagRunKey, task: TaskIndex, at: Timestamp) -> Vec<TaskInstanceKey> {
+        let Some(run) = self.runs.get(&dag_run) else { return Vec::new() };
+        let undecided = run.undecided(task);
+        undecided.into_iter().filter(|next| self.decide(*next, at)).collect()
     }
 
     /// Decides a task instance whose upstreams changed; true when that ended it.
@@ -194,84 +196,6 @@ impl Planner {
         has_ended
     }
 
-    fn finish_branch(&mut self, key: TaskInstanceKey, follow: &[String], at: Timestamp) {
-        let Some(run) = self.runs.get(&key.dag_run) else { return };
-        let version = Arc::clone(&run.version);
-        let (dag, direct) = (&version.loaded.dag, &version.downstream[key.task.at()]);
-        let mut followed = Vec::new();
-        for id in follow {
-            let prefix = format!("{id}.");
-            let matching: Vec<TaskIndex> = direct
-                .iter()
-                .copied()
-                .filter(|index| {
-                    let task_id = &dag.task(*index).task_id;
-                    task_id == id || task_id.starts_with(&prefix)
-                })
-                .collect();
-            if matching.is_empty() {
-                let names: Vec<&str> = direct.iter().map(|index| dag.task(*index).task_id.as_str()).collect();
-                let reason = format!(
-                    "the branch chose `{id}`, which is not one of its direct downstream tasks ({})",
-                    names.join(", ")
-                );
-                self.record_attempt(key, "failed", reason, None, at);
-                self.end(key, TaskInstanceEvent::Fail, at);
-                return;
-            }
-            followed.extend(matching);
-        }
-        let reachable = reachable_from(&followed, &version.downstream);
-        let skipped: Vec<TaskInstanceKey> = direct
-            .iter()
-            .filter(|index| !reachable[index.at()])
-            .flat_map(|index| match version.mappings.shared(key.task, *index) {
-                // One element's choice says nothing about what depends on all of them.
-                0 if key.map_index >= 0 => &[],
-                0 => run.of_task(*index),
-                shared => run.window(key, *index, shared),
-            })
-            .filter(|ti| ti.state == TaskInstanceState::None)
-            .map(|ti| ti.key)
-            .collect();
-        let task_id = dag.task(key.task).task_id.clone();
-        let value = serde_json::json!(follow);
-        self.keep_xcoms(
-            key,
-            &task_id,
-            vec![model::xcom::XComValue { key: model::xcom::RETURN_VALUE.to_owned(), value }],
-        );
-        // All skips before anything else follows, so that no trigger rule sees half of the choice.
-        for next in &skipped {
-            if let Some(ti) = self.task_instance_mut(*next) {
-                ti.ended_at = Some(at);
-            }
-            self.step(*next, TaskInstanceEvent::Skip);
-            self.dirty.insert(*next);
-        }
-        self.end(key, TaskInstanceEvent::Succeed, at);
-        for next in skipped {
-            self.propagate(next, at);
-        }
-    }
-
-    fn fail_or_retry(&mut self, key: TaskInstanceKey, may_retry: bool, at: Timestamp) {
-        let Some(run) = self.runs.get(&key.dag_run) else { return };
-        let delay = run.version.loaded.dag.task(key.task).retry_delay.absolute();
-        let Some(ti) = run.get(key) else { return };
-        if !may_retry || ti.try_number >= ti.max_tries {
-            self.end(key, TaskInstanceEvent::Fail, at);
-            return;
-        }
-        let retry_at = at.checked_add(delay).unwrap_or(Timestamp::MAX);
-        if self.step(key, TaskInstanceEvent::AwaitRetry) {
-            if let Some(ti) = self.task_instance_mut(key) {
-                ti.retry_at = Some(retry_at);
-            }
-            self.timers.insert((retry_at, Timer::Retry(key)));
-        }
-    }
-
     /// Back to the beginning, for another attempt.
     fn start_over(&mut self, key: TaskInstanceKey, now: Timestamp) {
         if self.step(key, TaskInstanceEvent::Reset) {
@@ -305,7 +229,7 @@ impl Planner {
         self.ended.push(ended);
     }
 
-    fn keep_xcoms(&mut self, key: TaskInstanceKey, task_id: &str, values: Vec<model::xcom::XComValue>) {
+    pub(super) fn keep_xcoms(&mut self, key: TaskInstanceKey, task_id: &str, values: Vec<model::xcom::XComValue>) {
         self.xcoms.extend(values.into_iter().map(|value| XComRow {
             dag_run: key.dag_run,
             task_id: task_id.to_owned(),
@@ -338,17 +262,7 @@ impl Planner {
         self.dirty_dags.insert(run.facts.dag_id.clone());
         self.dirty_runs.insert(key);
         self.finished_runs.push(key);
+        self.note_end(key);
+        self.tell_all_followers(key, at);
     }
-}
-
-/// For each task, whether it is one of `from` or behind one of them.
-fn reachable_from(from: &[TaskIndex], downstream: &[Vec<TaskIndex>]) -> Vec<bool> {
-    let mut reachable = vec![false; downstream.len()];
-    let mut stack = from.to_vec();
-    while let Some(index) = stack.pop() {
-        if !std::mem::replace(&mut reachable[index.at()], true) {
-            stack.extend(&downstream[index.at()]);
-        }
-    }
-    reachable
 }

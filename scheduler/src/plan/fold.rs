@@ -12,10 +12,11 @@ use model::timetable::Timetable;
 use model::transition::TaskInstanceEvent;
 
 use super::expand::Element;
-use super::mappings::Mappings;
 use super::pools::Class;
 use super::run::Run;
-use super::{DagEntry, Planner, Timer, Version};
+use super::version::Version;
+use super::{DagEntry, Planner, Timer};
+use crate::question::{Answer, Question};
 
 /// What is known of an attempt that the database says holds a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,14 +33,8 @@ impl Planner {
     /// A DAG version became known. Versions never change.
     pub fn fold_version(&mut self, loaded: DagVersion) {
         let class = |task: &Arc<Task>| Class { pool: self.pools.index_of(&task.pool), slots: task.pool_slots };
-        let version = Version {
-            downstream: loaded.dag.downstream(),
-            weights: loaded.dag.priority_weights(),
-            classes: loaded.dag.tasks.iter().map(class).collect(),
-            dag_id: Arc::from(loaded.dag.dag_id.as_str()),
-            mappings: Mappings::new(&loaded.dag),
-            loaded,
-        };
+        let classes = loaded.dag.tasks.iter().map(class).collect();
+        let version = Version::new(loaded, classes);
         self.count_limited_tasks(&version);
         self.versions.insert(version.loaded.key, Arc::new(version));
     }
@@ -65,6 +60,7 @@ impl Planner {
             running: 0,
             queued: std::collections::BTreeSet::new(),
             scheduled: std::collections::BTreeSet::new(),
+            ends: std::collections::BTreeMap::new(),
         });
         entry.row = row;
         entry.timetable = timetable;
@@ -112,6 +108,7 @@ impl Planner {
         let is_new = run.is_new;
         self.runs.insert(key, run);
         self.take_in_slots(key);
+        self.ask_about_past(key);
         if is_new {
             self.dirty_runs.insert(key);
         }
@@ -139,6 +136,12 @@ impl Planner {
 
     /// Takes a run out of memory, as if it had never been loaded.
     pub fn forget_run(&mut self, key: DagRunKey) {
+        self.ask_again_for_followers(key);
+        self.remove_run(key);
+    }
+
+    pub(super) fn remove_run(&mut self, key: DagRunKey) {
+        self.unfollow(key);
         let Some(run) = self.runs.remove(&key) else { return };
         self.give_back_slots(key, &run);
         if let Some(dag) = self.dags.get_mut(&run.facts.dag_id) {
@@ -185,15 +188,30 @@ impl Planner {
         true
     }
 
-    /// The value of a branch expression that [`super::Decisions::evaluate`] asked for: the ids to follow, or what is
-    /// wrong with it.
-    pub fn fold_evaluation(&mut self, key: TaskInstanceKey, result: Result<Vec<String>, String>, now: Timestamp) {
+    /// The answer to what [`super::Decisions::evaluate`] asked, or what is wrong with the template.
+    pub fn fold_evaluation(
+        &mut self,
+        key: TaskInstanceKey,
+        question: Question,
+        result: Result<Answer, String>,
+        now: Timestamp,
+    ) {
         if self.task_instance(key).is_none_or(|ti| ti.state != TaskInstanceState::Scheduled) {
             return;
         }
-        let outcome = match result {
-            Ok(follow) => Outcome::Branch { follow },
-            Err(reason) => Outcome::Failed { reason, exit_code: None, may_retry: false },
+        let outcome = match (question, result) {
+            (Question::When, Ok(Answer::Holds(holds))) => {
+                self.finish_when(key, holds, now);
+                return;
+            }
+            (_, Ok(Answer::Follow(follow))) => Outcome::Branch { follow },
+            (_, Ok(Answer::Holds(goes_on))) => Outcome::ShortCircuit { goes_on },
+            (_, Err(reason)) => {
+                if question == Question::When {
+                    self.count_try(key, now);
+                }
+                Outcome::Failed { reason, exit_code: None, may_retry: false }
+            }
         };
         self.finish_attempt(key, Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new() });
     }

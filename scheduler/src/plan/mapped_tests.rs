@@ -1,5 +1,8 @@
 //! The planner, with mapped tasks and groups.
 
+use model::ids::TaskIndex;
+
+use crate::question::Answer;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -67,7 +70,7 @@ fn run_out(
             planner.fold_expansion(expanding, values(&expanding.id), at(second));
         }
         for attempt in &decisions.evaluate {
-            planner.fold_evaluation(attempt.key, Ok(Vec::new()), at(second));
+            planner.fold_evaluation(attempt.attempt.key, attempt.question, Ok(Answer::Follow(Vec::new())), at(second));
         }
         for attempt in &decisions.dispatch {
             finish(planner, attempt, outcome(attempt), second);
@@ -223,8 +226,8 @@ fn a_branch_in_a_mapped_group_skips_for_its_own_element() {
     let mut planner = planner_with(spec.clone(), 16);
     let first = planner.plan(at(1), false);
     for attempt in &first.evaluate {
-        let chosen = attempt.mapped.as_ref().unwrap().values["go"].as_str().unwrap().to_owned();
-        planner.fold_evaluation(attempt.key, Ok(vec![chosen]), at(2));
+        let chosen = attempt.attempt.mapped.as_ref().unwrap().values["go"].as_str().unwrap().to_owned();
+        planner.fold_evaluation(attempt.attempt.key, attempt.question, Ok(Answer::Follow(vec![chosen])), at(2));
     }
     let states = rows(&planner.plan(at(2), false), &spec);
     for expected in ["g.left[0] queued", "g.left[1] skipped", "g.right[0] skipped", "g.right[1] queued"] {

@@ -13,24 +13,36 @@
 //!    limits of tasks allow;
 //! 5. the rows that changed become one [`Batch`].
 
+mod choice;
 mod due;
 mod expand;
 mod finish;
 mod fold;
 mod instances;
+mod judge;
 #[cfg(test)]
 mod mapped_tests;
 mod mappings;
 mod output;
+mod past;
+mod pause;
 mod pools;
 #[cfg(test)]
 mod pools_tests;
 mod ready;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod reference_tests;
+mod retry;
+#[cfg(test)]
+mod rules_tests;
 mod run;
 mod slots;
 mod taken;
 #[cfg(test)]
 mod tests;
+mod version;
 mod why;
 mod why_slots;
 
@@ -41,34 +53,23 @@ use jiff::Timestamp;
 use model::attempt::Attempt;
 use model::dag::Dag;
 use model::dag_run::DataInterval;
-use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskIndex, TaskInstanceKey};
-use model::journal::{Batch, DagRow, DagVersion, EndedAttempt, NextRun, ScheduledRun, SkippedRun, XComRow};
+use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
+use model::journal::{Batch, DagPause, DagRow, EndedAttempt, NextRun, ScheduledRun, SkippedRun, XComRow};
 use model::limits::Limits;
 use model::timetable::{DueRun, Timetable};
 
 pub use expand::Expanding;
 pub use fold::Fate;
-use mappings::Mappings;
-use pools::{Class, PoolIndex, Pools};
+use pools::{PoolIndex, Pools};
 use run::Run;
 use taken::LimitedTask;
+use version::Version;
+
+use crate::question::Asked;
 
 /// How many row changes make a pass stop and commit: beyond that a batch gets slower faster than it gets bigger.
 /// Measured on two cores: best between 200 and 500.
 const BATCH_ROWS: usize = 400;
-
-/// A DAG version with what is derived from it once.
-#[derive(Debug)]
-pub(crate) struct Version {
-    pub(crate) loaded: DagVersion,
-    pub(crate) downstream: Vec<Vec<TaskIndex>>,
-    pub(crate) weights: Vec<i32>,
-    /// By task: what it competes for.
-    classes: Vec<Class>,
-    /// For what is kept by DAG.
-    dag_id: Arc<str>,
-    pub(crate) mappings: Mappings,
-}
 
 /// A DAG and what the planner knows of its runs.
 #[derive(Debug)]
@@ -80,6 +81,8 @@ struct DagEntry {
     queued: BTreeSet<(Timestamp, DagRunKey)>,
     /// Its runs in memory that the timetable made.
     scheduled: BTreeSet<DagRunKey>,
+    /// The last ended runs, and whether each failed; only kept for a DAG that is paused after so many failures.
+    ends: BTreeMap<DagRunKey, bool>,
 }
 
 /// What is to happen at a time.
@@ -126,6 +129,11 @@ pub struct Planner {
     map_names: Vec<(TaskInstanceKey, String)>,
     reports: Vec<i64>,
     next_runs: BTreeSet<String>,
+    pauses: Vec<DagPause>,
+    /// Runs whose past has to be read.
+    wanted_past: BTreeSet<DagRunKey>,
+    /// For a run, those whose tasks may depend on it.
+    followers: HashMap<DagRunKey, BTreeSet<DagRunKey>>,
 }
 
 /// What follows from what is known at one time.
@@ -135,8 +143,8 @@ pub struct Decisions {
     pub batch: Batch,
     /// To be handed to executors after the commit.
     pub dispatch: Vec<Attempt>,
-    /// Branch expressions to be evaluated after the commit; fold the results back.
-    pub evaluate: Vec<Attempt>,
+    /// Templates to be evaluated after the commit; fold the answers back.
+    pub evaluate: Vec<Asked>,
     /// Mappings to be evaluated after the commit; fold the values back.
     pub expand: Vec<Expanding>,
     /// Runs that timetables want.
@@ -190,6 +198,9 @@ impl Planner {
             map_names: Vec::new(),
             reports: Vec::new(),
             next_runs: BTreeSet::new(),
+            pauses: Vec::new(),
+            wanted_past: BTreeSet::new(),
+            followers: HashMap::new(),
         }
     }
 

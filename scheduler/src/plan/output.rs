@@ -51,8 +51,10 @@ impl Planner {
         batch.xcoms = std::mem::take(&mut self.xcoms);
         batch.cleared_xcoms = std::mem::take(&mut self.cleared_xcoms);
         batch.reports = std::mem::take(&mut self.reports);
+        batch.paused = std::mem::take(&mut self.pauses);
         for key in std::mem::take(&mut self.finished_runs) {
-            self.forget_run(key);
+            self.hand_down(key);
+            self.remove_run(key);
         }
         self.report_next_runs(decisions);
     }

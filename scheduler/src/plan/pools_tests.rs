@@ -61,6 +61,7 @@ fn run_row(dag_id: &str, version: i64, key: i64) -> DagRunRow {
         version: 0,
         state: DagRunState::Queued,
         task_instances: Vec::new(),
+        choices: Vec::new(),
     }
 }
 

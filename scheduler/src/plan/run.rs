@@ -9,14 +9,16 @@ use model::dag_run::DagRunFacts;
 use model::ids::{TaskIndex, TaskInstanceKey};
 use model::journal::{DagRunRow, TaskInstanceRow};
 use model::mapping;
+use model::past::PastRun;
 use model::state::{DagRunState, TaskInstanceState};
 use model::trigger_rule::UpstreamCounts;
 
-use super::Version;
+use super::choice::{self, Choices};
 use super::instances::Instances;
 use super::mappings::Resolution;
 use super::ready::Ready;
 use super::taken::usage_of;
+use super::version::Version;
 
 #[derive(Debug)]
 pub(super) struct Run {
@@ -50,6 +52,12 @@ pub(super) struct Run {
     pub(super) fresh: BTreeSet<TaskInstanceKey>,
     /// Rows to be deleted: mapped tasks that became many.
     pub(super) gone: Vec<TaskInstanceKey>,
+    /// What its branches and short circuits chose.
+    pub(super) choices: Choices,
+    /// Ready task instances whose `when` holds.
+    pub(super) allowed: BTreeSet<TaskInstanceKey>,
+    /// What its tasks that depend on the past depend on; none: not known yet.
+    pub(super) past: Option<PastRun>,
 }
 
 impl Run {
@@ -91,7 +99,10 @@ impl Run {
             without_element: Vec::new(),
             fresh: BTreeSet::new(),
             gone: Vec::new(),
-            version,
+            choices: choice::kept(&row.choices, dag),
+            allowed: BTreeSet::new(),
+            past: None,
+            version: Arc::clone(&version),
         };
         usage_of(&mut run);
         Some(run)
@@ -122,6 +133,14 @@ impl Run {
         let window = mapping::window(index, own, other);
         let bound = |at: i32| usize::try_from(at).unwrap_or(0).min(rows.len());
         &rows[bound(window.start)..bound(window.end)]
+    }
+
+    /// The instances of a task that matter for a task instance: those of the same element where both are in a mapping.
+    pub(super) fn seen_by(&self, key: TaskInstanceKey, of: TaskIndex) -> &[TaskInstanceRow] {
+        match self.version.mappings.shared(of, key.task) {
+            0 => self.of_task(of),
+            shared => self.window(key, of, shared),
+        }
     }
 
     /// The instances of a task that nobody has decided about.
@@ -159,8 +178,8 @@ impl Run {
     pub(super) fn verdict(&self) -> (DagRunState, Option<String>) {
         let tasks = || self.version.loaded.dag.tasks.iter().zip(&self.instances);
         let mut failed = Vec::new();
-        for ((task, instances), downstream) in tasks().zip(&self.version.downstream) {
-            if downstream.is_empty() && instances.as_slice().iter().any(|ti| ti.state.is_failed()) {
+        for ((task, instances), is_leaf) in tasks().zip(&self.version.is_leaf) {
+            if *is_leaf && instances.as_slice().iter().any(|ti| ti.state.is_failed()) {
                 failed.push(task.task_id.as_str());
             }
         }
@@ -169,6 +188,7 @@ impl Run {
         }
         // The cause is what failed itself; leaves that only followed are named when nothing else is.
         let culprits: Vec<&str> = tasks()
+            .filter(|(task, _)| task.teardown.is_none_or(|teardown| teardown.on_failure_fail_dagrun))
             .filter(|(_, instances)| instances.as_slice().iter().any(|ti| ti.state == TaskInstanceState::Failed))
             .map(|(task, _)| task.task_id.as_str())
             .collect();

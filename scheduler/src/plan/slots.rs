@@ -5,13 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use model::attempt::Attempt;
 use model::ids::{AttemptToken, DagRunKey, TaskInstanceKey};
-use model::operator::{Branch, Operator};
+use model::operator::{Branch, Condition, Operator, ShortCircuit};
 use model::state::{DagRunState, TaskInstanceState};
 use model::transition::TaskInstanceEvent;
 
 use super::expand::Element;
 use super::pools::PoolIndex;
 use super::{BATCH_ROWS, Decisions, Planner, Timer};
+use crate::question::{Asked, Question};
 
 impl Planner {
     /// Puts a scheduled task instance where its turn will come.
@@ -24,7 +25,8 @@ impl Planner {
             return;
         }
         let Some(run) = self.runs.get(&key.dag_run) else { return };
-        let needs_process = run.version.loaded.dag.task(key.task).operator.needs_process();
+        let task = run.version.loaded.dag.task(key.task);
+        let needs_process = task.operator.needs_process() && (task.when.is_none() || run.allowed.contains(&key));
         let weight = -i64::from(run.version.weights[key.task.at()]);
         let is_paused = self.is_paused(&run.facts.dag_id);
         let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
@@ -84,18 +86,26 @@ impl Planner {
                 continue;
             }
             let task = run.version.loaded.dag.task(key.task).clone();
-            let Some(ti) = run.get_mut(key).filter(|ti| ti.state == TaskInstanceState::Scheduled) else { continue };
-            ti.try_number += 1;
-            ti.max_tries = ti.max_tries.max(ti.try_number);
-            ti.queued_at = Some(now);
-            ti.started_at = Some(now);
-            ti.pid = None;
-            self.dirty.insert(key);
+            if run.get(key).is_none_or(|ti| ti.state != TaskInstanceState::Scheduled) {
+                continue;
+            }
+            if task.when.is_some() && !run.allowed.remove(&key) {
+                decisions.evaluate.extend(self.ask(key, Question::When));
+                continue;
+            }
+            self.count_try(key, now);
             match &task.operator {
                 Operator::Branch(Branch::Expression(_)) => {
-                    decisions.evaluate.extend(self.attempt(key, AttemptToken(0)));
+                    decisions.evaluate.extend(self.ask(key, Question::Branch));
                 }
-                Operator::Empty | Operator::Bash(_) | Operator::Python(_) | Operator::Branch(Branch::Python(_)) => {
+                Operator::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. }) => {
+                    decisions.evaluate.extend(self.ask(key, Question::ShortCircuit));
+                }
+                Operator::Empty
+                | Operator::Bash(_)
+                | Operator::Python(_)
+                | Operator::Branch(Branch::Python(_))
+                | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(_), .. }) => {
                     self.end(key, TaskInstanceEvent::Succeed, now);
                 }
             }
@@ -139,6 +149,7 @@ impl Planner {
             ti.pid = None;
             ti.try_number > 1
         };
+        run.allowed.remove(&key);
         let dag_id = Arc::clone(&run.version.dag_id);
         if is_retry {
             let task_id = run.version.loaded.dag.task(key.task).task_id.clone();
@@ -154,6 +165,13 @@ impl Planner {
             self.lazy.remove(&key);
             decisions.dispatch.extend(self.attempt(key, token));
         }
+    }
+
+    fn ask(&self, key: TaskInstanceKey, question: Question) -> Option<Asked> {
+        let mut attempt = self.attempt(key, AttemptToken(0))?;
+        // `when` is about the try that it may keep from being made.
+        attempt.try_number += u32::from(question == Question::When);
+        Some(Asked { attempt, question })
     }
 
     /// What an executor needs to run a task instance's newest attempt.

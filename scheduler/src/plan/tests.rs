@@ -18,6 +18,7 @@ use model::why::Waiting;
 use proptest::prelude::*;
 
 use super::{Decisions, Fate, Planner};
+use crate::question::Answer;
 
 pub(super) const RUN: DagRunKey = DagRunKey(1);
 
@@ -37,7 +38,7 @@ pub(super) fn dag(tasks: Vec<Task>) -> Dag {
     Dag::new("d", tasks.into_iter().map(Arc::new).collect())
 }
 
-fn dag_row(is_paused: bool) -> DagRow {
+pub(super) fn dag_row(is_paused: bool) -> DagRow {
     DagRow {
         dag_id: "d".to_owned(),
         is_paused,
@@ -68,6 +69,7 @@ pub(super) fn run_row(key: DagRunKey) -> DagRunRow {
         version: 0,
         state: DagRunState::Queued,
         task_instances: Vec::new(),
+        choices: Vec::new(),
     }
 }
 
@@ -94,7 +96,7 @@ pub(super) fn failed() -> Outcome {
 }
 
 /// `task state` per row that the batch writes, and `run state` per changed run.
-fn written(decisions: &Decisions, dag: &Dag) -> Vec<String> {
+pub(super) fn written(decisions: &Decisions, dag: &Dag) -> Vec<String> {
     let rows = decisions.batch.inserted.iter().chain(&decisions.batch.updated);
     let tasks = rows.map(|row| format!("{} {}", dag.task(row.key.task).task_id, row.state));
     let runs = decisions.batch.runs.iter().filter_map(|run| run.change.as_ref());
@@ -216,8 +218,8 @@ fn a_branch_skips_what_it_did_not_choose_and_the_join_survives() {
         join,
     ]);
     let mut planner = planner_with(dag.clone(), 8);
-    let attempt = planner.plan(at(1), false).evaluate.remove(0);
-    planner.fold_evaluation(attempt.key, Ok(vec!["left".to_owned()]), at(2));
+    let asked = planner.plan(at(1), false).evaluate.remove(0);
+    planner.fold_evaluation(asked.attempt.key, asked.question, Ok(Answer::Follow(vec!["left".to_owned()])), at(2));
     let decisions = planner.plan(at(2), false);
     assert_eq!(
         written(&decisions, &dag),
@@ -232,8 +234,8 @@ fn a_branch_that_chooses_something_else_fails_and_names_what_it_could_choose() {
         task("left", &[0], Operator::Empty),
     ]);
     let mut planner = planner_with(dag, 8);
-    let attempt = planner.plan(at(1), false).evaluate.remove(0);
-    planner.fold_evaluation(attempt.key, Ok(vec!["lefd".to_owned()]), at(2));
+    let asked = planner.plan(at(1), false).evaluate.remove(0);
+    planner.fold_evaluation(asked.attempt.key, asked.question, Ok(Answer::Follow(vec!["lefd".to_owned()])), at(2));
     let decisions = planner.plan(at(2), false);
     assert_eq!(
         decisions.batch.attempts[0].reason,

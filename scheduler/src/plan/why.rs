@@ -43,6 +43,7 @@ impl Planner {
             weight: run.version.weights[key.task.at()],
             active_in_run,
             active_in_dag,
+            past: self.past_block(run, key.task),
         };
         let pools = self.pool_facts(&run.version, key.task, now);
         why_task_instance(&self.facts(run, &pools), &facts, |index| run.instances[index.at()].state(), now)

@@ -20,6 +20,7 @@ use model::journal::{
 use model::limits::Limits;
 use model::mapping::Expand;
 use model::operator::{Bash, Operator};
+use model::past::{PastQuery, PastRun};
 use model::pool::Pool;
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
 use model::template::{Fetched, Need};
@@ -28,7 +29,7 @@ use model::xcom::XComValue;
 
 use crate::leader::{Leader, LeaderError};
 use crate::memory::MemoryJournal;
-use crate::ports::{Clock, Journal, ReadError};
+use crate::ports::{Clock, Journal, ReadError, RecentEnds};
 use crate::simulator::{Hands, VirtualClock};
 
 /// A small deterministic generator (splitmix64), so that a seed means the same on every machine and version.
@@ -157,6 +158,12 @@ impl Journal for Faulty {
     async fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> Result<(), CommitError> {
         self.inner.save_next_runs(epoch, next).await
     }
+    async fn past(&self, queries: &[PastQuery]) -> Result<Vec<(DagRunKey, PastRun)>, ReadError> {
+        if self.fails() { Err(ReadError("read".to_owned())) } else { self.inner.past(queries).await }
+    }
+    async fn recent_ends(&self, dags: &[(String, u32)]) -> Result<Vec<RecentEnds>, ReadError> {
+        if self.fails() { Err(ReadError("read".to_owned())) } else { self.inner.recent_ends(dags).await }
+    }
     async fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> Result<Fetched, ReadError> {
         self.inner.fetch(dag_run, needs).await
     }
@@ -270,10 +277,12 @@ fn outcome(seed: u64, attempt: &Attempt, lost: u32) -> Outcome {
 }
 
 async fn simulate(seed: u64, fault_odds: u64, crash_odds: u64) -> End {
-    simulate_dag(random_dag(&mut Seeded(seed)), seed, fault_odds, crash_odds).await
+    end_of(&simulate_dag(seed, fault_odds, crash_odds, random_dag(&mut Seeded(seed)), false).await)
 }
 
-async fn simulate_dag(dag: Dag, seed: u64, fault_odds: u64, crash_odds: u64) -> End {
+/// Runs three runs of a DAG to their ends. `depends_on_past`: they have dates, later ones created first, and nothing fails,
+/// because what fails would hold up the next run for ever.
+async fn simulate_dag(seed: u64, fault_odds: u64, crash_odds: u64, dag: Dag, depends_on_past: bool) -> MemoryJournal {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let clock = VirtualClock::new(start);
     let memory = MemoryJournal::default();
@@ -290,7 +299,7 @@ async fn simulate_dag(dag: Dag, seed: u64, fault_odds: u64, crash_odds: u64) -> 
             dag_id: "simulated".to_owned(),
             run_id: format!("manual__{number}"),
             run_type: DagRunType::Manual,
-            logical_date: None,
+            logical_date: depends_on_past.then(|| start.checked_sub(SignedDuration::from_hours(number)).unwrap()),
             data_interval: None,
             run_after: start,
             conf: serde_json::Map::new(),
@@ -329,7 +338,7 @@ async fn simulate_dag(dag: Dag, seed: u64, fault_odds: u64, crash_odds: u64) -> 
         let next = take_one(&hands, &faults);
         if let Some(attempt) = next {
             let lost = lost_attempts(&memory, &attempt);
-            let outcome = outcome(seed, &attempt, lost);
+            let outcome = if depends_on_past { Outcome::Success } else { outcome(seed, &attempt, lost) };
             let xcoms =
                 vec![XComValue { key: "return_value".to_owned(), value: vec![0; attempt.key.task.at() % 4].into() }];
             let report = |event| Report { token: attempt.token, key: attempt.key, event };
@@ -339,7 +348,7 @@ async fn simulate_dag(dag: Dag, seed: u64, fault_odds: u64, crash_odds: u64) -> 
         }
         clock.set(now.checked_add(SignedDuration::from_secs(1)).unwrap());
     }
-    end_of(&memory)
+    memory
 }
 
 /// A person's change (a note, say) that leaves the end of the run as it is: a plan made before is refused.
@@ -419,8 +428,36 @@ async fn a_leader_killed_at_any_moment_changes_nothing_but_the_number_of_attempt
 async fn neither_failing_commits_nor_a_killed_leader_change_how_runs_with_mappings_end() {
     for seed in 0..200 {
         let dag = random_mapped_dag(&mut Seeded(seed));
-        let undisturbed = simulate_dag(dag.clone(), seed, 0, 0).await;
-        assert_eq!(simulate_dag(dag.clone(), seed, 7, 0).await, undisturbed, "seed {seed}");
-        assert_eq!(simulate_dag(dag, seed, 9, 11).await, undisturbed, "seed {seed}");
+        let undisturbed = end_of(&simulate_dag(seed, 0, 0, dag.clone(), false).await);
+        assert_eq!(end_of(&simulate_dag(seed, 7, 0, dag.clone(), false).await), undisturbed, "seed {seed}");
+        assert_eq!(end_of(&simulate_dag(seed, 9, 11, dag, false).await), undisturbed, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn no_task_starts_before_its_past_whatever_fails() {
+    for seed in 0..150 {
+        let mut dag = random_dag(&mut Seeded(seed));
+        let mut random = Seeded(seed ^ 0x9A57);
+        for task in &mut dag.tasks {
+            let task = Arc::make_mut(task);
+            task.depends_on_past = random.one_in(2);
+            task.wait_for_downstream = task.depends_on_past && random.one_in(2);
+            task.when = random.one_in(5).then(|| "{{ true }}".to_owned());
+        }
+        // All three at once, or what waits for the past would keep the past from starting.
+        dag.max_active_runs = Some(3);
+        let memory = simulate_dag(seed, 8, 12, dag.clone(), true).await;
+        let world = memory.world();
+        let mut runs: Vec<&DagRunRow> = world.runs.values().collect();
+        runs.sort_by_key(|run| run.facts.logical_date);
+        for pair in runs.windows(2) {
+            for (before, after) in pair[0].task_instances.iter().zip(&pair[1].task_instances) {
+                let task = dag.task(after.key.task);
+                if let (true, Some(ended), Some(queued)) = (task.depends_on_past, before.ended_at, after.queued_at) {
+                    assert!(ended <= queued, "seed {seed}: {} of {} ended late", task.task_id, pair[0].facts.run_id);
+                }
+            }
+        }
     }
 }

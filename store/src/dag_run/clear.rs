@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use model::dag::Dag;
 use model::ids::{DagRunKey, TaskIndex};
 use model::mapping::{Reached, reach};
+use model::scope::Scopes;
 
 use super::lock;
 use crate::{Error, Result, Store, to_sql};
@@ -101,6 +102,14 @@ impl ClearSelection {
         }
         if self.with_upstream {
             add(&dag.tasks.iter().map(|task| task.upstream.clone()).collect::<Vec<_>>());
+        }
+        // What a setup made is gone once its teardown ran: a task that starts over in its scope needs both again.
+        let scopes = Scopes::new(dag, &dag.downstream());
+        let chosen: Vec<i32> = positions.whole.iter().chain(&positions.element_tasks).copied().collect();
+        for task in chosen {
+            for with in scopes.cleared_with(TaskIndex(task.cast_unsigned())) {
+                positions.add(with, None);
+            }
         }
         Ok(positions)
     }

@@ -108,6 +108,8 @@ impl LeaderJournal {
         let removed_runs: Vec<i64> = batch.removed.iter().map(|key| key.dag_run.0).collect();
         let removed_tasks: Vec<i32> = batch.removed.iter().map(|key| key.task.0.cast_signed()).collect();
         let removed_elements: Vec<i32> = batch.removed.iter().map(|key| key.map_index).collect();
+        let paused: Vec<&str> = batch.paused.iter().map(|pause| pause.dag_id.as_str()).collect();
+        let pause_reasons: Vec<&str> = batch.paused.iter().map(|pause| pause.reason.as_str()).collect();
         let result = sqlx::query!(
             r#"-- batch.commit
             WITH lease AS MATERIALIZED (
@@ -184,6 +186,10 @@ impl LeaderJournal {
             ), folded AS (
                 DELETE FROM report USING go
                 WHERE id = ANY($26::bigint[]) AND go.leads = 1 AND go.runs = cardinality($2::bigint[])
+            ), paused AS (
+                UPDATE dag d SET is_paused = true, pause_reason = p.reason
+                FROM unnest($38::text[], $39::text[]) AS p (dag_id, reason), go
+                WHERE d.dag_id = p.dag_id AND go.leads = 1 AND go.runs = cardinality($2::bigint[])
             )
             SELECT go.leads AS "leads!", go.runs AS "runs!", (SELECT count(*) FROM updated) AS "updated!" FROM go"#,
             epoch.0,
@@ -222,7 +228,9 @@ impl LeaderJournal {
             &named_runs,
             &named_tasks,
             &named_elements,
-            &names
+            &names,
+            &paused as &[&str],
+            &pause_reasons as &[&str]
         )
         .fetch_one(&self.pool)
         .await

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model::dag::Dag;
 use model::dag_run::{DagRunFacts, DataInterval};
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, TaskIndex, TaskInstanceKey};
-use model::journal::{DagRow, DagRunRow, DagVersion, TaskInstanceRow};
+use model::journal::{ChoiceRow, DagRow, DagRunRow, DagVersion, TaskInstanceRow};
 use model::mapping::Elements;
 use model::pool::Pool;
 use model::state::{DagRunType, TriggeredBy};
@@ -105,7 +105,22 @@ impl LeaderJournal {
         )
         .fetch_all(&mut *transaction)
         .await?;
+        let choices = sqlx::query!(
+            r#"-- xcom.choices
+            SELECT dag_run_id, task_id, map_index, value::text AS "value!" FROM xcom
+            WHERE dag_run_id = ANY($1) AND key = $2"#,
+            &keys,
+            model::xcom::CHOICE
+        )
+        .fetch_all(&mut *transaction)
+        .await?;
         transaction.commit().await?;
+        let mut choices_by_run: HashMap<i64, Vec<ChoiceRow>> = HashMap::new();
+        for row in choices {
+            let value = serde_json::from_str(&row.value).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            let choice = ChoiceRow { task_id: row.task_id, map_index: row.map_index, value };
+            choices_by_run.entry(row.dag_run_id).or_default().push(choice);
+        }
         let mut by_run: HashMap<i64, Vec<TaskInstanceRow>> = HashMap::new();
         for row in task_instances {
             let key = TaskInstanceKey {
@@ -149,6 +164,7 @@ impl LeaderJournal {
                     version: run.version,
                     state: decode(&run.state)?,
                     task_instances: by_run.remove(&run.id).unwrap_or_default(),
+                    choices: choices_by_run.remove(&run.id).unwrap_or_default(),
                     facts,
                 })
             })

@@ -8,6 +8,9 @@ mod commit;
 mod inbox;
 mod lease;
 mod load;
+mod past;
+#[cfg(test)]
+mod rules_tests;
 mod runs;
 #[cfg(test)]
 mod tests;

@@ -194,6 +194,7 @@ fn wire(row: DagRow, limits: Limits) -> Dag {
     Dag {
         dag_display_name: row.dag_id.clone(),
         is_paused: row.is_paused,
+        pause_reason: row.pause_reason,
         is_stale: row.is_stale,
         last_parsed_time: Some(row.last_parsed_at.0),
         last_parse_duration: Some(row.last_parse_duration_ms / 1000.0),

@@ -128,6 +128,44 @@ async fn an_attempt_stopped_before_it_starts_spawns_nothing() {
     assert!(!world.dags().join("was_here").exists());
 }
 
+#[tokio::test]
+async fn a_failure_is_tried_again_as_retry_on_and_fail_on_say() {
+    use model::dag::{FailOn, RetryOn};
+    let world = World::new();
+    let retry_on = |codes: &[i32], timeout, pattern: Option<&str>| {
+        Some(RetryOn { exit_codes: codes.to_vec(), timeout, pattern: pattern.map(str::to_owned) })
+    };
+    let run = async |command: &str, change: &dyn Fn(&mut model::dag::Task)| {
+        let mut task = bash(command);
+        change(&mut task);
+        failure(&world.run(task).await)
+    };
+    let refused = |reason: &str, by: &str| (format!("{reason} (not tried again: {by})"), false);
+    assert_eq!(run("exit 75", &|task| task.retry_on = retry_on(&[75], false, None)).await.1, true);
+    let other = run("exit 3", &|task| task.retry_on = retry_on(&[75], true, None)).await;
+    assert_eq!(other, refused("exit code 3", "`retry_on` does not name it"));
+    let printed = run("echo 'HTTP 503' >&2; echo bye; exit 1", &|task| {
+        task.retry_on = retry_on(&[], false, Some("5\\d\\d"));
+    })
+    .await;
+    assert_eq!(printed, ("exit code 1".to_owned(), true));
+    let fatal = run("echo denied; exit 1", &|task| {
+        task.fail_on = Some(FailOn { exit_codes: Vec::new(), pattern: Some("denied".to_owned()) });
+    })
+    .await;
+    assert_eq!(fatal, refused("exit code 1", "`fail_on` matches `denied`"));
+    let slow = async |timeout| {
+        run("sleep 10", &|task| {
+            task.execution_timeout = Some(model::duration::Duration::from_secs(1));
+            task.retry_on = retry_on(&[75], timeout, None);
+        })
+        .await
+        .1
+    };
+    assert!(slow(true).await);
+    assert!(!slow(false).await);
+}
+
 /// What a command did and wrote, in a world with two scripts.
 async fn outcome_of(command: &str) -> (Outcome, String) {
     use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,5 @@
 use model::attempt::Outcome;
-use model::operator::{Branch, Operator, PythonCall};
+use model::operator::{Branch, Condition, Operator, PythonCall, ShortCircuit};
 use serde_json::json;
 
 use crate::fixture::{World, code, failure, python, task, xcoms};
@@ -148,6 +148,19 @@ async fn a_branch_follows_what_its_callable_returns() {
     assert_eq!(outcome("return None").await, Outcome::Branch { follow: Vec::new() });
     let (reason, _) = failure(&world.run(branch("return 3")).await);
     assert_eq!(reason, "a branch returns a task id, a list of them or None, not a number");
+}
+
+#[tokio::test]
+async fn a_short_circuit_goes_on_when_python_takes_what_its_callable_returns_for_true() {
+    let world = World::new();
+    let gate = |text: &str| {
+        let condition = Condition::Python(python(PythonCall::Code(text.to_owned())));
+        task(Operator::ShortCircuit(ShortCircuit { condition, ignore_downstream_trigger_rules: true }))
+    };
+    for (text, goes_on) in [("return [0]", true), ("return 'no'", true), ("return []", false), ("pass", false)] {
+        assert_eq!(world.run(gate(text)).await.outcome, Outcome::ShortCircuit { goes_on }, "{text}");
+    }
+    assert_eq!(xcoms(&world.run(gate("return 3")).await), ["return_value=3"]);
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ fn fields(found: &DagDetails) -> Vec<(&'static str, Cell)> {
         ("dag_id", dag.dag_id.as_str().into()),
         ("description", text(&dag.description)),
         ("state", Cell::state(state, state)),
+        ("paused because", text(&dag.pause_reason)),
         ("file", dag.fileloc.as_str().into()),
         ("version", version.map_or_else(|| "–".to_owned(), |version| version.version_number.to_string()).into()),
         ("schedule", text(&dag.timetable_summary)),

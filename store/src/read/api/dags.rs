@@ -38,6 +38,8 @@ pub struct DagRow {
     pub dag_id: String,
     /// No new run of it is created or started.
     pub is_paused: bool,
+    /// Why the scheduler paused it.
+    pub pause_reason: Option<String>,
     /// No file describes it any more.
     pub is_stale: bool,
     /// When its file was last read.
@@ -86,7 +88,7 @@ pub struct DagDetailsRow {
 }
 
 const SELECT: &str = "-- api.dags
-    SELECT d.dag_id, d.is_paused, d.is_stale, d.last_parsed_at, d.last_parse_duration_ms, d.fileloc, d.relative_fileloc,
+    SELECT d.dag_id, d.is_paused, d.pause_reason, d.is_stale, d.last_parsed_at, d.last_parse_duration_ms, d.fileloc, d.relative_fileloc,
            d.description, d.owner, d.tags, d.has_import_errors, d.next_interval_start, d.next_interval_end,
            d.next_run_after, s.schedule, s.max_active_runs, s.max_active_tasks
       FROM dag d

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use model::dag::Dag;
+use model::past::PastRun;
 use model::pool::Rate;
 use model::why::{Holder, NAMED_HOLDERS, PoolFacts, ReadyFacts};
 
@@ -20,6 +21,8 @@ pub struct Contention {
     pub weights: Vec<i32>,
     /// By task id, of tasks with a `max_active_tis_per_dag`: instances that hold a slot, in all runs of the DAG.
     pub active_in_dag: BTreeMap<String, u32>,
+    /// What its tasks depend on in the run before.
+    pub past: Option<PastRun>,
 }
 
 impl Store {
@@ -40,7 +43,7 @@ impl Store {
         )
         .fetch_all(self.pool())
         .await?;
-        Ok(Contention { pools, weights, active_in_dag: self.active_in_dag(dag).await? })
+        Ok(Contention { pools, weights, active_in_dag: self.active_in_dag(dag).await?, past: None })
     }
 
     async fn pool_facts(&self, names: &[String]) -> Result<Vec<PoolFacts>, sqlx::Error> {

@@ -13,6 +13,8 @@ pub struct DagDetails {
     pub dag_id: String,
     /// Whether it is paused.
     pub is_paused: bool,
+    /// Why the scheduler paused it.
+    pub pause_reason: Option<String>,
     /// No file describes it any more.
     pub is_stale: bool,
     /// Its file's newest content was refused.
@@ -91,7 +93,7 @@ impl Store {
     pub async fn pages_dag(&self, dag_id: &str, version: Option<i32>) -> Result<Option<DagDetails>, sqlx::Error> {
         let row = sqlx::query!(
             r#"-- pages.dag
-            SELECT d.dag_id, d.is_paused, d.is_stale, d.has_import_errors, d.fileloc, d.last_parsed_at,
+            SELECT d.dag_id, d.is_paused, d.pause_reason, d.is_stale, d.has_import_errors, d.fileloc, d.last_parsed_at,
                    d.last_parse_duration_ms, d.next_run_after, v.id AS version_id, v.version_number, v.spec, v.source
               FROM dag d
               JOIN dag_version v ON v.dag_id = d.dag_id
@@ -105,6 +107,7 @@ impl Store {
         Ok(row.map(|row| DagDetails {
             dag_id: row.dag_id,
             is_paused: row.is_paused,
+            pause_reason: row.pause_reason,
             is_stale: row.is_stale,
             has_import_errors: row.has_import_errors,
             fileloc: row.fileloc,
