@@ -303,6 +303,7 @@ pub struct Param {
 }
 
 /// One task of a DAG.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the language of its own")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// Full id: `group.task` inside a group.

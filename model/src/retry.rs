@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 use crate::dag::Task;
 
 /// No delay that grows grows beyond a day (Airflow's `max_task_retry_delay`).
-const MAX_RETRY_DELAY: u64 = 24 * 60 * 60;
+const MAX_RETRY_DELAY: u32 = 24 * 60 * 60;
 
 /// What is known of an attempt that failed.
 #[derive(Debug, Clone, Copy)]
@@ -72,8 +72,8 @@ pub fn delay(task: &Task, failed: &Failed<'_>) -> SignedDuration {
     let grown = if factor.is_finite() { (base.as_secs_f64() * factor).ceil() } else { f64::INFINITY };
     // Beyond this the cap decides, whatever the jitter.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and a day")]
-    let least = grown.clamp(1.0, MAX_RETRY_DELAY as f64) as u64;
-    let seconds = (least + jitter(task, failed, least)).min(MAX_RETRY_DELAY);
+    let least = grown.clamp(1.0, f64::from(MAX_RETRY_DELAY)) as u64;
+    let seconds = (least + jitter(task, failed, least)).min(u64::from(MAX_RETRY_DELAY));
     let delay = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
     task.max_retry_delay.map_or(delay, |most| delay.min(most.absolute()))
 }

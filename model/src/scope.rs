@@ -161,8 +161,8 @@ fn watch(tasks: &mut [Scope]) {
         let asker = TaskIndex(u32::try_from(at).unwrap_or(u32::MAX));
         tasks[at].between.sort_unstable();
         tasks[at].between.dedup();
-        let asked: Vec<TaskIndex> = tasks[at].indirect_setups.iter().chain(&tasks[at].between).copied().collect();
-        for index in asked {
+        let looked_at: Vec<TaskIndex> = tasks[at].indirect_setups.iter().chain(&tasks[at].between).copied().collect();
+        for index in looked_at {
             tasks[index.at()].watchers.push(asker);
         }
     }

@@ -258,7 +258,9 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         match self.journal.past(&wanted).await {
             Ok(found) => {
                 let now = self.clock.now();
-                found.into_iter().for_each(|(key, past)| self.planner.fold_past(key, past, now));
+                for (key, past) in found {
+                    self.planner.fold_past(key, past, now);
+                }
                 Ok(())
             }
             Err(error) => {

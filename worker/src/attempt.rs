@@ -112,18 +112,14 @@ async fn run<V: Values, C: Clock>(
         () = answering => (Err(std::io::Error::other("the socket for XComs closed")), None),
     };
     let status = status.map_err(|error| passing("how the process ended is not known", &error))?;
-    Ok(match ending {
-        Some(ending) => {
-            // Also when it timed out: whoever holds the token looks for what left the group.
-            stop.cancel();
-            let has_timed_out = matches!(ending, Ending::TimedOut);
-            (by_policy(ended_from_outside(ending, attempt), attempt, has_timed_out, &output.tail()), Vec::new())
-        }
-        None => {
-            let (outcome, xcoms) = ended(attempt, config, &scratch, status, output);
-            (by_policy(outcome, attempt, false, &output.tail()), xcoms)
-        }
-    })
+    let Some(ending) = ending else {
+        let (outcome, xcoms) = ended(attempt, config, &scratch, status, output);
+        return Ok((by_policy(outcome, attempt, false, &output.tail()), xcoms));
+    };
+    // Also when it timed out: whoever holds the token looks for what left the group.
+    stop.cancel();
+    let has_timed_out = matches!(ending, Ending::TimedOut);
+    Ok((by_policy(ended_from_outside(ending, attempt), attempt, has_timed_out, &output.tail()), Vec::new()))
 }
 
 /// A failure that could be tried again is not when the task's `retry_on` or `fail_on` says so; its reason then says that.

@@ -130,7 +130,7 @@ impl<'a, C: Clock> Output<'a, C> {
 
     /// The last lines of both streams, for patterns to be looked for in.
     pub(crate) fn tail(&self) -> String {
-        self.tail.lines.iter().map(|line| format!("{line}\n")).collect()
+        self.tail.lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
     }
 
     /// The last line of standard output; an error when it is too long for an XCom.

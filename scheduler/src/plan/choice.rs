@@ -157,10 +157,10 @@ fn followed(version: &Version, branch: TaskIndex, follow: &[String]) -> Result<V
         let before = named.len();
         named.extend(matching);
         if named.len() == before {
-            let names: Vec<&str> = direct.iter().map(|index| dag.task(*index).task_id.as_str()).collect();
+            let choices: Vec<&str> = direct.iter().map(|index| dag.task(*index).task_id.as_str()).collect();
             return Err(format!(
                 "the branch chose `{id}`, which is not one of its direct downstream tasks ({})",
-                names.join(", ")
+                choices.join(", ")
             ));
         }
     }

@@ -138,6 +138,7 @@ impl Reference<'_> {
 }
 
 /// The rules of Airflow's documentation with its early decisions, over the states of the direct upstreams.
+#[expect(clippy::match_same_arms, reason = "one arm for each early decision")]
 fn by_rule(rule: R, upstream: &[S]) -> Must {
     let any = |wanted: &[S]| upstream.iter().any(|state| wanted.contains(state));
     let done = upstream.iter().all(|state| state.is_finished());

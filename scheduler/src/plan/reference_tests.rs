@@ -56,7 +56,7 @@ type Shape = (u8, usize, u16, bool, u32);
 fn random_dag(shapes: &[Shape]) -> Dag {
     let mut tasks: Vec<Task> = Vec::new();
     for (index, (kind, rule, bits, has_when, retries)) in shapes.iter().enumerate() {
-        let mut upstream: Vec<u32> = (0..index).filter(|at| bits >> at & 1 == 1).map(|at| at as u32).collect();
+        let mut upstream: Vec<u32> = (0_u32..).take(index).filter(|at| bits >> at & 1 == 1).collect();
         upstream.truncate(4);
         let expression = || "{{ x }}".to_owned();
         let operator = match kind {
@@ -107,11 +107,13 @@ impl Stage {
     }
 
     fn states(&self) -> Vec<S> {
-        (0..self.dag.tasks.len())
+        (0..)
+            .map(TaskIndex)
+            .take(self.dag.tasks.len())
             .map(|index| {
-                let key = TaskInstanceKey::unmapped(RUN, TaskIndex(index as u32));
+                let key = TaskInstanceKey::unmapped(RUN, index);
                 let known = self.planner.task_instance(key).map(|ti| ti.state);
-                known.or_else(|| self.row.task_instances.get(index).map(|ti| ti.state)).unwrap_or(S::None)
+                known.or_else(|| self.row.task_instances.get(index.at()).map(|ti| ti.state)).unwrap_or(S::None)
             })
             .collect()
     }

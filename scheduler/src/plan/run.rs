@@ -102,7 +102,7 @@ impl Run {
             choices: choice::kept(&row.choices, dag),
             allowed: BTreeSet::new(),
             past: None,
-            version: Arc::clone(&version),
+            version,
         };
         usage_of(&mut run);
         Some(run)
