@@ -9,6 +9,7 @@ use model::operator::{Branch, Operator};
 use model::state::{DagRunState, TaskInstanceState};
 use model::transition::TaskInstanceEvent;
 
+use super::backfill::is_of_backfill;
 use super::expand::Element;
 use super::pools::PoolIndex;
 use super::{BATCH_ROWS, Decisions, Planner, Timer};
@@ -24,8 +25,10 @@ impl Planner {
             return;
         }
         let Some(run) = self.runs.get(&key.dag_run) else { return };
-        let needs_process = run.version.loaded.dag.task(key.task).operator.needs_process();
-        let weight = -i64::from(run.version.weights[key.task.at()]);
+        let needs_process =
+            run.version.loaded.dag.task(key.task).operator.needs_process() && self.why_disabled(key).is_none();
+        // What backfills run comes after what others of the same weight do.
+        let weight = -2 * i64::from(run.version.weights[key.task.at()]) + i64::from(is_of_backfill(run));
         let is_paused = self.is_paused(&run.facts.dag_id);
         let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
         if needs_process {
@@ -91,6 +94,11 @@ impl Planner {
             ti.started_at = Some(now);
             ti.pid = None;
             self.dirty.insert(key);
+            if let Some(reason) = self.why_disabled(key) {
+                self.record_attempt(key, "skipped", reason, None, now);
+                self.end(key, TaskInstanceEvent::Skip, now);
+                continue;
+            }
             match &task.operator {
                 Operator::Branch(Branch::Expression(_)) => {
                     decisions.evaluate.extend(self.attempt(key, AttemptToken(0)));

@@ -19,6 +19,8 @@ use proptest::prelude::*;
 
 use super::{Decisions, Fate, Planner};
 
+mod again;
+
 pub(super) const RUN: DagRunKey = DagRunKey(1);
 
 pub(super) fn at(second: i64) -> Timestamp {
@@ -46,6 +48,8 @@ fn dag_row(is_paused: bool) -> DagRow {
         last_interval: None,
         known_since: None,
         skip_next: 0,
+        disabled_tasks: Vec::new(),
+        backfill: None,
     }
 }
 
