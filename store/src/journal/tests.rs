@@ -202,9 +202,9 @@ async fn a_mapped_task_becomes_many_rows_with_names_and_values_of_their_own() {
     let filter = crate::read::api::TaskInstanceFilter { is_mapped: true, ..Default::default() };
     let names = store.api_all_task_instances(&filter).await.unwrap().into_iter().map(|row| row.rendered_map_index);
     assert_eq!(names.collect::<Vec<_>>(), [None, Some("busan".to_owned()), None]);
-    let one = ClearSelection { tasks: Some(vec![("a".to_owned(), Some(1))]), ..ClearSelection::default() };
-    let cleared = store.clear_task_instances("etl", "manual__1", &one, at(9)).await.unwrap();
-    assert_eq!(cleared.positions, [(TaskIndex(0), 1)]);
+    let element = ClearSelection { tasks: Some(vec![("a".to_owned(), Some(1))]), ..ClearSelection::default() };
+    let cleared = store.clear_task_instances("etl", &one("manual__1"), &element, at(9)).await.unwrap();
+    assert_eq!(cleared.keys, [(key, TaskIndex(0), 1)]);
     let states: Vec<_> = journal.dag_runs(None).await.unwrap()[0].task_instances.iter().map(|ti| ti.state).collect();
     assert_eq!(states, [TaskInstanceState::Queued, TaskInstanceState::Restarting, TaskInstanceState::Queued]);
     assert!(store.violations().await.unwrap().is_empty());

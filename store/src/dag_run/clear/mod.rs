@@ -100,7 +100,7 @@ impl Store {
             chosen
                 .version
                 .and_then(|key| versions.get(&key))
-                .map(|dag| dag.task(chosen.task).task_id.clone())
+                .map(|pinned| pinned.dag.task(chosen.task).task_id.clone())
                 .unwrap_or_default()
         };
         if let Some(running) = chosen.iter().find(|chosen| selection.refuses_running && chosen.holds_slot) {
