@@ -135,12 +135,12 @@ pub(super) async fn show(
     let href = task_href(&dag_id, &run_id, &task_id, row.map_index);
     let run_href = run_href(&dag_id, &run_id);
     let locked = if has_started { shell.locked() } else { " disabled title=\"its run has not started\"".to_owned() };
-    let of_task = pages.store.disabled_tasks(&dag_id).await.map_err(ActionError::from)?;
-    let of_task: Vec<_> = of_task.into_iter().filter(|one| one.task_id == task_id).collect();
+    let switched_off = pages.store.disabled_tasks(&dag_id).await.map_err(ActionError::from)?;
+    let switched_off: Vec<_> = switched_off.into_iter().filter(|one| one.task_id == task_id).collect();
     page(&TaskPage {
-        disabled: disabled(&of_task, &run_id),
+        disabled: disabled(&switched_off, &run_id),
         marks: marks(&task_id, &row.state),
-        disables: disables(&task_id, &of_task, &run_id, &found.state),
+        disables: disables(&task_id, &switched_off, &run_id, &found.state),
         href: format!("{run_href}/tasks/{}", segment(&task_id)),
         shell,
         locked,
