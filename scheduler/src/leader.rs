@@ -395,6 +395,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         self.to_expand.extend(decisions.expand);
         // Also when a write before this one fails: those DAGs are looked at again.
         self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
+        self.stale_dags.extend(decisions.backfills.iter().map(|(dag_id, _)| dag_id.clone()));
         if !decisions.new_runs.is_empty() {
             let dags: Vec<String> = decisions.new_runs.iter().map(|new| new.run.dag_id.clone()).collect();
             self.stale_dags.extend(dags);
@@ -403,7 +404,6 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             let created = self.journal.create_runs(self.epoch, &decisions.new_runs, self.clock.now()).await;
             if created.is_err() {
                 self.stale_dags.extend(unsaved);
-                self.stale_dags.extend(decisions.backfills.iter().map(|(dag_id, _)| dag_id.clone()));
             }
             let created = self.expect_written(created)?;
             self.progress.extend(created.iter().map(|key| (*key, true)));
@@ -419,9 +419,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             pass.committed = true;
         }
         if !decisions.backfills.is_empty() {
-            let (dags, steps): (Vec<String>, Vec<_>) = decisions.backfills.into_iter().unzip();
-            // Whatever comes of it, what follows is in the rows.
-            self.stale_dags.extend(dags);
+            let steps: Vec<_> = decisions.backfills.into_iter().map(|(_, step)| step).collect();
             let made = self.journal.run_backfills(self.epoch, &steps, self.clock.now()).await;
             if made.is_err() {
                 self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));

@@ -66,11 +66,6 @@ impl Client {
         self.json(self.request(Method::POST, path).json(body)).await
     }
 
-    /// Puts nothing where something happens by that.
-    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Error> {
-        self.json(self.request(Method::PUT, path)).await
-    }
-
     /// Deletes an entry that a query tells from others.
     pub(crate) async fn delete_one(&self, path: &[&str], query: &Query<'_>) -> Result<(), Error> {
         self.send(self.request(Method::DELETE, path).query(query)).await.map(drop)

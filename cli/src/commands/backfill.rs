@@ -209,7 +209,7 @@ async fn show(globals: &Globals, arguments: &Show) -> anyhow::Result<()> {
 
 async fn change(globals: &Globals, id: &Id, verb: &str) -> anyhow::Result<()> {
     let client = globals.client()?;
-    let changed: Backfill = client.put(&["backfills", &id.id.to_string(), verb]).await?;
+    let changed: Backfill = client.put(&["backfills", &id.id.to_string(), verb], &serde_json::json!({})).await?;
     entry(globals, &changed)
 }
 
