@@ -187,3 +187,16 @@ pub struct DagVersionCollection {
     /// On all pages.
     pub total_entries: u64,
 }
+
+/// What changed from one version of a DAG to another. flowctl's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DagVersionDiff {
+    /// The DAG.
+    pub dag_id: String,
+    /// From this version.
+    pub base: i32,
+    /// To this one.
+    pub version_number: i32,
+    /// A unified diff; empty when both are the same.
+    pub diff: String,
+}

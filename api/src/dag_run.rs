@@ -107,9 +107,9 @@ pub struct ClearDagRunBody {
     pub dry_run: bool,
     /// Only what failed or was kept from running by a failure.
     pub only_failed: bool,
-    /// Not supported: true is refused.
+    /// Only tasks that the DAG's newest version adds; implies `run_on_latest_version`.
     pub only_new: bool,
-    /// Not supported: true is refused.
+    /// The run goes on with the DAG's newest version; else with the one that it started with.
     pub run_on_latest_version: Option<bool>,
     /// A remark.
     pub note: Option<String>,

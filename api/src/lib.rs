@@ -9,7 +9,9 @@
 
 #![allow(clippy::struct_excessive_bools, reason = "Airflow's bodies have as many as they have")]
 
+mod again;
 mod auth;
+mod backfill;
 mod bulk;
 mod dag;
 mod dag_run;
@@ -23,9 +25,16 @@ mod task_instance;
 mod waiting;
 mod xcom;
 
+pub use again::{DisableTaskBody, DisabledTask, DisabledTaskCollection, PatchTaskInstanceBody, RerunBody};
 pub use auth::{AccessToken, LoginBody};
+pub use backfill::{
+    Backfill, BackfillBody, BackfillCollection, BackfillDay, BackfillDayCollection, BackfillPlan,
+    BackfillPlanCollection, BackfillProgress,
+};
 pub use bulk::{BulkAction, BulkBody, BulkError, BulkOutcome, BulkResponse, OnExistence, OnNonExistence};
-pub use dag::{Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagTag, DagVersion, DagVersionCollection};
+pub use dag::{
+    Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagTag, DagVersion, DagVersionCollection, DagVersionDiff,
+};
 pub use dag_run::{ClearDagRunBody, DagRun, DagRunCollection, DagRunPatchBody, DagRunWait, TriggerDagRunBody};
 pub use error::{Detail, HttpError};
 pub use import_error::{ImportError, ImportErrorCollection};

@@ -210,13 +210,13 @@ pub struct ClearTaskInstancesBody {
     /// And the same in earlier runs.
     #[serde(default)]
     pub include_past: bool,
-    /// On the DAG's newest version.
+    /// The runs go on with the DAG's newest version; else with the one that each started with.
     #[serde(default)]
     pub run_on_latest_version: bool,
     /// Refuses when one of them runs.
     #[serde(default)]
     pub prevent_running_task: bool,
-    /// A remark.
+    /// A remark on the runs.
     #[serde(default)]
     pub note: Option<String>,
 }

@@ -143,6 +143,8 @@ fn planner(dag: Dag, parallelism: u32) -> Planner {
         last_interval: None,
         known_since: None,
         skip_next: 0,
+        disabled_tasks: Vec::new(),
+        backfill: None,
     });
     planner
 }

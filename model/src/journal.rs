@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::attempt::Report;
+use crate::backfill::ActiveBackfill;
 use crate::dag::Dag;
 use crate::dag_run::{DagRunFacts, DataInterval, NewDagRun};
 use crate::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
@@ -28,6 +30,21 @@ pub struct DagRow {
     pub known_since: Option<Timestamp>,
     /// So many of its next scheduled runs are left out, because a person asked for it.
     pub skip_next: u32,
+    /// Tasks that a person disabled.
+    pub disabled_tasks: Vec<DisabledTask>,
+    /// Its active backfill.
+    pub backfill: Option<ActiveBackfill>,
+}
+
+/// A task that is skipped when its turn comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisabledTask {
+    /// Its id.
+    pub task_id: String,
+    /// In this run; none: in all, until further notice.
+    pub dag_run: Option<DagRunKey>,
+    /// Who disabled it.
+    pub disabled_by: String,
 }
 
 /// A DAG version.

@@ -12,6 +12,7 @@
 //! 4. [`template`] renders what an [`attempt::Attempt`] needs, and an [`attempt::Report`] says how it ended.
 
 pub mod attempt;
+pub mod backfill;
 pub mod calendar;
 pub mod dag;
 pub mod dag_file;

@@ -146,7 +146,21 @@ named! {
         Ui = "ui",
         /// The command line.
         Cli = "cli",
+        /// A backfill.
+        Backfill = "backfill",
         /// A test run without a server.
         Test = "test",
+    }
+}
+
+named! {
+    /// What a backfill does with a run that its date has already (Airflow's `ReprocessBehavior`).
+    ReprocessBehavior, "reprocess behavior" {
+        /// Leaves the date out.
+        None = "none",
+        /// Runs it again if it failed.
+        Failed = "failed",
+        /// Runs it again if it has ended.
+        Completed = "completed",
     }
 }

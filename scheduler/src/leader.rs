@@ -367,7 +367,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
     fn stop_unwanted(&mut self, only: Option<&[DagRunKey]>) {
         for (token, Alive { key, .. }) in &self.alive {
             let is_read = only.is_none_or(|only| only.contains(&key.dag_run));
-            if is_read && self.planner.wanted_token(*key) != Some(*token) {
+            if is_read && !self.planner.wants(*key, *token) {
                 self.dispatch.cancel(*token);
             }
         }
@@ -386,6 +386,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         self.stale_dags.extend(decisions.batch.paused.iter().map(|pause| pause.dag_id.clone()));
         self.stale_dags.extend(decisions.new_runs.iter().map(|new| new.run.dag_id.clone()));
         self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
+        self.stale_dags.extend(decisions.backfills.iter().map(|(dag_id, _)| dag_id.clone()));
         self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));
         self.look_at_inbox = true;
     }
@@ -396,7 +397,8 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
                 || !decisions.evaluate.is_empty()
                 || !decisions.expand.is_empty()
                 || !decisions.new_runs.is_empty()
-                || !decisions.skipped_runs.is_empty(),
+                || !decisions.skipped_runs.is_empty()
+                || !decisions.backfills.is_empty(),
             task_instances: decisions.batch.inserted.len() + decisions.batch.updated.len(),
             dispatched: decisions.dispatch.len(),
             committed: !decisions.batch.is_empty(),
@@ -427,6 +429,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         self.to_expand.extend(decisions.expand);
         // Also when a write before this one fails: those DAGs are looked at again.
         self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
+        self.stale_dags.extend(decisions.backfills.iter().map(|(dag_id, _)| dag_id.clone()));
         if !decisions.new_runs.is_empty() {
             let dags: Vec<String> = decisions.new_runs.iter().map(|new| new.run.dag_id.clone()).collect();
             self.stale_dags.extend(dags);
@@ -447,6 +450,17 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
                 self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));
             }
             self.expect_written(skipped)?;
+            pass.committed = true;
+        }
+        if !decisions.backfills.is_empty() {
+            let steps: Vec<_> = decisions.backfills.into_iter().map(|(_, step)| step).collect();
+            let made = self.journal.run_backfills(self.epoch, &steps, self.clock.now()).await;
+            if made.is_err() {
+                self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));
+            }
+            let made = self.expect_written(made)?;
+            self.progress.extend(made.iter().map(|key| (*key, true)));
+            self.stale_runs.extend(made);
             pass.committed = true;
         }
         if !decisions.next_runs.is_empty() {
@@ -480,12 +494,16 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         while !self.to_evaluate.is_empty() || !self.to_expand.is_empty() {
             for expanding in std::mem::take(&mut self.to_expand) {
                 match branches.expand(&expanding) {
+                    // As below.
+                    Some(_) if !self.planner.is_of_pinned_version(&expanding.attempt) => {}
                     Some(values) => self.planner.fold_expansion(&expanding, values, self.clock.now()),
                     None => self.to_expand.push(expanding),
                 }
             }
             for asked in std::mem::take(&mut self.to_evaluate) {
                 match branches.evaluate(&asked) {
+                    // One of another version stands elsewhere by now, and is asked for again.
+                    Some(_) if !self.planner.is_of_pinned_version(&asked.attempt) => {}
                     Some(result) => {
                         let (key, question) = (asked.attempt.key, asked.question);
                         self.planner.fold_evaluation(key, question, result, self.clock.now());

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use model::backfill::{BackfillStep, PendingRun};
 use model::dag_run::{DagRunFacts, DataInterval, NewDagRun};
 use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
 use model::journal::{
@@ -13,7 +14,7 @@ use model::journal::{
 use model::mapping::Elements;
 use model::past::{PastQuery, PastRun, PreviousRun, telling};
 use model::pool::{DEFAULT_POOL, Pool};
-use model::state::{DagRunState, TaskInstanceState};
+use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
 use model::template::{Fetched, Need};
 
 use crate::ports::{Journal, ReadError, RecentEnds};
@@ -83,6 +84,8 @@ impl World {
             last_interval: None,
             known_since: None,
             skip_next: 0,
+            disabled_tasks: Vec::new(),
+            backfill: None,
         };
         for task in &version.dag.tasks {
             if !self.pools.contains_key(&task.pool) {
@@ -157,6 +160,37 @@ impl World {
                 Some(self.xcoms.iter().filter(|(name, _)| is_one(name)).map(|(_, value)| value.clone()).collect())
             }
         }
+    }
+
+    /// Makes runs for dates of a backfill, or forgets it. A date that has a run already is left out.
+    fn step_backfill(&mut self, step: &BackfillStep) -> Vec<DagRunKey> {
+        let (BackfillStep::Create { backfill, .. } | BackfillStep::Complete { backfill }) = step;
+        let is_it = |dag: &&mut DagRow| dag.backfill.as_ref().is_some_and(|active| active.id == *backfill);
+        let Some(dag) = self.dags.values_mut().find(is_it) else { return Vec::new() };
+        let BackfillStep::Create { ordinals, .. } = step else {
+            dag.backfill = None;
+            return Vec::new();
+        };
+        let dag_id = dag.dag_id.clone();
+        let Some(active) = &mut dag.backfill else { return Vec::new() };
+        let (wanted, pending) =
+            active.pending.iter().copied().partition::<Vec<_>, _>(|run| ordinals.contains(&run.ordinal));
+        active.pending = pending;
+        let version = dag.current_version.and_then(|key| self.versions.get(&key));
+        let params = version.map(|version| default_params(&version.dag)).unwrap_or_default();
+        let run = |pending: PendingRun| NewDagRun {
+            dag_id: dag_id.clone(),
+            run_id: model::dag_run::run_id(DagRunType::Backfill, pending.data_interval.start),
+            run_type: DagRunType::Backfill,
+            logical_date: Some(pending.data_interval.start),
+            data_interval: Some(pending.data_interval),
+            run_after: pending.data_interval.end,
+            conf: serde_json::Map::new(),
+            triggered_by: TriggeredBy::Backfill,
+            triggering_user: None,
+            note: None,
+        };
+        wanted.into_iter().filter_map(|pending| self.add_run(&run(pending), params.clone())).collect()
     }
 
     /// Notes a change for the leader.
@@ -395,6 +429,19 @@ impl Journal for MemoryJournal {
             (dag_id.clone(), last.collect())
         };
         Ok(dags.iter().map(ends).collect())
+    }
+
+    async fn run_backfills(
+        &self,
+        epoch: Epoch,
+        steps: &[BackfillStep],
+        _now: Timestamp,
+    ) -> Result<Vec<DagRunKey>, CommitError> {
+        let mut world = self.world();
+        if epoch.0 != world.epoch {
+            return Err(CommitError::Fenced(epoch));
+        }
+        Ok(steps.iter().flat_map(|step| world.step_backfill(step)).collect())
     }
 
     async fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> Result<Fetched, ReadError> {

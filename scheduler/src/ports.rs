@@ -5,6 +5,7 @@ use std::future::Future;
 
 use jiff::Timestamp;
 use model::attempt::Attempt;
+use model::backfill::BackfillStep;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch};
 use model::journal::{
     Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun, SkippedRun,
@@ -62,6 +63,13 @@ pub trait Journal: Send + Sync + 'static {
         runs: &[SkippedRun],
         now: Timestamp,
     ) -> impl Future<Output = Result<(), CommitError>> + Send;
+    /// Makes runs of backfills, or notes that one has ended. Returns the runs that now exist or run again.
+    fn run_backfills(
+        &self,
+        epoch: Epoch,
+        steps: &[BackfillStep],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<DagRunKey>, CommitError>> + Send;
     /// Notes when DAGs run next, for people to see.
     fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> impl Future<Output = Result<(), CommitError>> + Send;
     /// What runs depend on in the run before each.

@@ -1,6 +1,7 @@
 //! The leader's journal on PostgreSQL.
 
 use jiff::Timestamp;
+use model::backfill::BackfillStep;
 use model::ids::{DagRunKey, DagVersionKey, Epoch};
 use model::journal::{
     Batch, Change, CommitError, DagRow, DagRunRow, DagVersion, InboxReport, NextRun, ScheduledRun, SkippedRun,
@@ -60,6 +61,14 @@ impl Journal for LeaderJournal {
     }
     async fn skip_runs(&self, epoch: Epoch, runs: &[SkippedRun], now: Timestamp) -> Result<(), CommitError> {
         Self::skip_runs(self, epoch, runs, now).await
+    }
+    async fn run_backfills(
+        &self,
+        epoch: Epoch,
+        steps: &[BackfillStep],
+        now: Timestamp,
+    ) -> Result<Vec<DagRunKey>, CommitError> {
+        Self::run_backfills(self, epoch, steps, now).await
     }
     async fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> Result<(), CommitError> {
         Self::save_next_runs(self, epoch, next).await

@@ -52,7 +52,9 @@ impl Store {
                 FROM dag_run r
                 WHERE r.state IN ('success', 'failed') AND EXISTS (
                     SELECT FROM task_instance t WHERE t.dag_run_id = r.id
-                    AND t.state NOT IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed'))
+                    AND t.state NOT IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed')
+                    -- A person may have cleared it and left the run as it is.
+                    AND (r.version = 0 OR t.state <> 'none'))
               UNION ALL
                 SELECT 'a finished run holds a slot', r.dag_id || ' ' || r.run_id
                 FROM dag_run r
@@ -62,7 +64,8 @@ impl Store {
                 SELECT 'a running run has a task without a task instance', r.dag_id || ' ' || r.run_id
                 FROM dag_run r
                 WHERE r.state = 'running'
-                  AND (SELECT count(DISTINCT t.task_index) FROM task_instance t WHERE t.dag_run_id = r.id)
+                  AND (SELECT count(DISTINCT t.task_index) FROM task_instance t WHERE t.dag_run_id = r.id AND NOT EXISTS (
+                        SELECT FROM removed_task g WHERE g.dag_run_id = r.id AND g.task_index = t.task_index))
                    <> (SELECT count(*) FROM task k WHERE k.dag_version_id = r.dag_version_id)
               UNION ALL
                 SELECT 'a run that ended has no end, or one that did not has one', r.dag_id || ' ' || r.run_id

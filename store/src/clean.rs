@@ -70,6 +70,12 @@ impl Store {
                 DELETE FROM xcom WHERE dag_run_id IN (SELECT id FROM doomed) RETURNING 1
             ), named AS (
                 DELETE FROM rendered_map_index WHERE dag_run_id IN (SELECT id FROM doomed)
+            ), removed_tasks AS (
+                DELETE FROM removed_task WHERE dag_run_id IN (SELECT id FROM doomed)
+            ), marks AS (
+                DELETE FROM mark WHERE dag_run_id IN (SELECT id FROM doomed)
+            ), disabled_tasks AS (
+                DELETE FROM disabled_task WHERE dag_run_id IN (SELECT id FROM doomed)
             ), runs AS (
                 DELETE FROM dag_run WHERE id IN (SELECT id FROM doomed) RETURNING id, dag_id, run_id
             )

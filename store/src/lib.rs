@@ -5,10 +5,12 @@
 //! Decisions are not made here: each write repeats what its caller believes and says when that was not so.
 
 pub mod account;
+pub mod backfill;
 pub mod check;
 pub mod clean;
 pub mod dag;
 pub mod dag_run;
+pub mod disabled_task;
 pub mod embedded;
 pub mod error;
 pub mod hint;

@@ -2,6 +2,7 @@
 //! transactions; it never decides.
 
 mod api;
+mod diff;
 pub mod doors;
 pub mod layout;
 mod log;

@@ -76,6 +76,9 @@ impl<'a> Why<'a> {
 
     /// What a task instance waits for, or why it ended as it did; empty when there is nothing to say.
     pub(crate) fn task(&self, row: &TaskInstanceRow) -> String {
+        if row.removed.is_some() {
+            return "its task is not in the version of the DAG that the run is pinned to now".to_owned();
+        }
         let waiting = self.waiting(row);
         let is_retry = parse(&row.state) == TaskInstanceState::UpForRetry;
         match (waiting, &row.reason) {

@@ -32,6 +32,8 @@ collections! {
     XComCollection, xcom_entries, XComEntry;
     ImportErrorCollection, import_errors, ImportError;
     PoolCollection, pools, Pool;
+    BackfillCollection, backfills, Backfill;
+    BackfillDayCollection, dates, BackfillDay;
 }
 
 impl Client {

@@ -66,6 +66,11 @@ impl Client {
         self.json(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Deletes an entry that a query tells from others.
+    pub(crate) async fn delete_one(&self, path: &[&str], query: &Query<'_>) -> Result<(), Error> {
+        self.send(self.request(Method::DELETE, path).query(query)).await.map(drop)
+    }
+
     /// Gets a token for an account.
     pub(crate) async fn log_in(&self, login: &api::LoginBody) -> Result<api::AccessToken, Error> {
         self.json(self.at(Method::POST, ["auth", "token"]).json(login)).await

@@ -1,5 +1,6 @@
 //! The command line: its nouns, and which function each verb ends in.
 
+mod backfill;
 mod conf;
 mod config;
 mod dags;
@@ -86,6 +87,9 @@ enum Command {
     /// Tasks of DAGs, and their instances in runs.
     #[command(subcommand)]
     Tasks(tasks::Tasks),
+    /// Runs for past dates.
+    #[command(subcommand)]
+    Backfill(backfill::Backfills),
     /// What tasks leave for others.
     #[command(subcommand)]
     Xcom(xcom::Xcoms),
@@ -127,6 +131,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Dags(verb) => dags::run(&globals, verb).await,
         Command::Runs(verb) => runs::run(&globals, verb).await,
         Command::Tasks(verb) => tasks::run(&globals, verb).await,
+        Command::Backfill(verb) => backfill::run(&globals, verb).await,
         Command::Xcom(verb) => xcom::run(&globals, verb).await,
         Command::Pools(verb) => pools::run(&globals, verb).await,
         Command::ImportErrors(verb) => import_errors::run(&globals, verb).await,

@@ -101,10 +101,16 @@ async fn a_failed_task_shows_its_log_and_why_and_runs_again_when_it_is_cleared()
     browser.until_text("#head .note", "exit code 3").await;
     browser.until_text("[data-log] .stderr", "cannot <go> on").await;
     assert_eq!(browser.text("[data-log] .a31").await, "cannot");
-    browser.mark().await;
     make(&system, "repaired");
-    browser.click("#head form button").await;
-    browser.confirm().await;
+    browser.click("#clear").await;
+    browser.until_text("#affected", "1 task instance would start over").await;
+    browser.click("input[name=only_running]").await;
+    browser.until_text("#affected", "Nothing would start over").await;
+    browser.click("input[name=only_running]").await;
+    browser.until_text("#affected", "1 task instance would start over").await;
+    browser.click("#affected button.primary").await;
+    browser.until("the task's page", "location.pathname.includes('/tasks/')").await;
+    browser.mark().await;
     browser.until_text("#head .badge", "success").await;
     browser.until("a tab for each try", "document.querySelectorAll('.tries a').length === 2").await;
     browser
@@ -260,7 +266,7 @@ async fn no_page_shows_an_error_in_the_console_or_breaks_the_content_security_po
     browser.click("form.panel button.primary").await;
     browser.until_text("#head .badge", "success").await;
     let run = browser.value("location.pathname").await.as_str().unwrap_or_default().to_owned();
-    let task = format!("{run}/tasks/g.a");
+    let (task, clear) = (format!("{run}/tasks/g.a"), format!("{run}/clear"));
     let pages = [
         ("/", "#dags"),
         ("/dags/some", "#runs"),
@@ -269,6 +275,9 @@ async fn no_page_shows_an_error_in_the_console_or_breaks_the_content_security_po
         ("/dags/some?tab=details", ".doc h1"),
         ("/dags/some?tab=code", "#L1"),
         ("/dags/some?tab=versions", "main table"),
+        ("/dags/some?tab=versions&base=1", "main .panel"),
+        ("/dags/some?tab=backfills", "#backfills h2"),
+        (&clear, "#affected tbody tr"),
         ("/dags/some/trigger", "#p-day"),
         (&run, "#graph svg"),
         (&task, "[data-log] div"),
@@ -286,5 +295,31 @@ async fn no_page_shows_an_error_in_the_console_or_breaks_the_content_security_po
         let is_wide = browser.value("document.documentElement.scrollWidth > innerWidth").await;
         assert_eq!(is_wide, false, "{path} is wider than the window");
     }
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_task_is_marked_and_disabled_and_past_dates_are_filled_from_the_pages() {
+    let (system, browser) = system_with_browser().await;
+    system
+        .write_dag("daily.yaml", "schedule: '@daily'\nstart_date: 2026-01-01\ntasks:\n  - {id: step, bash: exit 3}\n");
+    browser.click("#dag-daily .act a").await;
+    browser.click("form.panel button.primary").await;
+    browser.until_text("#head .badge", "failed").await;
+    browser.click("#task-step a.name").await;
+    browser.click("form[action$='/mark'] button").await;
+    browser.confirm().await;
+    browser.until_text("#head .badge", "success").await;
+    browser.until_text("#head .note", "marked success by admin").await;
+    browser.click("form[action$='/disable'] button").await;
+    browser.confirm().await;
+    browser.until_text("#head", "Disabled until further notice by admin").await;
+
+    browser.open("/dags/daily?tab=backfills").await;
+    browser.value("document.querySelector('#from_date').value = '2026-01-02T00:00'").await;
+    browser.value("document.querySelector('#to_date').value = '2026-01-04T00:00'").await;
+    browser.click("form.narrow button.primary").await;
+    browser.until_text("#backfills", "completed").await;
+    browser.until_text("#backfills", "3 of 3").await;
     browser.close().await;
 }

@@ -37,7 +37,9 @@ impl Planner {
     pub(super) fn look_at_dags(&mut self, now: Timestamp, decisions: &mut Decisions) {
         for dag_id in std::mem::take(&mut self.dirty_dags) {
             self.start_runs(&dag_id, now);
+            self.start_backfill_runs(&dag_id, now);
             self.create_runs(&dag_id, now, decisions);
+            self.go_on_with_backfill(&dag_id, decisions);
         }
     }
 
@@ -74,7 +76,7 @@ impl Planner {
         }
     }
 
-    fn start_run(&mut self, key: DagRunKey, now: Timestamp) {
+    pub(super) fn start_run(&mut self, key: DagRunKey, now: Timestamp) {
         let Some(run) = self.runs.get_mut(&key) else { return };
         run.state = DagRunState::Running;
         run.is_changed = true;

@@ -253,7 +253,7 @@ impl Planner {
         if run.state == DagRunState::Running
             && let Some(dag) = self.dags.get_mut(&run.facts.dag_id)
         {
-            dag.running -= 1;
+            *dag.running_like(run) -= 1;
         }
         run.state = state;
         run.ended_at = Some(at);

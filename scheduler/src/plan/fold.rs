@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::attempt::{AttemptEvent, Finished, Outcome, Report};
+use model::attempt::{Attempt, AttemptEvent, Finished, Outcome, Report};
 use model::dag::Task;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, TaskInstanceKey};
 use model::journal::{DagRow, DagRunRow, DagVersion};
@@ -11,6 +11,7 @@ use model::state::{DagRunState, DagRunType, TaskInstanceState};
 use model::timetable::Timetable;
 use model::transition::TaskInstanceEvent;
 
+use super::backfill::is_of_backfill;
 use super::expand::Element;
 use super::pools::Class;
 use super::run::Run;
@@ -61,7 +62,11 @@ impl Planner {
             queued: std::collections::BTreeSet::new(),
             scheduled: std::collections::BTreeSet::new(),
             ends: std::collections::BTreeMap::new(),
+            backfill_running: 0,
+            backfill_queued: std::collections::BTreeSet::new(),
+            awaits_backfill: false,
         });
+        entry.awaits_backfill = false;
         entry.row = row;
         entry.timetable = timetable;
         entry.next = None;
@@ -105,7 +110,7 @@ impl Planner {
         let Some(run) = Run::new(row, version) else { return };
         let (state, run_after) = (run.state, run.facts.run_after);
         let is_scheduled = run.facts.run_type == DagRunType::Scheduled;
-        let is_new = run.is_new;
+        let (is_new, is_of_backfill) = (run.is_new, is_of_backfill(&run));
         self.runs.insert(key, run);
         self.take_in_slots(key);
         self.ask_about_past(key);
@@ -117,9 +122,13 @@ impl Planner {
                 dag.scheduled.insert(key);
             }
             match state {
+                DagRunState::Queued if is_of_backfill => {
+                    dag.backfill_queued.insert(key);
+                }
                 DagRunState::Queued => {
                     dag.queued.insert((run_after, key));
                 }
+                DagRunState::Running if is_of_backfill => dag.backfill_running += 1,
                 DagRunState::Running => dag.running += 1,
                 DagRunState::Success | DagRunState::Failed => {}
             }
@@ -147,8 +156,9 @@ impl Planner {
         if let Some(dag) = self.dags.get_mut(&run.facts.dag_id) {
             dag.queued.remove(&(run.facts.run_after, key));
             dag.scheduled.remove(&key);
+            dag.backfill_queued.remove(&key);
             if run.state == DagRunState::Running {
-                dag.running -= 1;
+                *dag.running_like(&run) -= 1;
             }
         }
         let of_run = TaskInstanceKey { dag_run: key, task: model::ids::TaskIndex(0), map_index: i32::MIN }
@@ -177,15 +187,25 @@ impl Planner {
     /// What a worker reports. False when the attempt is not the task instance's current one: it changes nothing.
     pub fn fold_report(&mut self, report: &Report, inbox_id: Option<i64>) -> bool {
         self.reports.extend(inbox_id);
-        let Some(ti) = self.task_instance(report.key) else { return false };
-        if ti.attempt_token != Some(report.token) || !ti.state.holds_slot() {
+        let Some(key) = self.key_of(report.key, report.token) else { return false };
+        if self.task_instance(key).is_none_or(|ti| !ti.state.holds_slot()) {
             return false;
         }
         match &report.event {
-            AttemptEvent::Started { at, pid } => self.start_attempt(report.key, *at, *pid),
-            AttemptEvent::Finished(finished) => self.finish_attempt(report.key, finished.clone()),
+            AttemptEvent::Started { at, pid } => self.start_attempt(key, *at, *pid),
+            AttemptEvent::Finished(finished) => self.finish_attempt(key, finished.clone()),
         }
         true
+    }
+
+    /// The task instance whose newest attempt a token names. A run that was pinned to another version of its DAG since
+    /// has it at another position than the attempt knows.
+    fn key_of(&self, key: TaskInstanceKey, token: AttemptToken) -> Option<TaskInstanceKey> {
+        if self.task_instance(key).is_some_and(|ti| ti.attempt_token == Some(token)) {
+            return Some(key);
+        }
+        let run = self.runs.get(&key.dag_run)?;
+        run.task_instances().find(|ti| ti.attempt_token == Some(token)).map(|ti| ti.key)
     }
 
     /// The answer to what [`super::Decisions::evaluate`] asked, or what is wrong with the template.
@@ -221,6 +241,16 @@ impl Planner {
         self.task_instance(key)
             .filter(|ti| matches!(ti.state, TaskInstanceState::Queued | TaskInstanceState::Running))
             .and_then(|ti| ti.attempt_token)
+    }
+
+    /// Whether a task instance's newest attempt is this one, and it is to go on.
+    pub fn wants(&self, key: TaskInstanceKey, token: AttemptToken) -> bool {
+        self.key_of(key, token).is_some_and(|key| self.wanted_token(key) == Some(token))
+    }
+
+    /// Whether an attempt is of the version that its run is pinned to now.
+    pub fn is_of_pinned_version(&self, attempt: &Attempt) -> bool {
+        self.runs.get(&attempt.key.dag_run).is_some_and(|run| Arc::ptr_eq(&run.version.loaded.dag, &attempt.dag))
     }
 
     fn resume_run(&mut self, key: DagRunKey, fate: &impl Fn(AttemptToken) -> Fate, now: Timestamp) {

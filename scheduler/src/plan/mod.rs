@@ -13,7 +13,9 @@
 //!    limits of tasks allow;
 //! 5. the rows that changed become one [`Batch`].
 
+mod backfill;
 mod choice;
+mod disabled;
 mod due;
 mod expand;
 mod finish;
@@ -51,6 +53,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::attempt::Attempt;
+use model::backfill::BackfillStep;
 use model::dag::Dag;
 use model::dag_run::DataInterval;
 use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
@@ -83,6 +86,12 @@ struct DagEntry {
     scheduled: BTreeSet<DagRunKey>,
     /// The last ended runs, and whether each failed; only kept for a DAG that is paused after so many failures.
     ends: BTreeMap<DagRunKey, bool>,
+    /// Runs of backfills that are running.
+    backfill_running: u32,
+    /// Runs of backfills that are queued, in the order in which they were made.
+    backfill_queued: BTreeSet<DagRunKey>,
+    /// A step of its backfill was decided; what follows is known when the row is read again.
+    awaits_backfill: bool,
 }
 
 /// What is to happen at a time.
@@ -151,6 +160,8 @@ pub struct Decisions {
     pub new_runs: Vec<ScheduledRun>,
     /// Runs that timetables want and that are left out.
     pub skipped_runs: Vec<SkippedRun>,
+    /// What backfills want, each with its DAG.
+    pub backfills: Vec<(String, BackfillStep)>,
     /// Times for people to see.
     pub next_runs: Vec<NextRun>,
     /// There is more to do at once: plan again after the commit.
@@ -166,6 +177,7 @@ impl Decisions {
             && self.expand.is_empty()
             && self.new_runs.is_empty()
             && self.skipped_runs.is_empty()
+            && self.backfills.is_empty()
             && self.next_runs.is_empty()
     }
 }

@@ -115,6 +115,8 @@ impl Site {
             last_interval: None,
             known_since: None,
             skip_next: 0,
+            disabled_tasks: Vec::new(),
+            backfill: None,
         });
     }
 

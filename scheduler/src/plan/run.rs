@@ -62,8 +62,14 @@ pub(super) struct Run {
 
 impl Run {
     /// None when the rows are not those of the version's tasks.
-    pub(super) fn new(row: DagRunRow, version: Arc<Version>) -> Option<Self> {
+    pub(super) fn new(mut row: DagRunRow, version: Arc<Version>) -> Option<Self> {
         let dag = &version.loaded.dag;
+        // What an earlier version had and this one has not is removed for good: tasks that stand behind its own, and
+        // elements of tasks that are mapped no more.
+        row.task_instances.retain(|ti| {
+            let task = dag.tasks.get(ti.key.task.at());
+            task.is_some_and(|task| ti.key.map_index < 0 || !model::mapping::levels(dag, task).is_empty())
+        });
         let is_new = row.task_instances.is_empty() && !dag.tasks.is_empty();
         let instances = if is_new {
             (0_u32..)

@@ -9,6 +9,7 @@ use model::operator::{Branch, Condition, Operator, ShortCircuit};
 use model::state::{DagRunState, TaskInstanceState};
 use model::transition::TaskInstanceEvent;
 
+use super::backfill::is_of_backfill;
 use super::expand::Element;
 use super::pools::PoolIndex;
 use super::{BATCH_ROWS, Decisions, Planner, Timer};
@@ -26,8 +27,11 @@ impl Planner {
         }
         let Some(run) = self.runs.get(&key.dag_run) else { return };
         let task = run.version.loaded.dag.task(key.task);
-        let needs_process = task.operator.needs_process() && (task.when.is_none() || run.allowed.contains(&key));
-        let weight = -i64::from(run.version.weights[key.task.at()]);
+        let needs_process = task.operator.needs_process()
+            && (task.when.is_none() || run.allowed.contains(&key))
+            && self.why_disabled(key).is_none();
+        // What backfills run comes after what others of the same weight do.
+        let weight = -2 * i64::from(run.version.weights[key.task.at()]) + i64::from(is_of_backfill(run));
         let is_paused = self.is_paused(&run.facts.dag_id);
         let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
         if needs_process {
@@ -89,7 +93,14 @@ impl Planner {
             if run.get(key).is_none_or(|ti| ti.state != TaskInstanceState::Scheduled) {
                 continue;
             }
-            if task.when.is_some() && !run.allowed.remove(&key) {
+            if let Some(reason) = self.why_disabled(key) {
+                self.count_try(key, now);
+                self.record_attempt(key, "skipped", reason, None, now);
+                self.end(key, TaskInstanceEvent::Skip, now);
+                continue;
+            }
+            let was_allowed = self.runs.get_mut(&key.dag_run).is_some_and(|run| run.allowed.remove(&key));
+            if task.when.is_some() && !was_allowed {
                 decisions.evaluate.extend(self.ask(key, Question::When));
                 continue;
             }

@@ -20,6 +20,8 @@ use proptest::prelude::*;
 use super::{Decisions, Fate, Planner};
 use crate::question::Answer;
 
+mod again;
+
 pub(super) const RUN: DagRunKey = DagRunKey(1);
 
 pub(super) fn at(second: i64) -> Timestamp {
@@ -47,6 +49,8 @@ pub(super) fn dag_row(is_paused: bool) -> DagRow {
         last_interval: None,
         known_since: None,
         skip_next: 0,
+        disabled_tasks: Vec::new(),
+        backfill: None,
     }
 }
 

@@ -5,6 +5,7 @@ use model::ids::{DagRunKey, TaskInstanceKey};
 use model::why::{PoolFacts, RunFacts, RunWaiting, TaskFacts, Waiting, why_run, why_task_instance};
 
 use super::Planner;
+use super::backfill::is_of_backfill;
 use super::run::Run;
 
 impl Planner {
@@ -15,7 +16,8 @@ impl Planner {
             state: run.state,
             is_paused: self.is_paused(&run.facts.dag_id),
             run_after: run.facts.run_after,
-            running_runs: dag.map_or(0, |dag| dag.running),
+            // Runs of a backfill are made as they may start.
+            running_runs: dag.filter(|_| !is_of_backfill(run)).map_or(0, |dag| dag.running),
             active_tasks: run.active,
             slots_taken: self.slots_taken,
             max_active_runs: self.max_active_runs(run),

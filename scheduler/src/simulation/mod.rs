@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use model::attempt::{Attempt, AttemptEvent, Finished, Outcome, Report};
+use model::backfill::BackfillStep;
 use model::dag::{Dag, Task, TaskGroup};
 use model::dag_run::NewDagRun;
 use model::duration::Duration;
@@ -154,6 +155,18 @@ impl Journal for Faulty {
     }
     async fn skip_runs(&self, epoch: Epoch, runs: &[SkippedRun], now: Timestamp) -> Result<(), CommitError> {
         self.inner.skip_runs(epoch, runs, now).await
+    }
+    async fn run_backfills(
+        &self,
+        epoch: Epoch,
+        steps: &[BackfillStep],
+        now: Timestamp,
+    ) -> Result<Vec<DagRunKey>, CommitError> {
+        if self.fails() {
+            return Err(CommitError::Unknown("before".to_owned()));
+        }
+        let made = self.inner.run_backfills(epoch, steps, now).await;
+        if self.fails() { Err(CommitError::Unknown("after".to_owned())) } else { made }
     }
     async fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> Result<(), CommitError> {
         self.inner.save_next_runs(epoch, next).await

@@ -3,6 +3,7 @@
 
 mod clear;
 mod end;
+mod mark;
 mod trigger;
 
 use model::ids::DagRunKey;
@@ -10,8 +11,12 @@ use model::state::DagRunState;
 
 use crate::{Error, Result, Store};
 
-pub use clear::{ClearError, ClearSelection, Cleared};
+#[cfg(test)]
+pub(crate) use clear::tests;
+pub(crate) use clear::{Chosen, latest_version, mapped, reopen, repin, restart};
+pub use clear::{ClearError, ClearRuns, ClearSelection, Cleared};
 pub use end::DagRunEnd;
+pub use mark::TaskInstanceEnd;
 pub use trigger::TriggerError;
 
 impl Store {

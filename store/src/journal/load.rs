@@ -21,29 +21,44 @@ impl LeaderJournal {
     /// The DAGs with these ids, or all.
     pub async fn dags(&self, only: Option<&[String]>) -> Result<Vec<DagRow>, sqlx::Error> {
         let rows = sqlx::query!(
-            "-- dag.load
-             SELECT dag_id, is_paused, is_stale, current_version_id, last_interval_start, last_interval_end,
-                    created_at, skip_next
-             FROM dag WHERE $1::text[] IS NULL OR dag_id = ANY($1)",
+            r#"-- dag.load
+             SELECT d.dag_id, is_paused, is_stale, current_version_id, last_interval_start, last_interval_end,
+                    d.created_at, skip_next,
+                    (SELECT json_agg(json_build_object('task_id', t.task_id, 'dag_run', t.dag_run_id,
+                                                       'disabled_by', t.disabled_by))
+                     FROM disabled_task t LEFT JOIN dag_run r ON r.id = t.dag_run_id
+                     WHERE t.dag_id = d.dag_id AND (t.dag_run_id IS NULL OR r.state IN ('queued', 'running'))
+                    )::text AS disabled_tasks,
+                    (SELECT json_build_object('id', b.id, 'is_paused', b.is_paused, 'max_active_runs', b.max_active_runs,
+                        'pending', COALESCE((SELECT json_agg(json_build_object('ordinal', p.ordinal, 'data_interval',
+                            json_build_object('start', p.logical_date, 'end', p.interval_end)) ORDER BY p.ordinal)
+                         FROM (SELECT * FROM backfill_dag_run x
+                               WHERE x.backfill_id = b.id AND x.dag_run_id IS NULL AND x.left_out IS NULL
+                               ORDER BY x.ordinal LIMIT b.max_active_runs) AS p), '[]'))
+                     FROM backfill b WHERE b.dag_id = d.dag_id AND b.completed_at IS NULL)::text AS backfill
+             FROM dag d WHERE $1::text[] IS NULL OR d.dag_id = ANY($1)"#,
             only
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| DagRow {
-                dag_id: row.dag_id,
-                is_paused: row.is_paused,
-                is_stale: row.is_stale,
-                current_version: row.current_version_id.map(DagVersionKey),
-                last_interval: row
-                    .last_interval_start
-                    .zip(row.last_interval_end)
-                    .map(|(start, end)| DataInterval { start: from_sql(start), end: from_sql(end) }),
-                known_since: Some(from_sql(row.created_at)),
-                skip_next: row.skip_next.cast_unsigned(),
+        rows.into_iter()
+            .map(|row| {
+                Ok(DagRow {
+                    dag_id: row.dag_id,
+                    is_paused: row.is_paused,
+                    is_stale: row.is_stale,
+                    current_version: row.current_version_id.map(DagVersionKey),
+                    last_interval: row
+                        .last_interval_start
+                        .zip(row.last_interval_end)
+                        .map(|(start, end)| DataInterval { start: from_sql(start), end: from_sql(end) }),
+                    known_since: Some(from_sql(row.created_at)),
+                    skip_next: row.skip_next.cast_unsigned(),
+                    disabled_tasks: json(row.disabled_tasks.as_deref())?.unwrap_or_default(),
+                    backfill: json(row.backfill.as_deref())?,
+                })
             })
-            .collect())
+            .collect()
     }
 
     /// All pools.
@@ -248,4 +263,8 @@ fn decode<T: std::str::FromStr<Err = model::state::UnknownName>>(text: &str) -> 
 
 fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, sqlx::Error> {
     serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+fn json<T: serde::de::DeserializeOwned>(text: Option<&str>) -> Result<Option<T>, sqlx::Error> {
+    text.map(|text| serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))).transpose()
 }

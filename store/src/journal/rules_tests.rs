@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::LeaderJournal;
 use crate::Store;
 use crate::dag::SavedDag;
-use crate::dag_run::ClearSelection;
+use crate::dag_run::{ClearRuns, ClearSelection};
 use crate::testing::TestDatabase;
 
 fn at(second: i64) -> Timestamp {
@@ -202,6 +202,7 @@ async fn clearing_a_task_between_clears_its_setup_and_its_teardown() {
     let key = run(store, 1, DagRunType::Manual).await;
     journal.commit(epoch, &ended(key, DagRunState::Success, [S::Success; 3])).await.unwrap();
     let selection = ClearSelection { tasks: Some(vec![("use".to_owned(), None)]), ..ClearSelection::default() };
-    let cleared = store.clear_task_instances("etl", "run_1", &selection, at(9)).await.unwrap();
+    let cleared =
+        store.clear_task_instances("etl", &ClearRuns::One("run_1".to_owned()), &selection, at(9)).await.unwrap();
     assert_eq!(cleared.task_ids, ["make", "use", "drop"]);
 }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::LeaderJournal;
 use crate::Store;
 use crate::dag::{SaveOutcome, SavedDag};
-use crate::dag_run::{ClearError, ClearSelection, DagRunEnd, TriggerError};
+use crate::dag_run::{ClearError, ClearRuns, ClearSelection, DagRunEnd, TriggerError};
 use crate::testing::TestDatabase;
 
 fn at(second: i64) -> Timestamp {
@@ -61,6 +61,10 @@ fn new_run(run_id: &str, logical_date: Option<Timestamp>) -> NewDagRun {
         triggering_user: Some("ada".to_owned()),
         note: None,
     }
+}
+
+fn one(run_id: &str) -> ClearRuns {
+    ClearRuns::One(run_id.to_owned())
 }
 
 async fn trigger(store: &Store, run_id: &str, logical_date: Option<Timestamp>) -> Result<DagRunKey, TriggerError> {
@@ -198,9 +202,9 @@ async fn a_mapped_task_becomes_many_rows_with_names_and_values_of_their_own() {
     let filter = crate::read::api::TaskInstanceFilter { is_mapped: true, ..Default::default() };
     let names = store.api_all_task_instances(&filter).await.unwrap().into_iter().map(|row| row.rendered_map_index);
     assert_eq!(names.collect::<Vec<_>>(), [None, Some("busan".to_owned()), None]);
-    let one = ClearSelection { tasks: Some(vec![("a".to_owned(), Some(1))]), ..ClearSelection::default() };
-    let cleared = store.clear_task_instances("etl", "manual__1", &one, at(9)).await.unwrap();
-    assert_eq!(cleared.positions, [(TaskIndex(0), 1)]);
+    let element = ClearSelection { tasks: Some(vec![("a".to_owned(), Some(1))]), ..ClearSelection::default() };
+    let cleared = store.clear_task_instances("etl", &one("manual__1"), &element, at(9)).await.unwrap();
+    assert_eq!(cleared.keys, [(key, TaskIndex(0), 1)]);
     let states: Vec<_> = journal.dag_runs(None).await.unwrap()[0].task_instances.iter().map(|ti| ti.state).collect();
     assert_eq!(states, [TaskInstanceState::Queued, TaskInstanceState::Restarting, TaskInstanceState::Queued]);
     assert!(store.violations().await.unwrap().is_empty());
@@ -297,13 +301,13 @@ async fn a_dry_run_or_a_refused_clear_changes_nothing_and_a_clear_restarts_what_
     let before = journal.dag_runs(Some(&[key])).await.unwrap();
     let all = ClearSelection::default();
     let dry = ClearSelection { is_dry_run: true, ..all.clone() };
-    let cleared = store.clear_task_instances("etl", "manual__1", &dry, at(2)).await.unwrap();
-    assert_eq!((cleared.task_ids, cleared.positions), (vec!["a".to_owned()], vec![(TaskIndex(0), -1)]));
+    let cleared = store.clear_task_instances("etl", &one("manual__1"), &dry, at(2)).await.unwrap();
+    assert_eq!((cleared.task_ids, cleared.keys), (vec!["a".to_owned()], vec![(key, TaskIndex(0), -1)]));
     let careful = ClearSelection { refuses_running: true, ..all.clone() };
-    let refused = store.clear_task_instances("etl", "manual__1", &careful, at(2)).await;
+    let refused = store.clear_task_instances("etl", &one("manual__1"), &careful, at(2)).await;
     assert!(matches!(refused, Err(ClearError::Running(task)) if task == "a"));
     assert_eq!(journal.dag_runs(Some(&[key])).await.unwrap(), before);
-    store.clear_task_instances("etl", "manual__1", &all, at(2)).await.unwrap();
+    store.clear_task_instances("etl", &one("manual__1"), &all, at(2)).await.unwrap();
     let run = journal.dag_runs(Some(&[key])).await.unwrap().remove(0);
     assert_eq!((run.version, run.task_instances[0].state), (1, TaskInstanceState::Restarting));
 }

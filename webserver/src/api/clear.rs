@@ -1,12 +1,14 @@
 //! Letting task instances start over: of a run, or chosen ones.
 
+use std::collections::BTreeSet;
+
 use api::{
     ClearDagRunBody, ClearTaskInstancesBody, DagRun, HttpError, TaskInstance, TaskInstanceCollection, TaskSelector,
 };
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use store::dag_run::{ClearSelection, Cleared};
+use store::dag_run::{ClearRuns, ClearSelection, Cleared};
 use store::read::api::TaskInstanceFilter;
 
 use super::error::{ApiError, ApiResult};
@@ -18,54 +20,43 @@ use crate::doors::LoggedIn;
 #[utoipa::path(post, path = "/dags/{dag_id}/dagRuns/{dag_run_id}/clear", tag = "DagRun",
     params(("dag_id" = String, Path), ("dag_run_id" = String, Path)), request_body = ClearDagRunBody,
     responses((status = 200, content((DagRun = "application/json"), (TaskInstanceCollection = "application/json"))),
-        (status = 403, body = HttpError), (status = 404, body = HttpError), (status = 501, body = HttpError)))]
+        (status = 403, body = HttpError), (status = 404, body = HttpError)))]
 pub(super) async fn clear_dag_run(
     State(api): State<Api>,
     Extension(who): Extension<LoggedIn>,
     Path((dag_id, run_id)): Path<(String, String)>,
     Body(body): Body<ClearDagRunBody>,
 ) -> ApiResult<Response> {
-    refuse(&[("only_new", body.only_new), ("run_on_latest_version", body.run_on_latest_version == Some(true))])?;
     let selection = ClearSelection {
         only_failed: body.only_failed,
+        only_new: body.only_new,
+        on_latest_version: body.run_on_latest_version.unwrap_or(false),
         is_dry_run: body.dry_run,
         note: body.note,
         ..ClearSelection::default()
     };
     let lost = missing::or(missing::dag_run(&dag_id, &run_id));
-    let cleared = api.doors.clear_task_instances(&who, &dag_id, &run_id, &selection).await.map_err(lost)?;
+    let runs = ClearRuns::One(run_id.clone());
+    let cleared = api.doors.clear_task_instances(&who, &dag_id, &runs, &selection).await.map_err(lost)?;
     if body.dry_run {
-        return Ok(Json(collection(affected(&api, &dag_id, &run_id, cleared).await?)).into_response());
+        return Ok(Json(collection(affected(&api, &dag_id, cleared).await?)).into_response());
     }
     Ok(Json(dag_runs::load(&api, &dag_id, &run_id).await?).into_response())
 }
 
-/// Lets task instances start over; a dry run (the default) says which would.
+/// Lets task instances start over, of one run, of its neighbours too, or of all in a range of logical dates; a dry run
+/// (the default) says which would.
 #[utoipa::path(post, path = "/dags/{dag_id}/clearTaskInstances", tag = "Task Instance",
     params(("dag_id" = String, Path)), request_body = ClearTaskInstancesBody,
     responses((status = 200, body = TaskInstanceCollection), (status = 400, body = HttpError),
-        (status = 403, body = HttpError), (status = 404, body = HttpError), (status = 409, body = HttpError),
-        (status = 501, body = HttpError)))]
+        (status = 403, body = HttpError), (status = 404, body = HttpError), (status = 409, body = HttpError)))]
 pub(super) async fn post_clear_task_instances(
     State(api): State<Api>,
     Extension(who): Extension<LoggedIn>,
     Path(dag_id): Path<String>,
     Body(body): Body<ClearTaskInstancesBody>,
 ) -> ApiResult<Json<TaskInstanceCollection>> {
-    refuse(&[
-        ("start_date", body.start_date.is_some()),
-        ("end_date", body.end_date.is_some()),
-        ("include_past", body.include_past),
-        ("include_future", body.include_future),
-        ("run_on_latest_version", body.run_on_latest_version),
-        ("reset_dag_runs=false", !body.reset_dag_runs),
-        ("note", body.note.is_some()),
-    ])?;
-    let Some(run_id) = body.dag_run_id else {
-        return Err(ApiError::not_implemented(
-            "dag_run_id: name a run; clearing task instances of all runs is not supported yet",
-        ));
-    };
+    let runs = runs(&body)?;
     if !api.store.api_dag_exists(&dag_id).await? {
         return Err(missing::dag(&dag_id));
     }
@@ -76,37 +67,52 @@ pub(super) async fn post_clear_task_instances(
     let selection = ClearSelection {
         tasks: body.task_ids.map(|tasks| tasks.into_iter().map(task).collect()),
         with_upstream: body.include_upstream,
+        without_setups: false,
         with_downstream: body.include_downstream,
         only_failed: body.only_failed,
         only_running: body.only_running,
+        only_new: false,
+        on_latest_version: body.run_on_latest_version,
+        keeps_run_state: !body.reset_dag_runs,
         refuses_running: body.prevent_running_task,
         is_dry_run: body.dry_run,
-        note: None,
+        note: body.note,
+        conf: None,
     };
     // What the door does not find is the run or one of the tasks, and it says which.
-    let cleared = api.doors.clear_task_instances(&who, &dag_id, &run_id, &selection).await?;
-    Ok(Json(collection(affected(&api, &dag_id, &run_id, cleared).await?)))
+    let cleared = api.doors.clear_task_instances(&who, &dag_id, &runs, &selection).await?;
+    Ok(Json(collection(affected(&api, &dag_id, cleared).await?)))
 }
 
-/// What Airflow can and flowctl cannot yet is refused, never ignored.
-fn refuse(asked: &[(&str, bool)]) -> ApiResult<()> {
-    match asked.iter().find(|(_, is_asked)| *is_asked) {
-        Some((name, _)) => Err(ApiError::not_implemented(format!("{name}: not supported yet"))),
-        None => Ok(()),
+/// Airflow's rules of what goes with what.
+fn runs(body: &ClearTaskInstancesBody) -> ApiResult<ClearRuns> {
+    let (past, future) = (body.include_past, body.include_future);
+    match &body.dag_run_id {
+        Some(_) if body.start_date.is_some() || body.end_date.is_some() => {
+            Err(ApiError::bad_request("Exactly one of dag_run_id or (start_date and end_date) must be provided"))
+        }
+        Some(run_id) if past || future => Ok(ClearRuns::Around { run_id: run_id.clone(), past, future }),
+        Some(run_id) => Ok(ClearRuns::One(run_id.clone())),
+        // Without a run, past and future take away the bounds of the range.
+        None => {
+            Ok(ClearRuns::Between { start: body.start_date.filter(|_| !past), end: body.end_date.filter(|_| !future) })
+        }
     }
 }
 
-async fn affected(api: &Api, dag_id: &str, run_id: &str, cleared: Cleared) -> ApiResult<Vec<TaskInstance>> {
-    if cleared.positions.is_empty() {
-        return Ok(Vec::new());
+async fn affected(api: &Api, dag_id: &str, cleared: Cleared) -> ApiResult<Vec<TaskInstance>> {
+    let filter = TaskInstanceFilter { keys: Some(cleared.keys), ..TaskInstanceFilter::default() };
+    let rows = api.store.api_all_task_instances(&filter).await?;
+    let mut known: BTreeSet<_> = rows.iter().map(|row| (row.run_id.clone(), row.task_id.clone())).collect();
+    let mut affected: Vec<_> = rows.into_iter().map(task_instances::wire).collect();
+    // A dry run tells of tasks that have no task instance yet.
+    for (run_id, task_id) in cleared.added {
+        if known.insert((run_id.clone(), task_id.clone())) {
+            let run = dag_runs::load(api, dag_id, &run_id).await?;
+            affected.push(task_instances::not_yet(&run, task_id));
+        }
     }
-    let filter = TaskInstanceFilter {
-        dag_id: Some(dag_id.to_owned()),
-        run_id: Some(run_id.to_owned()),
-        positions: Some(cleared.positions.into_iter().map(|(task, element)| (task.0.cast_signed(), element)).unzip()),
-        ..TaskInstanceFilter::default()
-    };
-    Ok(api.store.api_all_task_instances(&filter).await?.into_iter().map(task_instances::wire).collect())
+    Ok(affected)
 }
 
 fn collection(task_instances: Vec<TaskInstance>) -> TaskInstanceCollection {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::json;
-use store::dag_run::{ClearSelection, DagRunEnd};
+use store::dag_run::{ClearRuns, ClearSelection, DagRunEnd};
 use utoipa::IntoParams;
 
 use super::error::{ApiError, ApiResult};
@@ -54,7 +54,10 @@ pub(super) async fn patch_dag_run(
         None => {}
         Some(Change::Clear) => {
             let all = ClearSelection::default();
-            api.doors.clear_task_instances(&who, &dag_id, &run_id, &all).await.map_err(lost())?;
+            api.doors
+                .clear_task_instances(&who, &dag_id, &ClearRuns::One(run_id.clone()), &all)
+                .await
+                .map_err(lost())?;
         }
         Some(Change::End(end)) => api.doors.mark(&who, &dag_id, &run_id, end).await.map_err(lost())?,
     }

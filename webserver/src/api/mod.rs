@@ -5,7 +5,9 @@
 //! load through the store's read models or go through a door, and answer. [`session`] stands in front of all of
 //! `/api/v2` but its version and health.
 
+mod again;
 mod auth;
+mod backfills;
 mod bulk_pools;
 mod clear;
 mod dag_runs;
@@ -17,6 +19,7 @@ mod import_errors;
 mod listing;
 mod logs;
 mod mark;
+mod mark_task;
 mod missing;
 mod monitor;
 mod pools;
@@ -40,6 +43,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+pub(crate) use versions::pretty;
 
 use crate::doors::Doors;
 use crate::pages::{Hub, Pages};
@@ -104,6 +109,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(dag_runs())
         .merge(task_instances())
         .merge(pools())
+        .merge(backfills())
         .routes(routes!(import_errors::get_import_errors))
         .routes(routes!(import_errors::get_import_error))
         .route_layer(from_fn_with_state(api.clone(), session::require));
@@ -124,7 +130,10 @@ fn dags() -> OpenApiRouter<Api> {
         .routes(routes!(versions::get_dag_source))
         .routes(routes!(versions::get_dag_versions))
         .routes(routes!(versions::get_dag_version))
+        .routes(routes!(versions::get_dag_diff))
         .routes(routes!(clear::post_clear_task_instances))
+        .routes(routes!(again::get_disabled_tasks, again::disable_task))
+        .routes(routes!(again::enable_task))
 }
 
 fn pools() -> OpenApiRouter<Api> {
@@ -142,18 +151,32 @@ fn dag_runs() -> OpenApiRouter<Api> {
         .routes(routes!(clear::clear_dag_run))
         .routes(routes!(wait::wait_dag_run))
         .routes(routes!(mark::cancel_dag_run))
+        .routes(routes!(again::rerun_dag_run))
         .routes(routes!(waiting::get_dag_run_waiting))
 }
 
 fn task_instances() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(task_instances::get_task_instances))
-        .routes(routes!(task_instances::get_task_instance))
+        .routes(routes!(task_instances::get_task_instance, mark_task::patch_task_instance))
         .routes(routes!(task_instances::get_mapped_task_instances))
-        .routes(routes!(task_instances::get_mapped_task_instance))
+        .routes(routes!(task_instances::get_mapped_task_instance, mark_task::patch_mapped_task_instance))
+        .routes(routes!(mark_task::patch_task_instance_dry_run))
+        .routes(routes!(mark_task::patch_mapped_task_instance_dry_run))
         .routes(routes!(task_instances::get_task_instance_tries))
         .routes(routes!(task_instances::get_mapped_task_instance_tries))
         .routes(routes!(logs::get_log))
         .routes(routes!(xcoms::get_xcom_entries))
         .routes(routes!(xcoms::get_xcom_entry))
+}
+
+fn backfills() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(backfills::get_backfills, backfills::create_backfill))
+        .routes(routes!(backfills::create_backfill_dry_run))
+        .routes(routes!(backfills::get_backfill))
+        .routes(routes!(backfills::get_backfill_dates))
+        .routes(routes!(backfills::pause_backfill))
+        .routes(routes!(backfills::unpause_backfill))
+        .routes(routes!(backfills::cancel_backfill))
 }

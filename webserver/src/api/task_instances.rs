@@ -1,11 +1,13 @@
 //! `…/taskInstances` and `…/tries`.
 
-use api::{HttpError, TaskInstance, TaskInstanceCollection, TaskInstanceHistory, TaskInstanceHistoryCollection};
+use api::{
+    DagRun, HttpError, TaskInstance, TaskInstanceCollection, TaskInstanceHistory, TaskInstanceHistoryCollection,
+};
 use axum::Json;
 use axum::extract::State;
 use model::state::TaskInstanceState;
 use serde::Deserialize;
-use store::read::api::{AttemptRow, DagVersionRow, TaskInstanceFilter, TaskInstanceRow};
+use store::read::api::{AttemptRow, DagVersionRow, Listing, TaskInstanceFilter, TaskInstanceRow};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
@@ -98,7 +100,7 @@ pub(super) async fn get_task_instances(
         operators: query.operator,
         pools: query.pool,
         map_indexes: query.map_index,
-        positions: None,
+        keys: None,
         is_mapped: false,
         try_numbers: query.try_number,
         times: times!(query),
@@ -195,6 +197,28 @@ pub(super) async fn load(
     };
     let row = api.store.api_all_task_instances(&filter).await?.into_iter().next();
     row.ok_or_else(|| missing::task_instance(dag_id, run_id, task_id, map_index))
+}
+
+/// Refuses, in Airflow's words, a task that has no instance in a run.
+pub(super) async fn exists(
+    api: &Api,
+    dag_id: &str,
+    run_id: &str,
+    task_id: &str,
+    map_index: Option<i32>,
+) -> ApiResult<()> {
+    let filter = TaskInstanceFilter {
+        dag_id: Some(dag_id.to_owned()),
+        run_id: Some(run_id.to_owned()),
+        task_id: Some(task_id.to_owned()),
+        map_indexes: map_index.into_iter().collect(),
+        ..TaskInstanceFilter::default()
+    };
+    let one = Listing { limit: 1, ..Listing::default() };
+    if api.store.api_task_instances(&filter, &one).await?.rows.is_empty() {
+        return Err(missing::task_instance(dag_id, run_id, task_id, map_index.unwrap_or(-1)));
+    }
+    Ok(())
 }
 
 /// All attempts of a task instance, oldest first.
@@ -316,6 +340,47 @@ pub(super) fn wire(row: TaskInstanceRow) -> TaskInstance {
         executor_config: "{}".to_owned(),
         note: None,
         rendered_map_index: row.rendered_map_index,
+        rendered_fields: serde_json::Map::new(),
+        trigger: None,
+        triggerer_job: None,
+    }
+}
+
+/// A task that a run gets with a newer version of its DAG, before it has it.
+pub(super) fn not_yet(run: &DagRun, task_id: String) -> TaskInstance {
+    let key = format!("flowctl task_instance {} {} {task_id}", run.dag_id, run.dag_run_id);
+    TaskInstance {
+        id: Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes()).to_string(),
+        dag_version: run.dag_versions.first().cloned(),
+        task_display_name: task_id.clone(),
+        dag_display_name: run.dag_id.clone(),
+        task_id,
+        dag_id: run.dag_id.clone(),
+        dag_run_id: run.dag_run_id.clone(),
+        map_index: -1,
+        logical_date: run.logical_date,
+        run_after: run.run_after,
+        start_date: None,
+        end_date: None,
+        duration: None,
+        state: None,
+        try_number: 0,
+        max_tries: 0,
+        hostname: None,
+        unixname: None,
+        pool: model::pool::DEFAULT_POOL.to_owned(),
+        pool_slots: 1,
+        queue: Some(DEFAULT_QUEUE.to_owned()),
+        priority_weight: None,
+        operator: None,
+        operator_name: None,
+        queued_when: None,
+        scheduled_when: None,
+        pid: None,
+        executor: None,
+        executor_config: "{}".to_owned(),
+        note: None,
+        rendered_map_index: None,
         rendered_fields: serde_json::Map::new(),
         trigger: None,
         triggerer_job: None,

@@ -1,18 +1,19 @@
 //! `…/dagVersions` and `/dagSources`.
 
-use api::{DagSource, DagVersion, DagVersionCollection, HttpError};
+use api::{DagSource, DagVersion, DagVersionCollection, DagVersionDiff, HttpError};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use store::read::api::DagVersionRow;
+use store::read::api::{DagSourceRow, DagVersionRow};
 use utoipa::IntoParams;
 
 use super::error::ApiResult;
-use super::extract::{Path, Query};
+use super::extract::{Path, Query, flag};
 use super::listing::{listing, unless_all};
 use super::{Api, missing};
+use crate::diff;
 
 /// Which versions.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -87,6 +88,45 @@ pub(super) async fn get_dag_source(
     let version_number = Some(row.version_number);
     let dag_display_name = dag_id.clone();
     Ok(Json(DagSource { content: Some(row.source), dag_id, version_number, dag_display_name }).into_response())
+}
+
+/// Between which versions.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DagDiffQuery {
+    /// From this version; else from the one before the other.
+    base: Option<i32>,
+    /// To this version; else to the newest.
+    version_number: Option<i32>,
+    /// Of what flowctl understood, with defaults applied, as JSON, instead of the file's text.
+    #[serde(default, deserialize_with = "flag")]
+    normalized: Option<bool>,
+}
+
+/// What changed from one version of a DAG to another, as a unified diff. flowctl's own.
+#[utoipa::path(get, path = "/dags/{dag_id}/diff", tag = "DagVersion", params(("dag_id" = String, Path), DagDiffQuery),
+    responses((status = 200, body = DagVersionDiff), (status = 404, body = HttpError)))]
+pub(super) async fn get_dag_diff(
+    State(api): State<Api>,
+    Path(dag_id): Path<String>,
+    Query(query): Query<DagDiffQuery>,
+) -> ApiResult<Json<DagVersionDiff>> {
+    let text = async |number| {
+        let row = api.store.api_dag_source(&dag_id, number).await?;
+        row.ok_or_else(|| number.map_or_else(|| missing::dag(&dag_id), |number| missing::dag_version(&dag_id, number)))
+    };
+    let new = text(query.version_number).await?;
+    let old = text(Some(query.base.unwrap_or((new.version_number - 1).max(1)))).await?;
+    let normalized = query.normalized.unwrap_or(false);
+    let content = |row: &DagSourceRow| if normalized { pretty(&row.spec) } else { row.source.clone() };
+    let name = |row: &DagSourceRow| format!("{dag_id} v{}", row.version_number);
+    let diff = diff::unified((&name(&old), &content(&old)), (&name(&new), &content(&new)));
+    Ok(Json(DagVersionDiff { base: old.version_number, version_number: new.version_number, diff, dag_id }))
+}
+
+/// One value a line, so that a diff tells what changed.
+pub(crate) fn pretty(spec: &serde_json::Value) -> String {
+    serde_json::to_string_pretty(spec).unwrap_or_default() + "\n"
 }
 
 /// Whether the first of a request's media types that is not a wildcard is this one.

@@ -3,20 +3,9 @@
 use jiff::Timestamp;
 use model::dag_run::{DataInterval, NewDagRun, isoformat, run_id, to_microsecond};
 use model::state::{DagRunType, TriggeredBy};
-use store::dag_run::{ClearError, ClearSelection, Cleared, DagRunEnd, TriggerError};
+use store::dag_run::{ClearError, ClearRuns, ClearSelection, Cleared, DagRunEnd, TriggerError};
 
 use super::{ActionError, Doors, LoggedIn, unavailable};
-
-/// Which task instances of a run start over, as the buttons of a page say it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Clear {
-    /// This one, and what follows it; none: all.
-    pub task_id: Option<String>,
-    /// Only this element of it, and what follows the task; none: all of it.
-    pub map_index: Option<i32>,
-    /// Of those, the failed ones only.
-    pub only_failed: bool,
-}
 
 /// A run that somebody asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,10 +37,7 @@ impl Doors {
         let Some(dag) = self.store.current_dag(&trigger.dag_id).await? else {
             return Err(ActionError::NotFound(format!("no DAG `{}`", trigger.dag_id)));
         };
-        let params = model::dag_file::params::merge(&dag, &trigger.conf).map_err(|problems| {
-            let lines: Vec<String> = problems.iter().map(|(path, message)| format!("{path}: {message}")).collect();
-            ActionError::Invalid(lines.join("; "))
-        })?;
+        let params = model::dag_file::params::merge(&dag, &trigger.conf).map_err(refused)?;
         let timetable = model::timetable::Timetable::new(&dag).map_err(unavailable)?;
         let run_after = to_microsecond(trigger.run_after.unwrap_or(now));
         let logical_date = trigger.logical_date.map(to_microsecond);
@@ -79,41 +65,21 @@ impl Doors {
         }
     }
 
-    /// Lets task instances start over; the ids of the tasks.
-    pub async fn clear(
-        &self,
-        who: &LoggedIn,
-        dag_id: &str,
-        run_id: &str,
-        clear: Clear,
-    ) -> Result<Vec<String>, ActionError> {
-        let selection = ClearSelection {
-            tasks: clear.task_id.map(|task_id| vec![(task_id, clear.map_index)]),
-            with_downstream: true,
-            only_failed: clear.only_failed,
-            ..ClearSelection::default()
-        };
-        let cleared = self.clear_task_instances(who, dag_id, run_id, &selection).await?;
-        if cleared.task_ids.is_empty() {
-            return Err(ActionError::Conflict("nothing to clear: no task instance is as asked for".to_owned()));
-        }
-        Ok(cleared.task_ids)
-    }
-
     /// Lets task instances start over, or says which would; there may be none.
     pub async fn clear_task_instances(
         &self,
         who: &LoggedIn,
         dag_id: &str,
-        run_id: &str,
+        runs: &ClearRuns,
         selection: &ClearSelection,
     ) -> Result<Cleared, ActionError> {
         who.may_change()?;
         if let Some(note) = &selection.note {
             check_text("note", note)?;
         }
-        match self.store.clear_task_instances(dag_id, run_id, selection, (self.clock)()).await {
+        match self.store.clear_task_instances(dag_id, runs, selection, (self.clock)()).await {
             Ok(cleared) => Ok(cleared),
+            Err(error @ ClearError::NoLogicalDate(_)) => Err(ActionError::Invalid(error.to_string())),
             Err(error @ ClearError::Running(_)) => Err(ActionError::Conflict(format!("{error}; nothing was cleared"))),
             Err(ClearError::Store(error)) => Err(error.into()),
         }
@@ -149,6 +115,13 @@ impl Doors {
         }
         Err(ActionError::Conflict(format!("run `{run_id}` has ended already")))
     }
+}
+
+/// A conf that the DAG's params refuse.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+pub(super) fn refused(problems: Vec<(String, String)>) -> ActionError {
+    let lines: Vec<String> = problems.iter().map(|(path, message)| format!("{path}: {message}")).collect();
+    ActionError::Invalid(lines.join("; "))
 }
 
 /// Characters of a remark at most (Airflow's).

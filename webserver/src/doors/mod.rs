@@ -2,7 +2,9 @@
 //! checks the role of who asks, and goes through a transaction of the store.
 
 mod account;
+mod again;
 mod attempts;
+mod backfill;
 mod dag;
 mod dag_run;
 mod pool;
@@ -17,7 +19,9 @@ use store::Store;
 use attempts::LoginAttempts;
 
 pub use account::{Purpose, first_account, hash_password};
-pub use dag_run::{Clear, Trigger};
+
+pub use backfill::{AskedBackfill, PlannedRun};
+pub use dag_run::Trigger;
 pub use pool::PoolWish;
 
 /// The doors of a deployment.

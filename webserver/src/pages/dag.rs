@@ -11,15 +11,19 @@ use serde::Deserialize;
 use store::read::pages::{DagDetails, VersionRow};
 use store::skip::Skips;
 
+use super::backfills::{self, BackfillView};
 use super::format::{Fact, Moment, State, absolute, dag_href, fact, markdown, segment, setting};
 use super::grid::{self, Grid, Window};
 use super::{PageError, PageResult, Pages, Shell, dag_graph, dag_runs, page};
+use crate::api::pretty;
+use crate::diff;
 use crate::doors::LoggedIn;
 
-const TABS: [(&str, &str); 6] = [
+const TABS: [(&str, &str); 7] = [
     ("runs", "Runs"),
     ("graph", "Graph"),
     ("grid", "Grid"),
+    ("backfills", "Backfills"),
     ("details", "Details"),
     ("code", "Code"),
     ("versions", "Versions"),
@@ -44,6 +48,8 @@ pub(super) struct DagQuery {
     #[serde(default)]
     tab: String,
     version: Option<i32>,
+    /// Of a diff: the other version.
+    base: Option<i32>,
     #[serde(default)]
     offset: i64,
     /// Of the runs in the list.
@@ -81,7 +87,22 @@ pub(super) struct Tab {
     pub(super) is_current: bool,
 }
 
+/// What changed between two versions.
+struct DiffView {
+    title: String,
+    is_same: bool,
+    source: Vec<DiffLine>,
+    normalized: Vec<DiffLine>,
+}
+
+struct DiffLine {
+    kind: &'static str,
+    text: String,
+}
+
 enum Body {
+    Backfills(Vec<BackfillView>),
+    Diff(DiffView),
     Runs(dag_runs::Runs),
     Graph(String),
     Grid(Grid),
@@ -136,6 +157,8 @@ pub(super) async fn show(
             Body::Graph(svg)
         }
         "grid" => Body::Grid(grid::load(&pages, (&dag, row.version_number), &query.window(), now).await?),
+        "backfills" => Body::Backfills(backfills::load(&pages, &dag_id).await?),
+        "versions" if query.base.is_some() => Body::Diff(diff_view(&pages, &row, query.base).await?),
         "details" => Body::Details(details(&dag, &row, pages.store.skips(&dag_id).await?.as_ref())),
         "code" => Body::Code(row.source.lines().map(str::to_owned).collect()),
         "versions" => Body::Versions(pages.store.pages_versions(&dag_id).await?.iter().map(version_view).collect()),
@@ -182,6 +205,31 @@ fn overlap_text(overlap: Overlap) -> &'static str {
         Overlap::Skip => "a run that is due while the one before is not finished is left out",
         Overlap::CancelRunning => "a run that is due cancels the one before",
     }
+}
+
+async fn diff_view(pages: &Pages, row: &DagDetails, base: Option<i32>) -> Result<DiffView, PageError> {
+    let missing = || PageError::NotFound(format!("version {} of DAG `{}`", base.unwrap_or_default(), row.dag_id));
+    let old = pages.store.pages_dag(&row.dag_id, base).await?.ok_or_else(missing)?;
+    let (from, to) = (format!("v{}", old.version_number), format!("v{}", row.version_number));
+    let source = diff::unified((&from, &old.source), (&to, &row.source));
+    let normalized = diff::unified((&from, &pretty(&old.spec)), (&to, &pretty(&row.spec)));
+    Ok(DiffView {
+        title: format!("{from} to {to}"),
+        is_same: source.is_empty() && normalized.is_empty(),
+        source: source.lines().map(diff_line).collect(),
+        normalized: normalized.lines().map(diff_line).collect(),
+    })
+}
+
+fn diff_line(line: &str) -> DiffLine {
+    let kind = match line.as_bytes() {
+        [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => "file",
+        [b'@', ..] => "place",
+        [b'+', ..] => "added",
+        [b'-', ..] => "taken",
+        _ => "",
+    };
+    DiffLine { kind, text: line.to_owned() }
 }
 
 fn version_view(version: &VersionRow) -> VersionView {

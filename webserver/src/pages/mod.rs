@@ -7,6 +7,8 @@
 mod actions;
 mod ansi;
 mod assets;
+mod backfills;
+mod clear;
 mod dag;
 mod dag_graph;
 mod dag_runs;
@@ -77,12 +79,17 @@ pub fn router(pages: Pages) -> Router {
         .route("/dags/{dag_id}/pause", post(actions::pause))
         .route("/dags/{dag_id}/trigger", get(trigger::show).post(trigger::submit))
         .route("/dags/{dag_id}/runs/{run_id}", get(run::show))
-        .route("/dags/{dag_id}/runs/{run_id}/clear", post(actions::clear))
+        .route("/dags/{dag_id}/backfills", post(backfills::create))
+        .route("/dags/{dag_id}/backfills/{id}/{verb}", post(backfills::change))
+        .route("/dags/{dag_id}/runs/{run_id}/clear", get(clear::show).post(clear::submit))
+        .route("/dags/{dag_id}/runs/{run_id}/mark", post(actions::mark))
         .route("/dags/{dag_id}/runs/{run_id}/cancel", post(actions::cancel))
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}", get(task::show))
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/log", get(log::show))
         .route("/pools", get(pools::show).post(pools::save))
         .route("/pools/{name}/delete", post(pools::delete))
+        .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mark", post(actions::mark_task))
+        .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/disable", post(actions::disable))
         .route("/import-errors", get(import_errors::show))
         .route("/events", get(events::stream))
         .route("/logout", post(session::log_out))

@@ -24,6 +24,7 @@ fn not_started(dag: &Dag) -> Vec<TaskInstanceRow> {
         pid: None,
         reason: None,
         rendered_map_index: None,
+        removed: None,
     });
     rows.collect()
 }

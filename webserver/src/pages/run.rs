@@ -42,9 +42,10 @@ struct TaskView {
     task_id: String,
     map_index: i32,
     name: String,
+    /// Empty: its task is gone.
     href: String,
     state: State,
-    operator: &'static str,
+    operator: String,
     tries: String,
     started: Option<Moment>,
     duration: String,
@@ -119,19 +120,26 @@ pub(super) async fn show(
     let listed: Vec<_> = rows.iter().filter(|row| query.state.is_empty() || row.state == query.state).collect();
     let (first, task_total) = (query.offset.min(listed.len()), listed.len());
     let tasks = listed.into_iter().skip(first).take(PAGE_SIZE).filter_map(|row| {
-        let task = usize::try_from(row.task_index).ok().and_then(|at| dag.tasks.get(at))?;
+        let task = usize::try_from(row.task_index).ok().and_then(|at| dag.tasks.get(at));
+        let (task_id, operator) = match (&row.removed, task) {
+            (Some((task_id, operator)), _) => (task_id.clone(), operator.clone()),
+            (None, task) => (task?.task_id.clone(), task?.operator.name().to_owned()),
+        };
         let name = match &row.rendered_map_index {
-            _ if row.map_index < 0 => task.task_id.clone(),
-            Some(element) => format!("{}[{element}]", task.task_id),
-            None => format!("{}[{}]", task.task_id, row.map_index),
+            _ if row.map_index < 0 => task_id.clone(),
+            Some(element) => format!("{task_id}[{element}]"),
+            None => format!("{task_id}[{}]", row.map_index),
         };
         Some(TaskView {
-            task_id: task.task_id.clone(),
-            map_index: row.map_index,
             name,
-            href: task_href(&dag_id, &run_id, &task.task_id, row.map_index),
+            href: match row.removed {
+                Some(_) => String::new(),
+                None => task_href(&dag_id, &run_id, &task_id, row.map_index),
+            },
+            task_id,
+            map_index: row.map_index,
             state: State(row.state.clone()),
-            operator: task.operator.name(),
+            operator,
             tries: if row.try_number == 0 {
                 "–".to_owned()
             } else {

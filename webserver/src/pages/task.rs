@@ -8,6 +8,7 @@ use model::dag::{Dag, Task};
 use model::ids::TaskIndex;
 use model::log_path::log_path;
 use serde::Deserialize;
+use store::disabled_task::DisabledTask;
 use store::read::pages::{AttemptRow, TaskInstanceRow};
 
 use super::format::{
@@ -16,7 +17,7 @@ use super::format::{
 use super::not_started::or_not_started;
 use super::why::Why;
 use super::{PageError, PageResult, Pages, Shell, log, page, run, why};
-use crate::doors::LoggedIn;
+use crate::doors::{ActionError, LoggedIn};
 
 /// The page's state.
 #[derive(Deserialize)]
@@ -38,6 +39,22 @@ struct Try {
     sign: &'static str,
     title: String,
     is_current: bool,
+}
+
+/// A button that says how it ended.
+struct Mark {
+    state: &'static str,
+    text: &'static str,
+    question: String,
+}
+
+/// A button that has the task skipped when its turn comes, or undoes that.
+struct Disable {
+    in_run: bool,
+    undo: bool,
+    text: &'static str,
+    /// Asked before; empty: nothing is.
+    question: String,
 }
 
 struct XCom {
@@ -65,6 +82,11 @@ struct TaskPage {
     why: String,
     /// Of a mapped task: all its elements.
     elements: Vec<ElementLink>,
+    /// That the task is disabled, in words; empty: it is not.
+    disabled: String,
+    marks: Vec<Mark>,
+    disables: Vec<Disable>,
+    href: String,
     tries: Vec<Try>,
     log_href: String,
     log_html: String,
@@ -113,7 +135,13 @@ pub(super) async fn show(
     let href = task_href(&dag_id, &run_id, &task_id, row.map_index);
     let run_href = run_href(&dag_id, &run_id);
     let locked = if has_started { shell.locked() } else { " disabled title=\"its run has not started\"".to_owned() };
+    let switched_off = pages.store.disabled_tasks(&dag_id).await.map_err(ActionError::from)?;
+    let switched_off: Vec<_> = switched_off.into_iter().filter(|one| one.task_id == task_id).collect();
     page(&TaskPage {
+        disabled: disabled(&switched_off, &run_id),
+        marks: marks(&task_id, &row.state),
+        disables: disables(&task_id, &switched_off, &run_id, &found.state),
+        href: format!("{run_href}/tasks/{}", segment(&task_id)),
         shell,
         locked,
         dag_href: dag_href(&dag_id),
@@ -145,6 +173,43 @@ pub(super) async fn show(
         run_id: run_id.clone(),
         task_id: task_id.clone(),
     })
+}
+
+/// The ends that it does not have yet.
+fn marks(task_id: &str, state: &str) -> Vec<Mark> {
+    [("success", "✓ Mark success"), ("failed", "✕ Mark failed"), ("skipped", "» Mark skipped")]
+        .into_iter()
+        .filter(|(end, _)| *end != state)
+        .map(|(state, text)| Mark { state, text, question: format!("Mark {task_id} as {state}? What is running of it is stopped, and what failed behind it is looked at again.") })
+        .collect()
+}
+
+/// That the task is disabled in a run, in words.
+fn disabled(of_task: &[DisabledTask], run_id: &str) -> String {
+    let found = of_task.iter().find(|one| one.run_id.as_deref().is_none_or(|run| run == run_id));
+    found.map_or_else(String::new, |one| {
+        let scope = if one.run_id.is_some() { "in this run" } else { "until further notice" };
+        format!("Disabled {scope} by {}: it is skipped when its turn comes.", one.disabled_by)
+    })
+}
+
+/// What may be done about that.
+fn disables(task_id: &str, of_task: &[DisabledTask], run_id: &str, run_state: &str) -> Vec<Disable> {
+    let is_disabled = |run: Option<&str>| of_task.iter().any(|one| one.run_id.as_deref() == run);
+    let mut buttons = Vec::new();
+    if is_disabled(Some(run_id)) {
+        buttons.push(Disable { in_run: true, undo: true, text: "Enable in this run", question: String::new() });
+    } else if matches!(run_state, "queued" | "running") && !is_disabled(None) {
+        let question = format!("Skip {task_id} in this run when its turn comes?");
+        buttons.push(Disable { in_run: true, undo: false, text: "Disable in this run", question });
+    }
+    if is_disabled(None) {
+        buttons.push(Disable { in_run: false, undo: true, text: "Enable", question: String::new() });
+    } else {
+        let question = format!("Skip {task_id} in all runs, until further notice?");
+        buttons.push(Disable { in_run: false, undo: false, text: "Disable", question });
+    }
+    buttons
 }
 
 fn is_of(row: &TaskInstanceRow, index: TaskIndex) -> bool {

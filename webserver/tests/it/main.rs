@@ -1,5 +1,6 @@
 //! The REST API over a real database, and over a real scheduler where runs have to run.
 
+mod again;
 mod auth;
 mod dag_runs;
 mod dags;

@@ -218,3 +218,41 @@ async fn the_elements_of_a_mapped_task_are_listed_named_and_cleared_each_alone()
     assert_eq!(which, [(&json!("g.a"), &json!(1)), (&json!("g.b"), &json!(1))], "what follows it, for its element");
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_run_that_is_cleared_to_the_newest_version_runs_its_tasks_while_another_task_goes_on() {
+    let mut world = World::create().await;
+    let go = world.path("go");
+    let tasks = |tasks: &str| {
+        let wait = format!("until [ -e {} ]; do sleep 0.05; done", go.display());
+        format!("{{dag_id: moved, tasks: [{tasks}, {{id: slow, bash: '{wait}'}}]}}")
+    };
+    world.dag(&tasks("{id: gone, bash: 'true'}, {id: broken, bash: 'exit 1'}")).await;
+    world.schedule();
+    world.trigger("moved", "r1").await;
+    let path = "/dags/moved/dagRuns/r1/taskInstances";
+    world.until(&format!("{path}/broken"), |ti| ti["state"] == "failed").await;
+    world.until(&format!("{path}/gone"), |ti| ti["state"] == "success").await;
+    world.until(&format!("{path}/slow"), |ti| ti["state"] == "running").await;
+
+    world.dag(&tasks("{id: first, bash: 'true'}, {id: second, bash: 'true'}, {id: broken, bash: 'true'}")).await;
+    let clear = |dry_run| json!({"dag_run_id": "r1", "run_on_latest_version": true, "dry_run": dry_run});
+    let would = world.post("/dags/moved/clearTaskInstances", clear(true)).await.expect(200);
+    assert_eq!(states(&would), [("broken", Some("failed")), ("first", None), ("second", None)]);
+    world.post("/dags/moved/clearTaskInstances", clear(false)).await.expect(200);
+    world.until(&format!("{path}/broken"), |ti| ti["state"] == "success").await;
+    world.until(&format!("{path}/second"), |ti| ti["state"] == "success").await;
+    assert_eq!(world.get(&format!("{path}/slow")).await.expect(200)["state"], "running");
+    // The attempt that was handed out under the version before is recognised where its task is now.
+    std::fs::write(&go, "").expect("the file that `slow` waits for");
+    ended(&world, "moved", "r1", "success").await;
+    let page = world.get(path).await.expect(200);
+    let success = Some("success");
+    let expected =
+        [("first", success), ("second", success), ("broken", success), ("slow", success), ("gone", Some("removed"))];
+    assert_eq!(states(&page), expected);
+    assert_eq!(world.get("/dags/moved/dagRuns/r1").await.expect(200)["dag_versions"][0]["version_number"], 2);
+    let tries = world.get(&format!("{path}/broken/tries")).await.expect(200);
+    assert_eq!(tries["total_entries"], 2);
+    world.stop().await;
+}

@@ -1,6 +1,7 @@
 //! `flowctl dags`.
 
 mod details;
+mod diff;
 mod list;
 mod next;
 mod pause;
@@ -36,6 +37,8 @@ pub(crate) enum Dags {
     Trigger(trigger::Trigger),
     /// What a DAG was from one change of its file to the next.
     Versions(versions::Versions),
+    /// What changed from one version of a DAG to another, as a unified diff.
+    Diff(diff::Diff),
     /// The text of a DAG's file.
     Source(source::Source),
     /// One run in the foreground, without database or server; the exit code is the run's. A retry follows at once.
@@ -59,6 +62,7 @@ pub(super) async fn run(globals: &Globals, verb: Dags) -> anyhow::Result<ExitCod
         Dags::SkipNext(arguments) => skip_next::run(globals, &arguments).await,
         Dags::Trigger(arguments) => trigger::run(globals, arguments).await,
         Dags::Versions(arguments) => versions::run(globals, &arguments).await,
+        Dags::Diff(arguments) => diff::run(globals, &arguments).await,
         Dags::Source(arguments) => source::run(globals, &arguments).await,
         Dags::Test(arguments) => test::run(globals, &arguments).await,
         Dags::Show(arguments) => show::run(globals, &arguments),

@@ -5,7 +5,9 @@ mod clear;
 mod follow;
 mod list;
 mod logs;
+mod mark;
 mod progress;
+mod retry;
 mod show;
 mod tree;
 pub(super) mod wait;
@@ -30,6 +32,12 @@ pub(crate) enum Runs {
     Show(RunArguments),
     /// Lets task instances of a run start over.
     Clear(clear::Clear),
+    /// Lets what failed of a run, and what did not run because of that, start over.
+    Retry(retry::Retry),
+    /// Lets a run start over from its beginning with a changed conf.
+    Rerun(retry::Rerun),
+    /// Gives a run the end that you say it has.
+    Mark(mark::Mark),
     /// Stops a run: what runs of it is stopped, what has not started never will.
     Cancel(RunArguments),
     /// Shows a run live until it has ended. The exit code is the run's: 0 when it succeeded, 1 when it failed.
@@ -42,6 +50,9 @@ pub(super) async fn run(globals: &Globals, verb: Runs) -> anyhow::Result<ExitCod
         Runs::List(arguments) => list::run(globals, &arguments).await,
         Runs::Show(arguments) => show::run(globals, &arguments).await,
         Runs::Clear(arguments) => clear::run(globals, &arguments).await,
+        Runs::Retry(arguments) => retry::retry(globals, &arguments).await,
+        Runs::Rerun(arguments) => retry::rerun(globals, &arguments).await,
+        Runs::Mark(arguments) => mark::run(globals, &arguments).await,
         Runs::Cancel(arguments) => cancel::run(globals, &arguments).await,
         Runs::Watch(arguments) => watch::run(globals, &arguments).await,
     }

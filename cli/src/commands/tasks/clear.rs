@@ -30,6 +30,21 @@ pub(crate) struct Clear {
     /// Of those, only what failed, and what did not run because of that.
     #[arg(long)]
     only_failed: bool,
+    /// Of those, only what runs now: it is stopped and starts over.
+    #[arg(long, conflicts_with = "only_failed")]
+    only_running: bool,
+    /// And the same in runs of earlier logical dates.
+    #[arg(long)]
+    past: bool,
+    /// And the same in runs of later logical dates.
+    #[arg(long)]
+    future: bool,
+    /// The runs go on with the DAG's newest version; else with the one that each started with.
+    #[arg(long)]
+    latest_version: bool,
+    /// Clears nothing when one of them runs.
+    #[arg(long, conflicts_with = "only_running")]
+    refuse_running: bool,
     /// Says what would start over, and changes nothing.
     #[arg(long)]
     dry_run: bool,
@@ -39,22 +54,15 @@ pub(crate) struct Clear {
 pub(super) async fn run(globals: &Globals, arguments: &Clear) -> anyhow::Result<ExitCode> {
     let client = globals.client()?;
     let (dag_id, run_id) = (&arguments.run.dag_id, arguments.run.resolve(&client).await?);
-    for task_id in &arguments.task_ids {
-        // A name that does not exist clears nothing of the others.
-        let look = async { Ok(super::find(&client, dag_id, &run_id, task_id, arguments.map_index).await?) };
-        Place::task(dag_id, &run_id, task_id).within(&client, look).await?;
-    }
     let path = ["dags", dag_id, "clearTaskInstances"];
-    let affected: TaskInstanceCollection = client.post(&path, &body(arguments, &run_id)).await?;
+    let work = async { Ok(client.post::<TaskInstanceCollection>(&path, &body(arguments, &run_id)).await?) };
+    // A name that does not exist clears nothing of the others.
+    let affected = match &arguments.task_ids[..] {
+        [task_id] => Place::task(dag_id, &run_id, task_id).within(&client, work).await?,
+        _ => Place::run(dag_id, &run_id).within(&client, work).await?,
+    };
     cleared::show(globals.output(), &affected, arguments.dry_run)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn select(task_id: String, map_index: Option<u32>) -> TaskSelector {
-    match map_index {
-        Some(map_index) => TaskSelector::Element(task_id, map_index.cast_signed()),
-        None => TaskSelector::Task(task_id),
-    }
 }
 
 fn body(arguments: &Clear, run_id: &str) -> ClearTaskInstancesBody {
@@ -63,18 +71,23 @@ fn body(arguments: &Clear, run_id: &str) -> ClearTaskInstancesBody {
         start_date: None,
         end_date: None,
         only_failed: arguments.only_failed,
-        only_running: false,
+        only_running: arguments.only_running,
         reset_dag_runs: true,
-        task_ids: Some(
-            arguments.task_ids.iter().cloned().map(|task_id| select(task_id, arguments.map_index)).collect(),
-        ),
+        task_ids: Some(arguments.task_ids.iter().map(|task_id| selector(task_id, arguments.map_index)).collect()),
         dag_run_id: Some(run_id.to_owned()),
         include_upstream: arguments.upstream,
         include_downstream: !arguments.only,
-        include_future: false,
-        include_past: false,
-        run_on_latest_version: false,
-        prevent_running_task: false,
+        include_future: arguments.future,
+        include_past: arguments.past,
+        run_on_latest_version: arguments.latest_version,
+        prevent_running_task: arguments.refuse_running,
         note: None,
+    }
+}
+
+fn selector(task_id: &str, map_index: Option<u32>) -> TaskSelector {
+    match map_index {
+        Some(index) => TaskSelector::Element(task_id.to_owned(), index.cast_signed()),
+        None => TaskSelector::Task(task_id.to_owned()),
     }
 }

@@ -2,8 +2,10 @@
 
 mod clear;
 pub(super) mod cleared;
+mod disable;
 mod list;
 mod logs;
+mod mark;
 mod state;
 mod why;
 
@@ -12,7 +14,7 @@ use std::process::ExitCode;
 use api::TaskInstance;
 use clap::{Args, Subcommand};
 
-use super::place::{Place, RunArguments};
+use super::place::{DagArgument, Place, RunArguments};
 use crate::client::{Client, Error};
 use crate::globals::Globals;
 
@@ -27,6 +29,14 @@ pub(crate) enum Tasks {
     StatesForRun(state::StatesForRun),
     /// Lets tasks of a run, and what follows them, start over.
     Clear(clear::Clear),
+    /// Gives a task in a run the end that you say it has.
+    Mark(mark::Mark),
+    /// Has a task skipped when its turn comes, in one run or until further notice.
+    Disable(disable::Disable),
+    /// Lets a disabled task run again when its turn comes.
+    Enable(disable::Disable),
+    /// The disabled tasks of a DAG.
+    Disabled(DagArgument),
     /// The log of an attempt: of the newest one, unless another is named.
     Logs(logs::Logs),
     /// Why a task is not running.
@@ -71,24 +81,6 @@ async fn get(
     }
 }
 
-/// Makes sure that there is such a task, and such an element of it if one is named.
-async fn find(
-    client: &Client,
-    dag_id: &str,
-    run_id: &str,
-    task_id: &str,
-    map_index: Option<u32>,
-) -> Result<TaskInstance, Error> {
-    if let Some(map_index) = map_index {
-        return get(client, dag_id, run_id, task_id, map_index.cast_signed()).await;
-    }
-    match get(client, dag_id, run_id, task_id, -1).await {
-        // A task that is expanded has elements only.
-        Err(error @ Error::NotFound { .. }) => get(client, dag_id, run_id, task_id, 0).await.map_err(|_| error),
-        found => found,
-    }
-}
-
 /// Runs one verb.
 pub(super) async fn run(globals: &Globals, verb: Tasks) -> anyhow::Result<ExitCode> {
     match verb {
@@ -96,6 +88,10 @@ pub(super) async fn run(globals: &Globals, verb: Tasks) -> anyhow::Result<ExitCo
         Tasks::State(arguments) => state::one(globals, &arguments).await,
         Tasks::StatesForRun(arguments) => state::all(globals, &arguments).await,
         Tasks::Clear(arguments) => clear::run(globals, &arguments).await,
+        Tasks::Mark(arguments) => mark::run(globals, &arguments).await,
+        Tasks::Disable(arguments) => disable::disable(globals, &arguments).await,
+        Tasks::Enable(arguments) => disable::enable(globals, &arguments).await,
+        Tasks::Disabled(arguments) => disable::list(globals, &arguments).await,
         Tasks::Logs(arguments) => logs::run(globals, &arguments).await,
         Tasks::Why(arguments) => why::run(globals, &arguments).await,
     }

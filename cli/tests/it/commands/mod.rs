@@ -1,6 +1,7 @@
 //! Commands against a server, as a person or a script gives them.
 
 mod access;
+mod again;
 mod bad_input;
 mod listings;
 mod manual;

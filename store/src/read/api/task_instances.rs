@@ -1,5 +1,6 @@
 //! `…/taskInstances` and `…/tries`.
 
+use model::ids::{DagRunKey, TaskIndex};
 use uuid::Uuid;
 
 use super::{
@@ -28,8 +29,8 @@ pub struct TaskInstanceFilter {
     pub map_indexes: Vec<i32>,
     /// Elements of mapped tasks only.
     pub is_mapped: bool,
-    /// These: positions of tasks and elements, pairwise.
-    pub positions: Option<(Vec<i32>, Vec<i32>)>,
+    /// These, by run, task and element.
+    pub keys: Option<Vec<(DagRunKey, TaskIndex, i32)>>,
     /// In this try.
     pub try_numbers: Vec<i32>,
     /// When and for how long.
@@ -121,14 +122,24 @@ const SELECT: &str = "-- api.task_instances
       FROM task_instance ti
       JOIN dag_run r ON r.id = ti.dag_run_id
       JOIN dag_version v ON v.id = r.dag_version_id
-      JOIN task t ON t.dag_version_id = r.dag_version_id AND t.task_index = ti.task_index
+      LEFT JOIN task k ON k.dag_version_id = r.dag_version_id AND k.task_index = ti.task_index
+      LEFT JOIN removed_task g ON g.dag_run_id = ti.dag_run_id AND g.task_index = ti.task_index AND k.task_id IS NULL
+      CROSS JOIN LATERAL (
+        SELECT coalesce(k.task_id, g.task_id) AS task_id, coalesce(k.operator, g.operator) AS operator,
+               coalesce(k.priority_weight, 1) AS priority_weight, coalesce(k.pool, 'default_pool') AS pool,
+               coalesce(k.pool_slots, 1) AS pool_slots) AS t
       LEFT JOIN rendered_map_index n ON n.dag_run_id = ti.dag_run_id AND n.task_index = ti.task_index
            AND n.map_index = ti.map_index";
 
 const COUNT: &str = "-- api.task_instances_count
     SELECT count(*) FROM task_instance ti
       JOIN dag_run r ON r.id = ti.dag_run_id
-      JOIN task t ON t.dag_version_id = r.dag_version_id AND t.task_index = ti.task_index";
+      LEFT JOIN task k ON k.dag_version_id = r.dag_version_id AND k.task_index = ti.task_index
+      LEFT JOIN removed_task g ON g.dag_run_id = ti.dag_run_id AND g.task_index = ti.task_index AND k.task_id IS NULL
+      CROSS JOIN LATERAL (
+        SELECT coalesce(k.task_id, g.task_id) AS task_id, coalesce(k.operator, g.operator) AS operator,
+               coalesce(k.priority_weight, 1) AS priority_weight, coalesce(k.pool, 'default_pool') AS pool,
+               coalesce(k.pool_slots, 1) AS pool_slots) AS t";
 
 const UPDATED: &str = "greatest(ti.scheduled_at, ti.queued_at, ti.started_at, ti.ended_at)";
 const DURATION: &str = "extract(epoch FROM coalesce(ti.ended_at, now()) - ti.started_at)::double precision";
@@ -178,9 +189,12 @@ fn filtered(select: &'static str, filter: &TaskInstanceFilter) -> Statement {
     if !filter.try_numbers.is_empty() {
         statement.push(" AND ti.try_number = ANY (").push_bind(filter.try_numbers.clone()).push(")");
     }
-    if let Some((tasks, elements)) = &filter.positions {
-        statement.push(" AND (ti.task_index, ti.map_index) IN (SELECT * FROM unnest(").push_bind(tasks.clone());
-        statement.push(", ").push_bind(elements.clone()).push("))");
+    if let Some(keys) = &filter.keys {
+        let runs: Vec<i64> = keys.iter().map(|(run, _, _)| run.0).collect();
+        let tasks: Vec<i32> = keys.iter().map(|(_, task, _)| task.0.cast_signed()).collect();
+        let elements: Vec<i32> = keys.iter().map(|(_, _, element)| *element).collect();
+        statement.push(" AND (ti.dag_run_id, ti.task_index, ti.map_index) IN (SELECT * FROM unnest(").push_bind(runs);
+        statement.push(", ").push_bind(tasks).push(", ").push_bind(elements).push("))");
     }
     filter.times.bind(&mut statement, &COLUMNS);
     statement

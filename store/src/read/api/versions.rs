@@ -19,12 +19,14 @@ pub struct DagVersionRow {
 }
 
 /// The text of a version's file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DagSourceRow {
     /// The text.
     pub source: String,
     /// Of which version.
     pub version_number: i32,
+    /// The version as `model::dag::Dag` serialises it.
+    pub spec: serde_json::Value,
 }
 
 const SELECT: &str = "-- api.dag_versions\nSELECT v.uuid, v.version_number, v.dag_id, v.created_at FROM dag_version v";
@@ -66,7 +68,7 @@ impl Store {
         let row = sqlx::query_as!(
             DagSourceRow,
             "-- api.dag_source
-             SELECT v.source, v.version_number FROM dag d
+             SELECT v.source, v.version_number, v.spec FROM dag d
              JOIN dag_version v ON v.dag_id = d.dag_id
               AND CASE WHEN $2::integer IS NULL THEN v.id = d.current_version_id ELSE v.version_number = $2 END
              WHERE d.dag_id = $1",

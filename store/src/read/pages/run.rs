@@ -82,6 +82,8 @@ pub struct TaskInstanceRow {
     pub reason: Option<String>,
     /// What its element is called.
     pub rendered_map_index: Option<String>,
+    /// Id and operator of its task, when the run's version does not have it any more.
+    pub removed: Option<(String, String)>,
 }
 
 impl Store {
@@ -141,9 +143,14 @@ impl Store {
         let rows = sqlx::query!(
             r#"-- pages.task_instances
             SELECT ti.task_index, ti.map_index, ti.state::text AS "state!", ti.try_number, ti.max_tries, ti.queued_at,
-                   ti.started_at, ti.ended_at, ti.retry_at, ti.pid, a.reason AS "reason?",
-                   n.text AS "rendered_map_index?"
+                   ti.started_at, ti.ended_at, ti.retry_at, ti.pid,
+                   CASE WHEN m.state = ti.state::text THEN 'marked ' || m.state || ' by ' || m.marked_by ELSE a.reason END AS reason,
+                   g.task_id AS "removed_id?", g.operator AS "removed_operator?", n.text AS "rendered_map_index?"
               FROM task_instance ti
+              LEFT JOIN mark m ON m.dag_run_id = ti.dag_run_id AND m.task_index = ti.task_index
+                              AND m.map_index = ti.map_index
+              LEFT JOIN removed_task g ON ti.state = 'removed' AND g.dag_run_id = ti.dag_run_id
+                                      AND g.task_index = ti.task_index
               LEFT JOIN attempt a ON a.dag_run_id = ti.dag_run_id AND a.task_index = ti.task_index
                                  AND a.map_index = ti.map_index AND a.try_number = ti.try_number
               LEFT JOIN rendered_map_index n ON n.dag_run_id = ti.dag_run_id AND n.task_index = ti.task_index
@@ -168,6 +175,7 @@ impl Store {
                 pid: row.pid,
                 reason: row.reason,
                 rendered_map_index: row.rendered_map_index,
+                removed: row.removed_id.zip(row.removed_operator),
             })
             .collect())
     }
