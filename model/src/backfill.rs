@@ -136,7 +136,7 @@ mod tests {
     fn daily(catchup: bool, start_date: Option<&str>) -> Dag {
         let schedule = Schedule::Cron { expression: "0 6 * * *".to_owned(), text: "0 6 * * *".to_owned() };
         let start_date = start_date.map(at);
-        Dag { schedule, catchup, start_date, ..Dag::new("d", Vec::new()) }
+        Dag { schedule, start_date, catchup, ..Dag::new("d", Vec::new()) }
     }
 
     fn at(text: &str) -> Timestamp {

@@ -54,13 +54,15 @@ pub(crate) struct Clear {
 pub(super) async fn run(globals: &Globals, arguments: &Clear) -> anyhow::Result<ExitCode> {
     let client = globals.client()?;
     let (dag_id, run_id) = (&arguments.run.dag_id, arguments.run.resolve(&client).await?);
+    for task_id in &arguments.task_ids {
+        // A name that does not exist clears nothing of the others; one of the newest version only may be new.
+        if !arguments.latest_version {
+            let look = async { Ok(super::find(&client, dag_id, &run_id, task_id, arguments.map_index).await?) };
+            Place::task(dag_id, &run_id, task_id).within(&client, look).await?;
+        }
+    }
     let path = ["dags", dag_id, "clearTaskInstances"];
-    let work = async { Ok(client.post::<TaskInstanceCollection>(&path, &body(arguments, &run_id)).await?) };
-    // A name that does not exist clears nothing of the others.
-    let affected = match &arguments.task_ids[..] {
-        [task_id] => Place::task(dag_id, &run_id, task_id).within(&client, work).await?,
-        _ => Place::run(dag_id, &run_id).within(&client, work).await?,
-    };
+    let affected: TaskInstanceCollection = client.post(&path, &body(arguments, &run_id)).await?;
     cleared::show(globals.output(), &affected, arguments.dry_run)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -21,7 +21,7 @@ async fn a_run_is_retried_marked_and_run_again_with_another_conf() {
     let rerun = site.run(&["runs", "rerun", "again", "a", "--conf", "{\"k\": 7}", "--wait"]);
     assert!(rerun.stderr.contains("starts over with {\"k\":7}"), "{rerun:?}");
     assert_eq!(site.run(&["xcom", "get", "again", "a", "step"]).done(), "7\n");
-    let refused = site.run(&["runs", "rerun", "again", "a", "--conf", "{\"k\": \"x\"}"]).refused(1);
+    let refused = site.run(&["runs", "rerun", "again", "a", "--conf", "{\"k\": \"x\"}"]).refused(2);
     assert!(refused.contains("k: "), "{refused}");
     site.run(&["runs", "mark", "again", "a", "failed"]);
     assert!(site.run(&["runs", "list", "again"]).done().contains("\tfailed\t"));
