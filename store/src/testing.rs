@@ -88,10 +88,9 @@ fn lock(path: &Path, how: FlockArg) -> Flock<File> {
 }
 
 /// Unique among the tests of a run, which are processes, and within one.
+/// Not of the process id: a run of all tests starts more processes than there are ids.
 fn unique() -> String {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    uuid::Uuid::new_v4().simple().to_string()
 }
 
 async fn admin(cluster: &Cluster, sql: &str) {

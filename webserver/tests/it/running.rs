@@ -237,8 +237,8 @@ async fn a_run_that_is_cleared_to_the_newest_version_runs_its_tasks_while_anothe
 
     world.dag(&tasks("{id: first, bash: 'true'}, {id: second, bash: 'true'}, {id: broken, bash: 'true'}")).await;
     let clear = |dry_run| json!({"dag_run_id": "r1", "run_on_latest_version": true, "dry_run": dry_run});
-    let would = world.post("/dags/moved/clearTaskInstances", clear(true)).await.expect(200);
-    assert_eq!(states(&would), [("broken", Some("failed")), ("first", None), ("second", None)]);
+    let planned = world.post("/dags/moved/clearTaskInstances", clear(true)).await.expect(200);
+    assert_eq!(states(&planned), [("broken", Some("failed")), ("first", None), ("second", None)]);
     world.post("/dags/moved/clearTaskInstances", clear(false)).await.expect(200);
     world.until(&format!("{path}/broken"), |ti| ti["state"] == "success").await;
     world.until(&format!("{path}/second"), |ti| ti["state"] == "success").await;

@@ -81,6 +81,24 @@ async fn get(
     }
 }
 
+/// Makes sure that there is such a task, and such an element of it if one is named.
+async fn find(
+    client: &Client,
+    dag_id: &str,
+    run_id: &str,
+    task_id: &str,
+    map_index: Option<u32>,
+) -> Result<TaskInstance, Error> {
+    if let Some(map_index) = map_index {
+        return get(client, dag_id, run_id, task_id, map_index.cast_signed()).await;
+    }
+    match get(client, dag_id, run_id, task_id, -1).await {
+        // A task that is expanded has elements only.
+        Err(error @ Error::NotFound { .. }) => get(client, dag_id, run_id, task_id, 0).await.map_err(|_| error),
+        found => found,
+    }
+}
+
 /// Runs one verb.
 pub(super) async fn run(globals: &Globals, verb: Tasks) -> anyhow::Result<ExitCode> {
     match verb {

@@ -129,8 +129,8 @@ impl World {
 
 use TaskInstanceState::{Failed, None as Nothing, Running, Success, UpstreamFailed};
 
-fn tasks(ids: &[&str]) -> Option<Vec<(String, Option<i32>)>> {
-    Some(ids.iter().map(|id| ((*id).to_owned(), None)).collect())
+fn tasks(ids: &[&str]) -> Vec<(String, Option<i32>)> {
+    ids.iter().map(|id| ((*id).to_owned(), None)).collect()
 }
 
 #[tokio::test]
@@ -140,9 +140,9 @@ async fn a_run_cleared_to_the_newest_version_keeps_what_stays_drops_what_is_gone
     world.save(&["new", "d", "a", "c"]).await;
     let latest = ClearSelection { only_failed: true, on_latest_version: true, ..ClearSelection::default() };
     let dry = ClearSelection { is_dry_run: true, ..latest.clone() };
-    let would = world.clear(ClearRuns::One("day_0".to_owned()), &dry).await;
-    assert_eq!(would.task_ids, ["new", "d", "c"]);
-    assert_eq!(would.added, [("day_0".to_owned(), "new".to_owned())]);
+    let planned = world.clear(ClearRuns::One("day_0".to_owned()), &dry).await;
+    assert_eq!(planned.task_ids, ["new", "d", "c"]);
+    assert_eq!(planned.added, [("day_0".to_owned(), "new".to_owned())]);
     assert_eq!(
         world.states(key).await,
         ("a:success b:success c:failed d:upstream_failed".to_owned(), DagRunState::Failed)
@@ -191,7 +191,7 @@ async fn clears_reach_into_earlier_and_later_runs_and_into_ranges_of_dates() {
         start: start.map(|day| at(day * 86_400)),
         end: end.map(|day| at(day * 86_400)),
     };
-    let dry = ClearSelection { tasks: tasks(&["b"]), is_dry_run: true, ..ClearSelection::default() };
+    let dry = ClearSelection { tasks: Some(tasks(&["b"])), is_dry_run: true, ..ClearSelection::default() };
     for (runs, days) in [
         (ClearRuns::One("day_1".to_owned()), vec![1]),
         (around(false, false), vec![1]),
@@ -239,7 +239,8 @@ async fn a_clear_to_the_newest_version_and_a_batch_at_the_same_moment_leave_one_
             ..Batch::default()
         };
         let barrier = Barrier::new(2);
-        let selection = ClearSelection { on_latest_version: true, tasks: tasks(&["b"]), ..ClearSelection::default() };
+        let selection =
+            ClearSelection { on_latest_version: true, tasks: Some(tasks(&["b"])), ..ClearSelection::default() };
         let (committed, cleared) = tokio::join!(
             async {
                 barrier.wait().await;
@@ -266,7 +267,7 @@ async fn a_clear_to_the_newest_version_and_a_batch_at_the_same_moment_leave_one_
 async fn a_mark_stops_what_runs_tells_why_and_lets_what_failed_behind_it_be_looked_at_again() {
     let world = World::create(&["a", "b", "c"]).await;
     let key = world.run(0, &[Success, Failed, UpstreamFailed]).await;
-    let b = ClearSelection { tasks: tasks(&["b"]), ..ClearSelection::default() };
+    let b = ClearSelection { tasks: Some(tasks(&["b"])), ..ClearSelection::default() };
     let mark = async |chosen: &ClearSelection, end| {
         let one = ClearRuns::One("day_0".to_owned());
         world.store().mark_task_instances("etl", &one, chosen, end, "ada", at(9)).await.unwrap()
@@ -282,7 +283,7 @@ async fn a_mark_stops_what_runs_tells_why_and_lets_what_failed_behind_it_be_look
     assert!(mark(&b, TaskInstanceEnd::Success).await.is_empty());
 
     world.database.execute("UPDATE task_instance SET state = 'running' WHERE task_index = 2").await;
-    mark(&ClearSelection { tasks: tasks(&["c"]), ..ClearSelection::default() }, TaskInstanceEnd::Skipped).await;
+    mark(&ClearSelection { tasks: Some(tasks(&["c"])), ..ClearSelection::default() }, TaskInstanceEnd::Skipped).await;
     assert_eq!(world.states(key).await.0, "a:success b:success c:skipped");
     assert_eq!(world.store().api_attempts(key.0, 2, -1).await.unwrap()[0].state, "cancelled");
     world.clear(ClearRuns::One("day_0".to_owned()), &b).await;
