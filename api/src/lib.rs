@@ -9,6 +9,7 @@
 
 #![allow(clippy::struct_excessive_bools, reason = "Airflow's bodies have as many as they have")]
 
+mod approval;
 mod auth;
 mod bulk;
 mod dag;
@@ -23,6 +24,7 @@ mod task_instance;
 mod waiting;
 mod xcom;
 
+pub use approval::{HitlDetail, HitlDetailCollection, HitlDetailResponse, HitlUser, UpdateHitlDetailPayload};
 pub use auth::{AccessToken, LoginBody};
 pub use bulk::{BulkAction, BulkBody, BulkError, BulkOutcome, BulkResponse, OnExistence, OnNonExistence};
 pub use dag::{Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagTag, DagVersion, DagVersionCollection};

@@ -167,6 +167,7 @@ fn run_row(dag_id: &str, key: i64) -> DagRunRow {
         version: 0,
         state: DagRunState::Queued,
         task_instances: Vec::new(),
+        waits: Vec::new(),
     }
 }
 

@@ -128,6 +128,11 @@ pub enum Outcome {
         /// Possibly none.
         follow: Vec<String>,
     },
+    /// A sensor looked, and what it waits for is not there yet.
+    NotYet {
+        /// What it saw, in words for a person.
+        saw: String,
+    },
     /// Nobody knows how it ended: its worker died.
     Lost {
         /// In words for a person.

@@ -10,6 +10,7 @@ use crate::dag::Dag;
 use crate::dag_run::{DagRunFacts, DataInterval, NewDagRun};
 use crate::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
 use crate::state::{DagRunState, TaskInstanceState};
+use crate::wait::WaitRow;
 
 /// A DAG's row, as far as the leader needs it.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +55,8 @@ pub struct DagRunRow {
     pub state: DagRunState,
     /// Its task instances; empty before the leader has first seen the run.
     pub task_instances: Vec<TaskInstanceRow>,
+    /// What of them waits, or waited in an attempt before.
+    pub waits: Vec<WaitRow>,
 }
 
 /// A task instance's row.
@@ -126,6 +129,10 @@ pub struct Batch {
     pub cleared_xcoms: Vec<(DagRunKey, String, i32)>,
     /// Inbox rows that were folded.
     pub reports: Vec<i64>,
+    /// Waits as they are from now on.
+    pub waits: Vec<WaitRow>,
+    /// What does not wait any more.
+    pub ended_waits: Vec<TaskInstanceKey>,
 }
 
 impl Batch {

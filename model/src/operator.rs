@@ -5,6 +5,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::wait::{Approve, Condition, Sensor, TriggerDag};
+
 /// What a task does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,6 +19,12 @@ pub enum Operator {
     Empty,
     /// Picks which of its direct downstream tasks go on.
     Branch(Branch),
+    /// Waits for a condition.
+    Sensor(Sensor),
+    /// Starts a run of another DAG.
+    TriggerDag(TriggerDag),
+    /// Waits for a person.
+    Approve(Approve),
 }
 
 impl Operator {
@@ -27,6 +35,9 @@ impl Operator {
             Self::Python(_) => "python",
             Self::Empty => "empty",
             Self::Branch(_) => "branch",
+            Self::Sensor(_) => "sensor",
+            Self::TriggerDag(_) => "trigger_dag",
+            Self::Approve(_) => "approve",
         }
     }
 
@@ -34,7 +45,31 @@ impl Operator {
     pub const fn needs_process(&self) -> bool {
         match self {
             Self::Bash(_) | Self::Python(_) | Self::Branch(Branch::Python(_)) => true,
-            Self::Empty | Self::Branch(Branch::Expression(_)) => false,
+            Self::Sensor(sensor) => matches!(sensor.condition, Condition::Python(_)),
+            Self::Empty | Self::Branch(Branch::Expression(_)) | Self::TriggerDag(_) | Self::Approve(_) => false,
+        }
+    }
+
+    /// Whether it waits without a process and a slot.
+    pub const fn waits(&self) -> bool {
+        match self {
+            Self::Sensor(sensor) => !matches!(sensor.condition, Condition::Python(_)),
+            Self::TriggerDag(_) | Self::Approve(_) => true,
+            Self::Bash(_) | Self::Python(_) | Self::Empty | Self::Branch(_) => false,
+        }
+    }
+
+    /// The Python that it runs in a process.
+    pub const fn python(&self) -> Option<&Python> {
+        match self {
+            Self::Python(python) | Self::Branch(Branch::Python(python)) => Some(python),
+            Self::Sensor(Sensor { condition: Condition::Python(python), .. }) => Some(python),
+            Self::Bash(_)
+            | Self::Empty
+            | Self::Branch(Branch::Expression(_))
+            | Self::Sensor(_)
+            | Self::TriggerDag(_)
+            | Self::Approve(_) => None,
         }
     }
 }

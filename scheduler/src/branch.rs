@@ -1,5 +1,5 @@
-//! Branch expressions and mappings: templates that the leader evaluates itself, because a process would take longer
-//! than they do.
+//! Branch expressions, mappings, and the templates of what waits without a process: the leader evaluates them itself,
+//! because a process would take longer than they do.
 //!
 //! All that became ready in a pass are evaluated together, so that the XComs of a run are fetched once for all of its
 //! branches. Each evaluation is bounded by the templates' own limits and by a number of rounds.
@@ -8,11 +8,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use model::attempt::Attempt;
 use model::ids::{TaskIndex, TaskInstanceKey};
 use model::mapping;
 use model::operator::{Branch, Operator};
 use model::template::{Fetched, Need, RenderError, render};
+use model::wait::Awaited;
 use serde_json::Value;
 
 use crate::plan::Expanding;
@@ -75,6 +77,12 @@ impl Branches {
                 None
             }
         }
+    }
+
+    /// What a waiting task waits for, or what is wrong with its templates; none when values are needed first.
+    pub(crate) fn awaited(&mut self, attempt: &Attempt, now: Timestamp) -> Option<Result<Awaited, String>> {
+        let fetched = Arc::clone(self.fetched.entry(viewer(attempt.key)).or_default());
+        self.settle(attempt.key, model::wait::awaited(attempt, &fetched, now), |reason| reason)
     }
 
     /// Fetches what was asked for.

@@ -17,3 +17,4 @@ pub mod service;
 #[cfg(test)]
 mod simulation;
 pub mod simulator;
+pub mod waiter;

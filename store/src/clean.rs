@@ -70,6 +70,10 @@ impl Store {
                 DELETE FROM xcom WHERE dag_run_id IN (SELECT id FROM doomed) RETURNING 1
             ), named AS (
                 DELETE FROM rendered_map_index WHERE dag_run_id IN (SELECT id FROM doomed)
+            ), waits AS (
+                DELETE FROM waiting WHERE dag_run_id IN (SELECT id FROM doomed)
+            ), approvals AS (
+                DELETE FROM approval WHERE dag_run_id IN (SELECT id FROM doomed)
             ), runs AS (
                 DELETE FROM dag_run WHERE id IN (SELECT id FROM doomed) RETURNING id, dag_id, run_id
             )

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use model::attempt::{Attempt, Outcome};
 use model::operator::{Bash, Branch, Operator, Python};
+use model::wait::{Condition, Sensor};
 use tokio::process::{Child, Command};
 
 use crate::config::WorkerConfig;
@@ -81,10 +82,16 @@ pub(crate) async fn prepare<'a, V: Values>(
             renderer.env(&mut env, &bash.env).await?;
             bash_command(bash, &mut renderer, attempt, scratch, &env).await?
         }
-        Operator::Python(python) | Operator::Branch(Branch::Python(python)) => {
+        Operator::Python(python)
+        | Operator::Branch(Branch::Python(python))
+        | Operator::Sensor(Sensor { condition: Condition::Python(python), .. }) => {
             python_command(python, &mut renderer, attempt, config, scratch).await?
         }
-        Operator::Empty | Operator::Branch(Branch::Expression(_)) => {
+        Operator::Empty
+        | Operator::Branch(Branch::Expression(_))
+        | Operator::Sensor(_)
+        | Operator::TriggerDag(_)
+        | Operator::Approve(_) => {
             return Err(NotLaunched::for_good("this task needs no process: the scheduler itself finishes it"));
         }
     };

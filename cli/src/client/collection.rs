@@ -32,6 +32,7 @@ collections! {
     XComCollection, xcom_entries, XComEntry;
     ImportErrorCollection, import_errors, ImportError;
     PoolCollection, pools, Pool;
+    HitlDetailCollection, hitl_details, HitlDetail;
 }
 
 impl Client {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::dag::Dag;
 use crate::operator::{Branch, Operator, Python};
+use crate::wait::Condition;
 
 /// SHA-256 of the DAG as JSON, with the keys of its mappings sorted and without line numbers: layout does not matter,
 /// content does. The order of params is what a form shows, so it counts; the other mappings' order means nothing.
@@ -25,7 +26,17 @@ pub(super) fn content_hash(dag: &Dag) -> [u8; 32] {
         match &mut task.operator {
             Operator::Bash(bash) => bash.env.sort_unstable_keys(),
             Operator::Python(python) | Operator::Branch(Branch::Python(python)) => sort_arguments(python),
-            Operator::Empty | Operator::Branch(Branch::Expression(_)) => {}
+            Operator::Sensor(sensor) => match &mut sensor.condition {
+                Condition::Http(http) => http.headers.sort_unstable_keys(),
+                Condition::Python(python) => sort_arguments(python),
+                Condition::File(_)
+                | Condition::Time(_)
+                | Condition::Delta(_)
+                | Condition::Sql(_)
+                | Condition::Task(_) => {}
+            },
+            Operator::TriggerDag(trigger) => trigger.conf.sort_all_objects(),
+            Operator::Empty | Operator::Branch(Branch::Expression(_)) | Operator::Approve(_) => {}
         }
     }
     // A DAG has no map whose keys are not texts, so it can be written.

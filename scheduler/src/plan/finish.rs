@@ -40,6 +40,7 @@ impl Planner {
             (true, true) | (false, false) => {}
         }
         self.move_slots(key, before, next);
+        self.follow_wait(key, before, next);
         true
     }
 
@@ -65,6 +66,7 @@ impl Planner {
                 self.end(key, TaskInstanceEvent::Skip, ended_at);
             }
             Outcome::Branch { follow } => self.finish_branch(key, &follow, ended_at),
+            Outcome::NotYet { saw } => self.look_again(key, saw, ended_at),
             Outcome::Failed { reason, exit_code, may_retry } => {
                 self.record_attempt(key, "failed", reason, exit_code, ended_at);
                 self.fail_or_retry(key, may_retry, ended_at);
@@ -235,12 +237,17 @@ impl Planner {
             .map(|ti| ti.key)
             .collect();
         let task_id = dag.task(key.task).task_id.clone();
-        let value = serde_json::json!(follow);
-        self.keep_xcoms(
-            key,
-            &task_id,
-            vec![model::xcom::XComValue { key: model::xcom::RETURN_VALUE.to_owned(), value }],
-        );
+        // What it returned itself (a person's answer) says more than what follows from it.
+        let has_returned = |xcom: &XComRow| {
+            (xcom.dag_run, xcom.map_index) == (key.dag_run, key.map_index)
+                && xcom.task_id == task_id
+                && xcom.key == model::xcom::RETURN_VALUE
+        };
+        if !self.xcoms.iter().any(has_returned) {
+            let value = serde_json::json!(follow);
+            let value = model::xcom::XComValue { key: model::xcom::RETURN_VALUE.to_owned(), value };
+            self.keep_xcoms(key, &task_id, vec![value]);
+        }
         // All skips before anything else follows, so that no trigger rule sees half of the choice.
         for next in &skipped {
             if let Some(ti) = self.task_instance_mut(*next) {

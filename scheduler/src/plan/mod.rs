@@ -31,6 +31,9 @@ mod slots;
 mod taken;
 #[cfg(test)]
 mod tests;
+mod wait;
+#[cfg(test)]
+mod wait_tests;
 mod why;
 mod why_slots;
 
@@ -41,7 +44,7 @@ use jiff::Timestamp;
 use model::attempt::Attempt;
 use model::dag::Dag;
 use model::dag_run::DataInterval;
-use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskIndex, TaskInstanceKey};
+use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskIndex, TaskInstanceKey};
 use model::journal::{Batch, DagRow, DagVersion, EndedAttempt, NextRun, ScheduledRun, SkippedRun, XComRow};
 use model::limits::Limits;
 use model::timetable::{DueRun, Timetable};
@@ -52,6 +55,7 @@ use mappings::Mappings;
 use pools::{Class, PoolIndex, Pools};
 use run::Run;
 use taken::LimitedTask;
+pub use wait::Watch;
 
 /// How many row changes make a pass stop and commit: beyond that a batch gets slower faster than it gets bigger.
 /// Measured on two cores: best between 200 and 500.
@@ -126,6 +130,7 @@ pub struct Planner {
     map_names: Vec<(TaskInstanceKey, String)>,
     reports: Vec<i64>,
     next_runs: BTreeSet<String>,
+    waits: wait::Waits,
 }
 
 /// What follows from what is known at one time.
@@ -135,10 +140,16 @@ pub struct Decisions {
     pub batch: Batch,
     /// To be handed to executors after the commit.
     pub dispatch: Vec<Attempt>,
-    /// Branch expressions to be evaluated after the commit; fold the results back.
+    /// Branch expressions and what waiting tasks wait for, to be evaluated after the commit; fold the results back.
     pub evaluate: Vec<Attempt>,
     /// Mappings to be evaluated after the commit; fold the values back.
     pub expand: Vec<Expanding>,
+    /// What is to be looked at from now on, after the commit.
+    pub watch: Vec<Watch>,
+    /// Attempts that need no more looks, after the commit.
+    pub unwatch: Vec<AttemptToken>,
+    /// DAGs of which a run ended: somebody may wait for that.
+    pub ended_dags: Vec<String>,
     /// Runs that timetables want.
     pub new_runs: Vec<ScheduledRun>,
     /// Runs that timetables want and that are left out.
@@ -156,6 +167,8 @@ impl Decisions {
             && self.dispatch.is_empty()
             && self.evaluate.is_empty()
             && self.expand.is_empty()
+            && self.watch.is_empty()
+            && self.unwatch.is_empty()
             && self.new_runs.is_empty()
             && self.skipped_runs.is_empty()
             && self.next_runs.is_empty()
@@ -190,6 +203,7 @@ impl Planner {
             map_names: Vec::new(),
             reports: Vec::new(),
             next_runs: BTreeSet::new(),
+            waits: wait::Waits::default(),
         }
     }
 
@@ -198,10 +212,12 @@ impl Planner {
     pub fn plan(&mut self, now: Timestamp, flush: bool) -> Decisions {
         let mut decisions = Decisions::default();
         self.fire_timers(now);
+        self.fire_waits(now);
         self.look_at_dags(now, &mut decisions);
         loop {
             self.finish_instant(now, &mut decisions);
-            if self.dirty.len() >= BATCH_ROWS || !self.fill_slots(now, &mut decisions) {
+            let is_full = self.dirty.len() >= BATCH_ROWS || decisions.evaluate.len() >= BATCH_ROWS;
+            if is_full || !self.fill_slots(now, &mut decisions) {
                 break;
             }
         }
@@ -225,7 +241,7 @@ impl Planner {
 
     /// When to plan next although nothing happens.
     pub fn next_timer(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.first().map(|(at, _)| *at).into_iter().chain(self.waits.next_timer()).min()
     }
 
     /// Whether rows wait to be written that nobody waits for.

@@ -51,7 +51,9 @@ impl Planner {
         batch.xcoms = std::mem::take(&mut self.xcoms);
         batch.cleared_xcoms = std::mem::take(&mut self.cleared_xcoms);
         batch.reports = std::mem::take(&mut self.reports);
+        self.write_waits(decisions);
         for key in std::mem::take(&mut self.finished_runs) {
+            decisions.ended_dags.extend(self.runs.get(&key).map(|run| run.facts.dag_id.clone()));
             self.forget_run(key);
         }
         self.report_next_runs(decisions);

@@ -76,7 +76,7 @@ impl Planner {
 
     /// Finishes ready tasks that need no process, and what becomes ready by that, up to a batch.
     pub(super) fn finish_instant(&mut self, now: Timestamp, decisions: &mut Decisions) {
-        while self.dirty.len() < BATCH_ROWS {
+        while self.dirty.len() < BATCH_ROWS && decisions.evaluate.len() < BATCH_ROWS {
             let Some(key) = self.instant.pop_front() else { return };
             let Some(run) = self.runs.get_mut(&key.dag_run) else { continue };
             if self.dags.get(&run.facts.dag_id).is_some_and(|dag| dag.row.is_paused) {
@@ -85,6 +85,10 @@ impl Planner {
             }
             let task = run.version.loaded.dag.task(key.task).clone();
             let Some(ti) = run.get_mut(key).filter(|ti| ti.state == TaskInstanceState::Scheduled) else { continue };
+            if task.operator.waits() {
+                self.ask(key, decisions);
+                continue;
+            }
             ti.try_number += 1;
             ti.max_tries = ti.max_tries.max(ti.try_number);
             ti.queued_at = Some(now);
@@ -95,7 +99,13 @@ impl Planner {
                 Operator::Branch(Branch::Expression(_)) => {
                     decisions.evaluate.extend(self.attempt(key, AttemptToken(0)));
                 }
-                Operator::Empty | Operator::Bash(_) | Operator::Python(_) | Operator::Branch(Branch::Python(_)) => {
+                Operator::Empty
+                | Operator::Bash(_)
+                | Operator::Python(_)
+                | Operator::Branch(Branch::Python(_))
+                | Operator::Sensor(_)
+                | Operator::TriggerDag(_)
+                | Operator::Approve(_) => {
                     self.end(key, TaskInstanceEvent::Succeed, now);
                 }
             }
@@ -127,10 +137,14 @@ impl Planner {
     /// Gives a ready task instance its slot.
     fn start(&mut self, key: TaskInstanceKey, pool: PoolIndex, now: Timestamp, decisions: &mut Decisions) {
         let token = AttemptToken::new(self.epoch, self.next_attempt);
+        let is_next_look = self.is_next_look(key);
         let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
         let is_retry = {
             let Some(ti) = run.get_mut(key).filter(|ti| ti.state == TaskInstanceState::Scheduled) else { return };
-            ti.try_number += 1;
+            // A sensor that looks again is still in the same try.
+            if !is_next_look {
+                ti.try_number += 1;
+            }
             ti.attempt_token = Some(token);
             ti.queued_at = Some(now);
             ti.started_at = None;

@@ -68,6 +68,7 @@ pub(super) fn run_row(key: DagRunKey) -> DagRunRow {
         version: 0,
         state: DagRunState::Queued,
         task_instances: Vec::new(),
+        waits: Vec::new(),
     }
 }
 
@@ -94,7 +95,7 @@ pub(super) fn failed() -> Outcome {
 }
 
 /// `task state` per row that the batch writes, and `run state` per changed run.
-fn written(decisions: &Decisions, dag: &Dag) -> Vec<String> {
+pub(super) fn written(decisions: &Decisions, dag: &Dag) -> Vec<String> {
     let rows = decisions.batch.inserted.iter().chain(&decisions.batch.updated);
     let tasks = rows.map(|row| format!("{} {}", dag.task(row.key.task).task_id, row.state));
     let runs = decisions.batch.runs.iter().filter_map(|run| run.change.as_ref());

@@ -10,7 +10,7 @@ mod lease;
 mod load;
 mod runs;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use sqlx::PgPool;
 use uuid::Uuid;

@@ -5,6 +5,7 @@
 //! load through the store's read models or go through a door, and answer. [`session`] stands in front of all of
 //! `/api/v2` but its version and health.
 
+mod approvals;
 mod auth;
 mod bulk_pools;
 mod clear;
@@ -153,6 +154,8 @@ fn task_instances() -> OpenApiRouter<Api> {
         .routes(routes!(task_instances::get_mapped_task_instance))
         .routes(routes!(task_instances::get_task_instance_tries))
         .routes(routes!(task_instances::get_mapped_task_instance_tries))
+        .routes(routes!(approvals::get_hitl_details))
+        .routes(routes!(approvals::get_hitl_detail, approvals::update_hitl_detail))
         .routes(routes!(logs::get_log))
         .routes(routes!(xcoms::get_xcom_entries))
         .routes(routes!(xcoms::get_xcom_entry))

@@ -2,6 +2,7 @@
 //! checks the role of who asks, and goes through a transaction of the store.
 
 mod account;
+mod approval;
 mod attempts;
 mod dag;
 mod dag_run;

@@ -6,6 +6,7 @@
 
 mod actions;
 mod ansi;
+mod approvals;
 mod assets;
 mod dag;
 mod dag_graph;
@@ -83,6 +84,8 @@ pub fn router(pages: Pages) -> Router {
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/log", get(log::show))
         .route("/pools", get(pools::show).post(pools::save))
         .route("/pools/{name}/delete", post(pools::delete))
+        .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/answer", post(approvals::answer))
+        .route("/approvals", get(approvals::show))
         .route("/import-errors", get(import_errors::show))
         .route("/events", get(events::stream))
         .route("/logout", post(session::log_out))
