@@ -62,8 +62,9 @@ impl Operator {
     /// The Python that it runs in a process.
     pub const fn python(&self) -> Option<&Python> {
         match self {
-            Self::Python(python) | Self::Branch(Branch::Python(python)) => Some(python),
-            Self::Sensor(Sensor { condition: Condition::Python(python), .. }) => Some(python),
+            Self::Python(python)
+            | Self::Branch(Branch::Python(python))
+            | Self::Sensor(Sensor { condition: Condition::Python(python), .. }) => Some(python),
             Self::Bash(_)
             | Self::Empty
             | Self::Branch(Branch::Expression(_))
