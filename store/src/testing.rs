@@ -89,6 +89,7 @@ fn lock(path: &Path, how: FlockArg) -> Flock<File> {
 
 /// Unique among the tests of a run, which are processes, and within one.
 /// Not of the process id: a run of all tests starts more processes than there are ids.
+#[expect(clippy::disallowed_methods, reason = "tests that run at once share nothing they could count with")]
 fn unique() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
