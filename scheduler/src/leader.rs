@@ -12,8 +12,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::attempt::{AttemptEvent, Report};
+use model::backfill::BackfillStep;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
-use model::journal::{Batch, CommitError, InboxReport};
+use model::journal::{Batch, CommitError, InboxReport, NextRun, ScheduledRun, SkippedRun};
 use model::limits::Limits;
 
 use crate::branch::Branches;
@@ -430,47 +431,57 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         // Also when a write before this one fails: those DAGs are looked at again.
         self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
         self.stale_dags.extend(decisions.backfills.iter().map(|(dag_id, _)| dag_id.clone()));
-        if !decisions.new_runs.is_empty() {
-            let dags: Vec<String> = decisions.new_runs.iter().map(|new| new.run.dag_id.clone()).collect();
-            self.stale_dags.extend(dags);
-            // Should this write fail, the next one is not tried: those DAGs say again when they run next.
-            let unsaved: Vec<String> = decisions.next_runs.iter().map(|next| next.dag_id.clone()).collect();
-            let created = self.journal.create_runs(self.epoch, &decisions.new_runs, self.clock.now()).await;
-            if created.is_err() {
+        // Should one of these writes fail, the following are not tried: those DAGs say again when they run next.
+        let unsaved: Vec<String> = decisions.next_runs.iter().map(|next| next.dag_id.clone()).collect();
+        let written =
+            self.write_runs(decisions.new_runs, decisions.skipped_runs, decisions.backfills, decisions.next_runs);
+        match written.await {
+            Ok(is_written) => pass.committed |= is_written,
+            Err(error) => {
                 self.stale_dags.extend(unsaved);
+                return Err(error);
             }
-            let created = self.expect_written(created)?;
-            self.progress.extend(created.iter().map(|key| (*key, true)));
-            self.stale_runs.extend(created);
-            pass.committed = true;
-        }
-        if !decisions.skipped_runs.is_empty() {
-            let skipped = self.journal.skip_runs(self.epoch, &decisions.skipped_runs, self.clock.now()).await;
-            if skipped.is_err() {
-                self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));
-            }
-            self.expect_written(skipped)?;
-            pass.committed = true;
-        }
-        if !decisions.backfills.is_empty() {
-            let steps: Vec<_> = decisions.backfills.into_iter().map(|(_, step)| step).collect();
-            let made = self.journal.run_backfills(self.epoch, &steps, self.clock.now()).await;
-            if made.is_err() {
-                self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));
-            }
-            let made = self.expect_written(made)?;
-            self.progress.extend(made.iter().map(|key| (*key, true)));
-            self.stale_runs.extend(made);
-            pass.committed = true;
-        }
-        if !decisions.next_runs.is_empty() {
-            let saved = self.journal.save_next_runs(self.epoch, &decisions.next_runs).await;
-            if saved.is_err() {
-                self.stale_dags.extend(decisions.next_runs.into_iter().map(|next| next.dag_id));
-            }
-            self.expect_written(saved)?;
         }
         Ok(pass)
+    }
+
+    /// Creates the runs that timetables and backfills want, moves timetables past those that are left out, and notes
+    /// when DAGs run next. True when a run or a timetable changed.
+    async fn write_runs(
+        &mut self,
+        new_runs: Vec<ScheduledRun>,
+        skipped_runs: Vec<SkippedRun>,
+        backfills: Vec<(String, BackfillStep)>,
+        next_runs: Vec<NextRun>,
+    ) -> Result<bool, LeaderError> {
+        let (epoch, now) = (self.epoch, self.clock.now());
+        if !new_runs.is_empty() {
+            self.stale_dags.extend(new_runs.iter().map(|new| new.run.dag_id.clone()));
+            let created = self.journal.create_runs(epoch, &new_runs, now).await;
+            self.take_up(created)?;
+        }
+        if !skipped_runs.is_empty() {
+            let skipped = self.journal.skip_runs(epoch, &skipped_runs, now).await;
+            self.expect_written(skipped)?;
+        }
+        if !backfills.is_empty() {
+            let steps: Vec<_> = backfills.iter().map(|(_, step)| step.clone()).collect();
+            let made = self.journal.run_backfills(epoch, &steps, now).await;
+            self.take_up(made)?;
+        }
+        if !next_runs.is_empty() {
+            let saved = self.journal.save_next_runs(epoch, &next_runs).await;
+            self.expect_written(saved)?;
+        }
+        Ok(!(new_runs.is_empty() && skipped_runs.is_empty() && backfills.is_empty()))
+    }
+
+    /// Runs that were just made are to be read, and told of.
+    fn take_up(&mut self, made: Result<Vec<DagRunKey>, CommitError>) -> Result<(), LeaderError> {
+        let made = self.expect_written(made)?;
+        self.progress.extend(made.iter().map(|key| (*key, true)));
+        self.stale_runs.extend(made);
+        Ok(())
     }
 
     fn expect_written<T>(&mut self, result: Result<T, CommitError>) -> Result<T, LeaderError> {

@@ -38,7 +38,7 @@ pub fn run_dir(run_folder: &Path, token: AttemptToken) -> PathBuf {
 /// Makes a folder for this user's eyes only, or sees that it is one: where everybody may write, somebody else could
 /// have made it, and would then own what is put into it.
 fn own_folder(path: &Path) -> io::Result<()> {
-    match private().recursive(false).create(path) {
+    match private().create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let found = std::fs::symlink_metadata(path)?;
             let is_ours =
