@@ -10,6 +10,7 @@
 #![allow(clippy::struct_excessive_bools, reason = "Airflow's bodies have as many as they have")]
 
 mod again;
+mod approval;
 mod auth;
 mod backfill;
 mod bulk;
@@ -26,6 +27,7 @@ mod waiting;
 mod xcom;
 
 pub use again::{DisableTaskBody, DisabledTask, DisabledTaskCollection, PatchTaskInstanceBody, RerunBody};
+pub use approval::{HitlDetail, HitlDetailCollection, HitlDetailResponse, HitlUser, UpdateHitlDetailPayload};
 pub use auth::{AccessToken, LoginBody};
 pub use backfill::{
     Backfill, BackfillBody, BackfillCollection, BackfillDay, BackfillDayCollection, BackfillPlan,

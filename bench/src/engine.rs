@@ -12,6 +12,7 @@ use model::attempt::{Attempt, AttemptEvent, Finished, Outcome, Report};
 use model::ids::AttemptToken;
 use model::limits::Limits;
 use scheduler::leader::Leader;
+use scheduler::plan::Watch;
 use scheduler::ports::{Clock, Dispatch};
 use store::Store;
 use store::journal::LeaderJournal;
@@ -38,6 +39,11 @@ impl Dispatch for AtOnce {
             let _ = self.0.send(Report { token: attempt.token, key: attempt.key, event });
         }
     }
+
+    // Its DAGs wait for nothing.
+    fn watch(&mut self, _watches: Vec<Watch>) {}
+
+    fn dags_moved(&mut self, _dag_ids: Vec<String>) {}
 
     fn cancel(&mut self, _token: AttemptToken) {}
 }

@@ -19,8 +19,7 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
         std::fs::write(flowctl.dags().join(format!("dag_{number}.yaml")), text)?;
     }
     tokio::time::sleep(SETTLE).await;
-    let postmaster = std::fs::read_to_string(flowctl.home().join("postgres/data/postmaster.pid"))?;
-    let postmaster: u32 = postmaster.lines().next().context("a process id")?.trim().parse()?;
+    let postmaster = postmaster(&flowctl)?;
     let before = (cpu(flowctl.pid())?, cpu_of_family(postmaster)?);
     tokio::time::sleep(WATCH).await;
     let after = (cpu(flowctl.pid())?, cpu_of_family(postmaster)?);
@@ -34,8 +33,14 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
     ])
 }
 
+/// Process id of its PostgreSQL.
+pub(crate) fn postmaster(flowctl: &Flowctl) -> Result<u32> {
+    let text = std::fs::read_to_string(flowctl.home().join("postgres/data/postmaster.pid"))?;
+    Ok(text.lines().next().context("a process id")?.trim().parse()?)
+}
+
 /// User and system time of a process (`proc_pid_stat(5)`, fields 14 and 15, in ticks of which Linux has 100 a second).
-fn cpu(pid: u32) -> Result<Duration> {
+pub(crate) fn cpu(pid: u32) -> Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let (_, fields) = stat.rsplit_once(')').context("a line of /proc/PID/stat")?;
     let field = |number: usize| fields.split_whitespace().nth(number - 3).and_then(|text| text.parse::<u64>().ok());
@@ -46,13 +51,13 @@ fn cpu(pid: u32) -> Result<Duration> {
 }
 
 /// Of a process and its children.
-fn cpu_of_family(pid: u32) -> Result<Duration> {
+pub(crate) fn cpu_of_family(pid: u32) -> Result<Duration> {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
     let of_children: Duration = children.split_whitespace().filter_map(|child| cpu(child.parse().ok()?).ok()).sum();
     Ok(cpu(pid)? + of_children)
 }
 
-fn resident_megabytes(pid: u32) -> Result<u64> {
+pub(crate) fn resident_megabytes(pid: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? / 1024)

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p bench` prints the table; names of benchmarks as arguments choose among them. Each uses a
 //! PostgreSQL of its own with fsync on. Compare figures of one run with each other: the machine is small and noisy.
-//! `http` and `idle` start `target/release/flowctl`, which `just bench` builds first.
+//! `http`, `idle` and `waiting` start `target/release/flowctl`, which `just bench` builds first.
 
 mod dags;
 mod database;
@@ -13,6 +13,7 @@ mod parse;
 mod plan;
 mod processes;
 mod statistics;
+mod waiting;
 
 use anyhow::{Result, bail};
 
@@ -28,7 +29,7 @@ fn row(what: impl Into<String>, figure: impl Into<String>, beside: impl Into<Str
     Row { what: what.into(), figure: figure.into(), beside: beside.into() }
 }
 
-const ALL: [&str; 6] = ["plan", "engine", "processes", "parse", "http", "idle"];
+const ALL: [&str; 7] = ["plan", "engine", "processes", "parse", "http", "idle", "waiting"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -45,6 +46,7 @@ async fn main() -> Result<()> {
             "parse" => parse::run()?,
             "http" => http::run().await?,
             "idle" => idle::run().await?,
+            "waiting" => waiting::run().await?,
             other => bail!("no benchmark `{other}`"),
         };
         for Row { what, figure, beside } in rows {

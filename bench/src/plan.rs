@@ -170,6 +170,7 @@ fn run_row(dag_id: &str, key: i64) -> DagRunRow {
         state: DagRunState::Queued,
         task_instances: Vec::new(),
         choices: Vec::new(),
+        waits: Vec::new(),
     }
 }
 

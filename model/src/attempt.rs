@@ -133,6 +133,11 @@ pub enum Outcome {
         /// Whether what follows goes on.
         goes_on: bool,
     },
+    /// A sensor looked, and what it waits for is not there yet.
+    NotYet {
+        /// What it saw, in words for a person.
+        saw: String,
+    },
     /// Nobody knows how it ended: its worker died.
     Lost {
         /// In words for a person.

@@ -12,6 +12,7 @@ use crate::dag::Dag;
 use crate::dag_run::{DagRunFacts, DataInterval, NewDagRun};
 use crate::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
 use crate::state::{DagRunState, TaskInstanceState};
+use crate::wait::WaitRow;
 
 /// A DAG's row, as far as the leader needs it.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +85,8 @@ pub struct ChoiceRow {
     pub map_index: i32,
     /// `{"followed": [task ids]}` of a branch, `{"skipped": [task ids]}` of a short circuit.
     pub value: serde_json::Value,
+    /// What of them waits, or waited in an attempt before.
+    pub waits: Vec<WaitRow>,
 }
 
 /// A task instance's row.
@@ -167,6 +170,10 @@ pub struct DagPause {
     pub dag_id: String,
     /// Why, in words for a person.
     pub reason: String,
+    /// Waits as they are from now on.
+    pub waits: Vec<WaitRow>,
+    /// What does not wait any more.
+    pub ended_waits: Vec<TaskInstanceKey>,
 }
 
 impl Batch {

@@ -34,5 +34,6 @@ pub mod template;
 pub mod timetable;
 pub mod transition;
 pub mod trigger_rule;
+pub mod wait;
 pub mod why;
 pub mod xcom;

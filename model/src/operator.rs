@@ -5,6 +5,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::wait::{Approve, Event, Sensor, TriggerDag};
+
 /// What a task does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,6 +21,12 @@ pub enum Operator {
     Branch(Branch),
     /// Lets what follows go on, or skips it.
     ShortCircuit(ShortCircuit),
+    /// Waits for a condition.
+    Sensor(Sensor),
+    /// Starts a run of another DAG.
+    TriggerDag(TriggerDag),
+    /// Waits for a person.
+    Approve(Approve),
 }
 
 impl Operator {
@@ -30,6 +38,9 @@ impl Operator {
             Self::Empty => "empty",
             Self::Branch(_) => "branch",
             Self::ShortCircuit(_) => "short_circuit",
+            Self::Sensor(_) => "sensor",
+            Self::TriggerDag(_) => "trigger_dag",
+            Self::Approve(_) => "approve",
         }
     }
 
@@ -39,10 +50,40 @@ impl Operator {
             Self::Bash(_)
             | Self::Python(_)
             | Self::Branch(Branch::Python(_))
-            | Self::ShortCircuit(ShortCircuit { condition: Condition::Python(_), .. }) => true,
+            | Self::ShortCircuit(ShortCircuit { condition: Condition::Python(_), .. })
+            | Self::Sensor(Sensor { event: Event::Python(_), .. }) => true,
             Self::Empty
             | Self::Branch(Branch::Expression(_))
-            | Self::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. }) => false,
+            | Self::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. })
+            | Self::Sensor(_)
+            | Self::TriggerDag(_)
+            | Self::Approve(_) => false,
+        }
+    }
+
+    /// Whether it waits without a process and a slot.
+    pub const fn waits(&self) -> bool {
+        match self {
+            Self::Sensor(sensor) => !matches!(sensor.event, Event::Python(_)),
+            Self::TriggerDag(_) | Self::Approve(_) => true,
+            Self::Bash(_) | Self::Python(_) | Self::Empty | Self::Branch(_) | Self::ShortCircuit(_) => false,
+        }
+    }
+
+    /// The Python that it runs in a process.
+    pub const fn python(&self) -> Option<&Python> {
+        match self {
+            Self::Python(python)
+            | Self::Branch(Branch::Python(python))
+            | Self::ShortCircuit(ShortCircuit { condition: Condition::Python(python), .. })
+            | Self::Sensor(Sensor { event: Event::Python(python), .. }) => Some(python),
+            Self::Bash(_)
+            | Self::Empty
+            | Self::Branch(Branch::Expression(_))
+            | Self::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. })
+            | Self::Sensor(_)
+            | Self::TriggerDag(_)
+            | Self::Approve(_) => None,
         }
     }
 }

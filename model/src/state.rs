@@ -98,6 +98,11 @@ impl TaskInstanceState {
     pub const fn holds_slot(self) -> bool {
         matches!(self, Self::Queued | Self::Running | Self::Restarting)
     }
+
+    /// Waits without a slot: for an event, or for a person.
+    pub const fn is_waiting(self) -> bool {
+        matches!(self, Self::Deferred | Self::AwaitingInput)
+    }
 }
 
 named! {
@@ -148,6 +153,8 @@ named! {
         Cli = "cli",
         /// A backfill.
         Backfill = "backfill",
+        /// A task of another run.
+        Operator = "operator",
         /// A test run without a server.
         Test = "test",
     }

@@ -13,6 +13,12 @@ pub enum TaskInstanceEvent {
     Queue,
     /// Its attempt started.
     Start,
+    /// Its attempt waits for an event, without a slot.
+    Defer,
+    /// Its attempt waits for a person, without a slot.
+    AwaitInput,
+    /// Its attempt looked and will look again: it gives its slot back until then.
+    Reschedule,
     /// Its attempt (or the scheduler itself, for what needs no process) succeeded.
     Succeed,
     /// Its attempt failed for good.
@@ -33,10 +39,13 @@ pub enum TaskInstanceEvent {
 
 impl TaskInstanceEvent {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Schedule,
         Self::Queue,
         Self::Start,
+        Self::Defer,
+        Self::AwaitInput,
+        Self::Reschedule,
         Self::Succeed,
         Self::Fail,
         Self::AwaitRetry,
@@ -70,13 +79,22 @@ pub const fn next_state(
         (S::None | S::UpForRetry | S::UpForReschedule, E::Schedule) => Ok(S::Scheduled),
         (S::Scheduled, E::Queue) => Ok(S::Queued),
         (S::Queued, E::Start) => Ok(S::Running),
+        (S::Scheduled, E::Defer) => Ok(S::Deferred),
+        (S::Scheduled, E::AwaitInput) => Ok(S::AwaitingInput),
+        (S::Queued | S::Running, E::Reschedule) => Ok(S::UpForReschedule),
         // A report of the end may overtake the report of the start; the end is what counts.
-        (S::Scheduled | S::Queued | S::Running, E::Succeed) => Ok(S::Success),
-        (S::Scheduled | S::Queued | S::Running, E::Fail) => Ok(S::Failed),
-        (S::Queued | S::Running, E::AwaitRetry) => Ok(S::UpForRetry),
-        (S::None | S::Scheduled | S::Queued | S::Running, E::Skip) => Ok(S::Skipped),
+        (S::Scheduled | S::Queued | S::Running | S::Deferred | S::AwaitingInput, E::Succeed) => Ok(S::Success),
+        // Between two looks only the time that is over ends it.
+        (S::Scheduled | S::Queued | S::Running | S::Deferred | S::AwaitingInput | S::UpForReschedule, E::Fail) => {
+            Ok(S::Failed)
+        }
+        (S::Queued | S::Running | S::Deferred | S::AwaitingInput, E::AwaitRetry) => Ok(S::UpForRetry),
+        (
+            S::None | S::Scheduled | S::Queued | S::Running | S::Deferred | S::AwaitingInput | S::UpForReschedule,
+            E::Skip,
+        ) => Ok(S::Skipped),
         (S::None, E::FailUpstream) => Ok(S::UpstreamFailed),
-        (S::Queued | S::Running | S::Restarting, E::Reset) => Ok(S::None),
+        (S::Queued | S::Running | S::Restarting | S::Deferred | S::AwaitingInput, E::Reset) => Ok(S::None),
         (S::Queued | S::Running | S::Restarting, E::Clear) => Ok(S::Restarting),
         (
             S::None

@@ -20,6 +20,7 @@ use crate::state::{DagRunState, TaskInstanceState};
 pub use slots::{Holder, NAMED_HOLDERS, PoolFacts, ReadyFacts};
 
 use crate::trigger_rule::{TriggerRule, UpstreamCounts, Verdict, evaluate};
+use crate::wait::WaitRow;
 
 /// What a task instance that is not running waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +133,19 @@ pub enum Waiting {
     Executor,
     /// Its attempt is being stopped because it was cleared.
     Restarting,
+    /// It waits for an event, without a slot.
+    Event {
+        /// What for, in words.
+        what: String,
+        /// What was seen last, in words.
+        saw: Option<String>,
+        /// When that was.
+        looked_at: Option<Timestamp>,
+        /// How long ago that was, in seconds.
+        looked_ago_s: Option<i64>,
+        /// When it gives up.
+        until: Option<Timestamp>,
+    },
     /// Its turn has come; the scheduler has not looked at it since.
     Scheduler,
 }
@@ -311,6 +325,17 @@ fn waits_for(dag: &Dag, index: TaskIndex, state_of: &impl Fn(TaskIndex) -> TaskI
     }
     let scopes = Scopes::new(dag, &dag.downstream());
     [open(scopes.indirect_setups(index)), open(scopes.between(index))].concat()
+/// What a task instance that waits without a slot waits for.
+pub fn why_wait(wait: &WaitRow, now: Timestamp) -> Waiting {
+    let look = wait.look.as_ref();
+    Waiting::Event {
+        what: wait.awaited.to_string(),
+        saw: look.map(|look| look.saw.clone()),
+        looked_at: look.map(|look| look.at),
+        looked_ago_s: look.map(|look| now.duration_since(look.at).as_secs().max(0)),
+        // A time comes by itself, before or after the sensor gives up.
+        until: wait.deadline,
+    }
 }
 
 /// Which direct upstream tasks kept a task instance from ever running; none when its trigger rule does not say that it
@@ -443,6 +468,13 @@ impl std::fmt::Display for Waiting {
                 slots::tell_ahead(f, *ahead)
             }
             Self::Paused => f.write_str("the DAG is paused"),
+            Self::Event { what, saw, looked_ago_s, until, .. } => {
+                write!(f, "it waits for {what}")?;
+                if let (Some(saw), Some(ago)) = (saw, looked_ago_s) {
+                    write!(f, ": {saw} (looked {ago} s ago)")?;
+                }
+                until.map_or(Ok(()), |at| write!(f, "; it gives up at {at:.0}"))
+            }
             Self::Executor => f.write_str("it is queued; its executor is about to start it"),
             Self::Restarting => f.write_str("it was cleared; its running attempt is being stopped"),
             Self::Scheduler => f.write_str("the scheduler has not picked it up yet; is one running?"),

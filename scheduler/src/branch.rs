@@ -1,5 +1,5 @@
-//! Branch and short circuit expressions, `when` and mappings: templates that the leader evaluates itself, because a process
-//! would take longer than they do.
+//! Branch and short circuit expressions, `when`, mappings, and the templates of what waits without a process: the leader
+//! evaluates them itself, because a process would take longer than they do.
 //!
 //! All that became ready in a pass are evaluated together, so that the XComs of a run are fetched once for all of its
 //! branches. Each evaluation is bounded by the templates' own limits and by a number of rounds.
@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use model::ids::{TaskIndex, TaskInstanceKey};
 use model::mapping;
 use model::operator::is_true;
@@ -32,9 +33,14 @@ pub(crate) struct Branches {
 
 impl Branches {
     /// What the template says, or what is wrong with it; none when values are needed first.
-    pub(crate) fn evaluate(&mut self, asked: &Asked) -> Option<Result<Answer, String>> {
+    pub(crate) fn evaluate(&mut self, asked: &Asked, now: Timestamp) -> Option<Result<Answer, String>> {
         let attempt = &asked.attempt;
         let task = attempt.task();
+        if asked.question == Question::Wait {
+            let fetched = Arc::clone(self.fetched.entry(viewer(attempt.key)).or_default());
+            let awaited = self.settle(attempt.key, model::wait::awaited(attempt, &fetched, now), |reason| reason)?;
+            return Some(awaited.map(Answer::Awaits));
+        }
         let key = asked.question.key();
         let Some(source) = asked.source() else {
             return Some(Err(format!("`{}` has no template in `{key}`", task.task_id)));
@@ -45,7 +51,7 @@ impl Branches {
         let result = render(source, &attempt.scope(task, self.fetched.entry(viewer(attempt.key)).or_default()));
         let answer = |value: Value| match asked.question {
             Question::Branch => chosen(&value).map(Answer::Follow),
-            Question::When | Question::ShortCircuit => Ok(Answer::Holds(is_true(&value))),
+            Question::When | Question::ShortCircuit | Question::Wait => Ok(Answer::Holds(is_true(&value))),
         };
         self.settle(attempt.key, result, wrong).map(|value| value.and_then(answer))
     }

@@ -18,7 +18,7 @@ use model::journal::{Batch, CommitError, InboxReport, NextRun, ScheduledRun, Ski
 use model::limits::Limits;
 
 use crate::branch::Branches;
-use crate::plan::{Decisions, Expanding, Fate, Planner};
+use crate::plan::{Decisions, Expanding, Fate, Planner, Watch};
 use crate::ports::{Clock, Dispatch, Journal, ReadError};
 use crate::question::Asked;
 
@@ -49,10 +49,12 @@ pub struct Pass {
     pub committed: bool,
 }
 
-/// An attempt that an executor has.
+/// An attempt that an executor has, or that is looked for.
 #[derive(Debug, Clone)]
 struct Alive {
     key: TaskInstanceKey,
+    /// It has no process: it ends at once when it is cancelled, without a report.
+    is_watched: bool,
     /// The report of its start, which is written late: a run that is read again may not know of it yet.
     started: Option<Report>,
 }
@@ -366,12 +368,15 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
 
     /// Stops attempts that the runs just read do not want any more: cancelled, cleared, deleted.
     fn stop_unwanted(&mut self, only: Option<&[DagRunKey]>) {
-        for (token, Alive { key, .. }) in &self.alive {
+        let (planner, dispatch) = (&self.planner, &mut self.dispatch);
+        self.alive.retain(|token, Alive { key, is_watched, .. }| {
             let is_read = only.is_none_or(|only| only.contains(&key.dag_run));
-            if is_read && !self.planner.wants(*key, *token) {
-                self.dispatch.cancel(*token);
+            let is_unwanted = is_read && !planner.wants(*key, *token);
+            if is_unwanted {
+                dispatch.cancel(*token);
             }
-        }
+            !(is_unwanted && *is_watched)
+        });
     }
 
     async fn commit(&self, batch: &Batch) -> Result<(), CommitError> {
@@ -382,7 +387,9 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
     fn distrust(&mut self, decisions: &Decisions, error: &CommitError) {
         self.may_be_late |= matches!(error, CommitError::Unknown(_));
         self.stale_runs.extend(self.planner.abandon(&decisions.batch));
-        self.stale_runs.extend(decisions.dispatch.iter().map(|attempt| attempt.key.dag_run));
+        let asked = decisions.evaluate.iter().map(|asked| &asked.attempt);
+        self.stale_runs.extend(decisions.dispatch.iter().chain(asked).map(|attempt| attempt.key.dag_run));
+        self.stale_runs.extend(decisions.watch.iter().map(|watch| watch.wait.key.dag_run));
         self.stale_runs.extend(decisions.expand.iter().map(|expanding| expanding.attempt.key.dag_run));
         self.stale_dags.extend(decisions.batch.paused.iter().map(|pause| pause.dag_id.clone()));
         self.stale_dags.extend(decisions.new_runs.iter().map(|new| new.run.dag_id.clone()));
@@ -421,10 +428,23 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             self.stop_unwanted(Some(&ended));
         }
         for attempt in &decisions.dispatch {
-            self.alive.insert(attempt.token, Alive { key: attempt.key, started: None });
+            self.alive.insert(attempt.token, Alive { key: attempt.key, is_watched: false, started: None });
         }
         if !decisions.dispatch.is_empty() {
             self.dispatch.submit(decisions.dispatch);
+        }
+        for token in &decisions.unwatch {
+            self.dispatch.cancel(*token);
+            self.alive.remove(token);
+        }
+        for Watch { attempt, .. } in &decisions.watch {
+            self.alive.insert(attempt.token, Alive { key: attempt.key, is_watched: true, started: None });
+        }
+        if !decisions.watch.is_empty() {
+            self.dispatch.watch(decisions.watch);
+        }
+        if !decisions.ended_dags.is_empty() {
+            self.dispatch.dags_moved(decisions.ended_dags);
         }
         self.to_evaluate.extend(decisions.evaluate);
         self.to_expand.extend(decisions.expand);
@@ -512,7 +532,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
                 }
             }
             for asked in std::mem::take(&mut self.to_evaluate) {
-                match branches.evaluate(&asked) {
+                match branches.evaluate(&asked, self.clock.now()) {
                     // One of another version stands elsewhere by now, and is asked for again.
                     Some(_) if !self.planner.is_of_pinned_version(&asked.attempt) => {}
                     Some(result) => {

@@ -18,3 +18,4 @@ pub mod service;
 #[cfg(test)]
 mod simulation;
 pub mod simulator;
+pub mod waiter;

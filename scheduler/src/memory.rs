@@ -135,6 +135,7 @@ impl World {
             state: DagRunState::Queued,
             task_instances: Vec::new(),
             choices: Vec::new(),
+            waits: Vec::new(),
         };
         self.runs.insert(key, row);
         self.changed(None, Some(key));
@@ -284,6 +285,16 @@ impl World {
             }
         }
         self.map_names.extend(batch.map_names.iter().cloned());
+        for key in batch.ended_waits.iter().chain(batch.waits.iter().map(|wait| &wait.key)) {
+            if let Some(run) = self.runs.get_mut(&key.dag_run) {
+                run.waits.retain(|wait| wait.key != *key);
+            }
+        }
+        for wait in &batch.waits {
+            if let Some(run) = self.runs.get_mut(&wait.key.dag_run) {
+                run.waits.push(wait.clone());
+            }
+        }
         self.attempts.extend(batch.attempts.iter().cloned());
         let cleared: BTreeSet<(DagRunKey, &str, i32)> =
             batch.cleared_xcoms.iter().map(|(run, task, map_index)| (*run, task.as_str(), *map_index)).collect();

@@ -14,6 +14,8 @@ use model::past::{PastQuery, PastRun};
 use model::pool::Pool;
 use model::template::{Fetched, Need};
 
+use crate::plan::Watch;
+
 /// Reading failed. Nothing was changed; try again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -84,7 +86,11 @@ pub trait Journal: Send + Sync + 'static {
 pub trait Dispatch: Send + 'static {
     /// Hands attempts to their executors.
     fn submit(&mut self, attempts: Vec<Attempt>);
-    /// Stops an attempt. A report of its end still comes, and is refused by its token.
+    /// Looks for what attempts wait for, until one reports its end or is cancelled.
+    fn watch(&mut self, watches: Vec<Watch>);
+    /// Runs of these DAGs ended: who waits for one need not wait until the next look.
+    fn dags_moved(&mut self, dag_ids: Vec<String>);
+    /// Stops an attempt. The report of its end still comes when it had a process, and is refused by its token.
     fn cancel(&mut self, token: AttemptToken);
 }
 

@@ -2,6 +2,7 @@
 
 use model::attempt::Attempt;
 use model::operator::{Branch, Condition, Operator};
+use model::wait::Awaited;
 
 /// A template of a task whose value decides something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,6 +13,8 @@ pub enum Question {
     Branch,
     /// Whether its short circuit lets what follows go on.
     ShortCircuit,
+    /// What it waits for.
+    Wait,
 }
 
 /// A question about one task instance.
@@ -24,27 +27,30 @@ pub struct Asked {
 }
 
 /// What a template's value says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The ids that a branch follows.
     Follow(Vec<String>),
     /// Yes or no.
     Holds(bool),
+    /// What the task waits for.
+    Awaits(Awaited),
 }
 
 impl Question {
-    /// The key of the DAG file.
+    /// The key of the DAG file, as far as it is one.
     pub const fn key(self) -> &'static str {
         match self {
             Self::When => "when",
             Self::Branch => "branch",
             Self::ShortCircuit => "short_circuit",
+            Self::Wait => "what it waits for",
         }
     }
 }
 
 impl Asked {
-    /// The template; none when the task has no such key.
+    /// The template; none when the task has no such key, and for what waits, which has several.
     pub fn source(&self) -> Option<&str> {
         let task = self.attempt.task();
         match (self.question, &task.operator) {
@@ -54,7 +60,7 @@ impl Asked {
                 Condition::Expression(source) => Some(source),
                 Condition::Python(_) => None,
             },
-            (Question::Branch | Question::ShortCircuit, _) => None,
+            (Question::Branch | Question::ShortCircuit | Question::Wait, _) => None,
         }
     }
 }

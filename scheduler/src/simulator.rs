@@ -28,6 +28,7 @@ use model::timetable::{Timetable, TimetableError};
 
 use crate::leader::{Leader, LeaderError};
 use crate::memory::{MemoryJournal, World};
+use crate::plan::Watch;
 use crate::ports::{Clock, Dispatch, ReadError};
 
 /// A clock that stands where it was set.
@@ -73,6 +74,13 @@ impl Dispatch for Hands {
     fn submit(&mut self, attempts: Vec<Attempt>) {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).extend(attempts);
     }
+
+    fn watch(&mut self, watches: Vec<Watch>) {
+        self.submit(watches.into_iter().map(|watch| watch.attempt).collect());
+    }
+
+    /// There is one DAG.
+    fn dags_moved(&mut self, _dag_ids: Vec<String>) {}
 
     fn cancel(&mut self, token: AttemptToken) {
         self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).push(token);

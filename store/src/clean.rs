@@ -76,6 +76,10 @@ impl Store {
                 DELETE FROM mark WHERE dag_run_id IN (SELECT id FROM doomed)
             ), disabled_tasks AS (
                 DELETE FROM disabled_task WHERE dag_run_id IN (SELECT id FROM doomed)
+            ), waits AS (
+                DELETE FROM waiting WHERE dag_run_id IN (SELECT id FROM doomed)
+            ), approvals AS (
+                DELETE FROM approval WHERE dag_run_id IN (SELECT id FROM doomed)
             ), runs AS (
                 DELETE FROM dag_run WHERE id IN (SELECT id FROM doomed) RETURNING id, dag_id, run_id
             )

@@ -26,6 +26,7 @@ pub mod service;
 pub mod skip;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod waiting;
 
 pub use error::{Error, SqlError, is_passing};
 pub use listen::Hints;

@@ -5,7 +5,10 @@ use model::ids::{DagRunKey, TaskIndex};
 use model::limits::Limits;
 use model::past::{PastBlock, block};
 use model::state::{DagRunState, TaskInstanceState};
-use model::why::{RuledOut, RunFacts, RunWaiting, TaskFacts, Waiting, why_ruled_out, why_run, why_task_instance};
+use model::wait::WaitRow;
+use model::why::{
+    RuledOut, RunFacts, RunWaiting, TaskFacts, Waiting, why_ruled_out, why_run, why_task_instance, why_wait,
+};
 use store::Store;
 use store::read::pages::{Contention, PagesError, RunDetails, TaskInstanceRow};
 
@@ -16,6 +19,7 @@ pub(crate) struct Why<'a> {
     contention: &'a Contention,
     /// By task: how many of its instances hold a slot.
     active: Vec<u32>,
+    waits: Vec<WaitRow>,
     now: jiff::Timestamp,
 }
 
@@ -66,7 +70,18 @@ impl<'a> Why<'a> {
             limits,
             pools: &contention.pools,
         };
-        Self { facts, states, contention, active, now }
+        Self { facts, states, contention, active, waits: Vec::new(), now }
+    }
+
+    /// With what its task instances wait for without a slot.
+    pub(crate) fn with_waits(self, waits: Vec<WaitRow>) -> Self {
+        Self { waits, ..self }
+    }
+
+    /// What a task instance waits for without a slot.
+    pub(crate) fn wait(&self, row: &TaskInstanceRow) -> Option<&WaitRow> {
+        let place = |wait: &&WaitRow| (i32::try_from(wait.key.task.0), wait.key.map_index);
+        self.waits.iter().find(|wait| place(wait) == (Ok(row.task_index), row.map_index))
     }
 
     /// Why the run has not started; none when it is not queued.
@@ -107,6 +122,9 @@ impl<'a> Why<'a> {
 
     /// What a task instance waits for; none when it runs or has ended.
     pub(crate) fn waiting(&self, row: &TaskInstanceRow) -> Option<Waiting> {
+        if let Some(wait) = self.wait(row) {
+            return Some(why_wait(wait, self.now));
+        }
         let task = TaskIndex(u32::try_from(row.task_index).ok()?);
         let task_id = &self.facts.dag.tasks.get(task.at())?.task_id;
         let facts = TaskFacts {

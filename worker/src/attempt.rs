@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use model::attempt::{Attempt, Finished, Outcome};
-use model::operator::{Branch, Condition, Operator, ShortCircuit, is_truthy};
+use model::operator::{Operator, is_true, is_truthy};
 use model::retry::{Failure, refusal};
 use model::xcom::{RETURN_VALUE, XComValue};
 use serde_json::Value;
@@ -50,6 +50,7 @@ pub async fn run_attempt<V: Values, C: Clock>(
     match &outcome {
         Outcome::Failed { reason, .. } => output.say(&format!("failed: {reason}")),
         Outcome::Skipped { reason } => output.say(&format!("skipped: {reason}")),
+        Outcome::NotYet { saw } => output.say(&format!("not yet: {saw}")),
         Outcome::Success | Outcome::Branch { .. } | Outcome::ShortCircuit { .. } | Outcome::Lost { .. } => {}
     }
     output.log.flush();
@@ -238,13 +239,27 @@ fn python_ended<C: Clock>(
         }
         (_, by_status) => by_status,
     };
-    let (Some(value), Outcome::Success) = (reported.returned, &outcome) else {
+    let returned = match reported.returned {
+        // A sensor that returns nothing has seen nothing.
+        None if matches!(task.operator, Operator::Sensor(_)) => Some(Value::Null),
+        returned => returned,
+    };
+    let (Some(value), Outcome::Success) = (returned, &outcome) else {
         return outcome;
     };
     if !value.is_null() {
         output.say(&format!("returned value: {}", shown(&value)));
     }
     let refused = |reason| Outcome::Failed { reason, exit_code: Some(0), may_retry: true };
+    if matches!(task.operator, Operator::Sensor(_)) {
+        if !is_true(&value) {
+            return Outcome::NotYet { saw: format!("it returned {}", shown(&value)) };
+        }
+        // What it saw says no more than that it is there, unless it is a value of its own.
+        if value.is_boolean() {
+            return outcome;
+        }
+    }
     if matches!(task.operator, Operator::Branch(_)) {
         outcome = python::followed(value.clone()).map_or_else(refused, |follow| Outcome::Branch { follow });
     } else if matches!(task.operator, Operator::ShortCircuit(_)) {
@@ -263,15 +278,7 @@ fn python_ended<C: Clock>(
 }
 
 fn attempt_call(attempt: &Attempt) -> Option<&model::operator::PythonCall> {
-    match &attempt.task().operator {
-        Operator::Python(python)
-        | Operator::Branch(Branch::Python(python))
-        | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(python), .. }) => Some(&python.call),
-        Operator::Bash(_)
-        | Operator::Empty
-        | Operator::Branch(Branch::Expression(_))
-        | Operator::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. }) => None,
-    }
+    attempt.task().operator.python().map(|python| &python.call)
 }
 
 fn shown(value: &Value) -> String {

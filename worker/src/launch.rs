@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use model::attempt::{Attempt, Outcome};
 use model::operator::{Bash, Branch, Condition, Operator, Python, ShortCircuit};
+use model::wait::{Event, Sensor};
 use tokio::process::{Child, Command};
 
 use crate::config::WorkerConfig;
@@ -83,12 +84,16 @@ pub(crate) async fn prepare<'a, V: Values>(
         }
         Operator::Python(python)
         | Operator::Branch(Branch::Python(python))
-        | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(python), .. }) => {
+        | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(python), .. })
+        | Operator::Sensor(Sensor { event: Event::Python(python), .. }) => {
             python_command(python, &mut renderer, attempt, config, scratch).await?
         }
         Operator::Empty
         | Operator::Branch(Branch::Expression(_))
-        | Operator::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. }) => {
+        | Operator::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. })
+        | Operator::Sensor(_)
+        | Operator::TriggerDag(_)
+        | Operator::Approve(_) => {
             return Err(NotLaunched::for_good("this task needs no process: the scheduler itself finishes it"));
         }
     };

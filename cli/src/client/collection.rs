@@ -34,6 +34,7 @@ collections! {
     PoolCollection, pools, Pool;
     BackfillCollection, backfills, Backfill;
     BackfillDayCollection, dates, BackfillDay;
+    HitlDetailCollection, hitl_details, HitlDetail;
 }
 
 impl Client {

@@ -1,6 +1,7 @@
 //! The command line: its nouns, and which function each verb ends in.
 
 mod backfill;
+mod approvals;
 mod conf;
 mod config;
 mod dags;
@@ -96,6 +97,9 @@ enum Command {
     /// Pools: how many tasks of all DAGs run at once in them.
     #[command(subcommand)]
     Pools(pools::Pools),
+    /// Tasks that wait for a person.
+    #[command(subcommand)]
+    Approvals(approvals::Approvals),
     /// DAG files that were refused.
     #[command(subcommand)]
     ImportErrors(import_errors::ImportErrors),
@@ -134,6 +138,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Backfill(verb) => backfill::run(&globals, verb).await,
         Command::Xcom(verb) => xcom::run(&globals, verb).await,
         Command::Pools(verb) => pools::run(&globals, verb).await,
+        Command::Approvals(verb) => approvals::run(&globals, verb).await,
         Command::ImportErrors(verb) => import_errors::run(&globals, verb).await,
         Command::Completions { shell } => manual::completions(shell),
         Command::Man(arguments) => manual::man(&arguments),

@@ -8,7 +8,9 @@ use model::ids::{AttemptToken, DagRunKey};
 use model::mapping::Elements;
 use model::template::PreviousSuccess;
 use scheduler::memory::MemoryJournal;
+use scheduler::plan::Watch;
 use scheduler::ports::Dispatch;
+use scheduler::waiter::Waiter;
 use worker::{Values, ValuesError};
 
 /// The attempts that were handed out since somebody looked.
@@ -25,12 +27,13 @@ impl Dispatched {
 #[derive(Debug)]
 pub(super) struct TestDispatch {
     executor: Arc<LocalExecutor>,
+    waiter: Waiter,
     dispatched: Dispatched,
 }
 
 impl TestDispatch {
-    pub(super) const fn new(executor: Arc<LocalExecutor>, dispatched: Dispatched) -> Self {
-        Self { executor, dispatched }
+    pub(super) const fn new(executor: Arc<LocalExecutor>, waiter: Waiter, dispatched: Dispatched) -> Self {
+        Self { executor, waiter, dispatched }
     }
 }
 
@@ -42,8 +45,16 @@ impl Dispatch for TestDispatch {
         }
     }
 
+    fn watch(&mut self, watches: Vec<Watch>) {
+        self.waiter.watch(watches);
+    }
+
+    /// There is one DAG.
+    fn dags_moved(&mut self, _dag_ids: Vec<String>) {}
+
     fn cancel(&mut self, token: AttemptToken) {
         self.executor.cancel(token);
+        self.waiter.unwatch(token);
     }
 }
 

@@ -4,7 +4,8 @@
 //! in this process. What differs from a run of the server:
 //! 1. the DAG has no schedule and is not paused, so this run is the only one;
 //! 2. a retry follows at once, whatever `retry_delay` says;
-//! 3. logs go to the terminal, and into a folder that is removed at the end.
+//! 3. nobody is asked: an `approve` task takes its default, or its first option, at once;
+//! 4. logs go to the terminal, and into a folder that is removed at the end.
 
 mod dispatch;
 mod narrate;
@@ -24,12 +25,14 @@ use model::dag_run::{NewDagRun, run_id};
 use model::ids::{DagRunKey, DagVersionKey};
 use model::journal::DagVersion;
 use model::limits::Limits;
+use model::operator::Operator;
 use model::state::{DagRunState, DagRunType, TriggeredBy};
 use model::timetable::Timetable;
 use scheduler::leader::Leader;
 use scheduler::memory::MemoryJournal;
 use scheduler::ports::Clock;
 use scheduler::service::SystemClock;
+use scheduler::waiter::{Outside, Waiter};
 use tokio::sync::mpsc;
 use worker::WorkerConfig;
 
@@ -74,9 +77,10 @@ pub(crate) async fn run(test: TestRun) -> anyhow::Result<DagRunState> {
 
     let (reports, mut reported) = mpsc::unbounded_channel();
     let slots = limits.parallelism as usize;
+    let waiter = Waiter::start(Outside::new(None), reports.clone());
     let executor = Arc::new(LocalExecutor::start(MemoryValues(journal.clone()), worker, slots, reports));
     let dispatched = Dispatched::default();
-    let dispatch = TestDispatch::new(Arc::clone(&executor), dispatched.clone());
+    let dispatch = TestDispatch::new(Arc::clone(&executor), waiter, dispatched.clone());
     let Ok(mut leader) = Leader::take_over(journal.clone(), dispatch, SystemClock, limits).await? else {
         bail!("somebody else leads a journal that only this process knows")
     };
@@ -111,7 +115,13 @@ fn create(test: TestRun, journal: &MemoryJournal) -> anyhow::Result<DagRunKey> {
     dag.schedule = Schedule::None;
     dag.is_paused_upon_creation = Some(false);
     for task in &mut dag.tasks {
-        Arc::make_mut(task).retry_delay = model::duration::Duration::default();
+        let task = Arc::make_mut(task);
+        task.retry_delay = model::duration::Duration::default();
+        if let Operator::Approve(approve) = &mut task.operator {
+            let first = approve.options.first().cloned();
+            approve.default = approve.default.take().or(first);
+            approve.timeout = Some(model::duration::Duration::default());
+        }
     }
     let version = DagVersion { key: DagVersionKey(1), dag: Arc::new(dag), fileloc: Arc::new(test.file) };
     let mut world = journal.world();

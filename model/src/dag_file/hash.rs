@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::dag::Dag;
 use crate::operator::{Branch, Condition, Operator, Python, ShortCircuit};
+use crate::wait::Event;
 
 /// SHA-256 of the DAG as JSON, with the keys of its mappings sorted and without line numbers: layout does not matter,
 /// content does. The order of params is what a form shows, so it counts; the other mappings' order means nothing.
@@ -29,9 +30,16 @@ pub(super) fn content_hash(dag: &Dag) -> [u8; 32] {
             | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(python), .. }) => {
                 sort_arguments(python);
             }
+            Operator::Sensor(sensor) => match &mut sensor.event {
+                Event::Http(http) => http.headers.sort_unstable_keys(),
+                Event::Python(python) => sort_arguments(python),
+                Event::File(_) | Event::Time(_) | Event::Delta(_) | Event::Sql(_) | Event::Task(_) => {}
+            },
+            Operator::TriggerDag(trigger) => trigger.conf.sort_all_objects(),
             Operator::Empty
             | Operator::Branch(Branch::Expression(_))
-            | Operator::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. }) => {}
+            | Operator::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. })
+            | Operator::Approve(_) => {}
         }
     }
     // A DAG has no map whose keys are not texts, so it can be written.

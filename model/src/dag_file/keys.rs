@@ -30,6 +30,10 @@ pub(super) enum Takes {
     FlagOrKeyed(&'static [(&'static str, Takes)]),
     /// Whole numbers.
     Numbers,
+    /// Which run of another DAG.
+    By,
+    /// What a run is triggered with.
+    Conf,
     /// Part of the language that does not run yet.
     NotYet,
     /// Accepted with the value that changes nothing; anything else does not run yet.
@@ -40,7 +44,7 @@ pub(super) enum Takes {
 pub(super) type Keys = &'static [(&'static str, Takes)];
 
 use Takes::{
-    BackOff, Calendar, Catchup, Date, Duration, Expand, Flag, FlagOrKeyed, Keyed, List, Mapping, NotYet, Numbers,
+    BackOff, By, Calendar, Catchup, Conf, Date, Duration, Expand, Flag, FlagOrKeyed, Keyed, List, Mapping, NotYet, Numbers,
     OnlyDefault, Operator, Overlap, Rule, Schedule, Tasks, Text, TextMapping, Texts, WeightRule, Whole,
 };
 
@@ -136,11 +140,11 @@ pub(super) const OPERATORS: Keys = &[
     ("sql", NotYet),
     ("container", NotYet),
     ("short_circuit", Operator),
-    ("sensor", NotYet),
-    ("trigger_dag", NotYet),
+    ("sensor", Operator),
+    ("trigger_dag", Operator),
     ("notify", NotYet),
     ("evaluate", NotYet),
-    ("approve", NotYet),
+    ("approve", Operator),
 ];
 
 /// Keys of a group.
@@ -175,6 +179,39 @@ pub(super) const PYTHON: Keys = &[
     ("requirements", NotYet),
     ("preload", NotYet),
 ];
+
+/// Keys of `sensor`.
+pub(super) const SENSOR: Keys = &[
+    ("file", Text),
+    ("time", Text),
+    ("delta", Duration),
+    ("http", Operator),
+    ("sql", Operator),
+    ("task", Operator),
+    ("python", Operator),
+    ("poke_interval", Duration),
+    ("timeout", Duration),
+    ("soft_fail", Flag),
+    ("exponential_backoff", Flag),
+];
+
+/// Keys of the long form of a sensor's `http`.
+pub(super) const SENSOR_HTTP: Keys =
+    &[("url", Text), ("method", Text), ("headers", TextMapping), ("body", Text), ("expect", Text), ("conn_id", NotYet)];
+
+/// Keys of a sensor's `sql`.
+pub(super) const SENSOR_SQL: Keys = &[("conn_id", Text), ("sql", Text)];
+
+/// Keys of the long form of a sensor's `task`.
+pub(super) const SENSOR_TASK: Keys = &[("dag_id", Text), ("task_id", Text), ("states", Texts), ("by", By)];
+
+/// Keys of `trigger_dag`'s long form.
+pub(super) const TRIGGER_DAG: Keys =
+    &[("dag_id", Text), ("conf", Conf), ("logical_date", Text), ("run_id", Text), ("wait", Flag), ("reset", Flag)];
+
+/// Keys of `approve`'s long form.
+pub(super) const APPROVE: Keys =
+    &[("prompt", Text), ("options", Texts), ("default", Text), ("timeout", Duration), ("roles", Texts)];
 
 /// Keys of `branch`'s long form.
 pub(super) const BRANCH: Keys = &[("python", Operator)];

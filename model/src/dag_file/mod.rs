@@ -40,6 +40,9 @@ mod task;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod waiting;
+#[cfg(test)]
+mod waiting_tests;
 mod yaml;
 
 use crate::dag::Dag;

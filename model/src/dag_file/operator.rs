@@ -5,6 +5,7 @@ use super::node::{Key, Mapping, Node, Place, Value, mapping_to_json};
 use super::problems::Problems;
 use super::read;
 use super::templates::Templates;
+use super::waiting;
 use crate::operator::{Bash, Branch, Condition, Operator, Python, PythonCall, ShortCircuit};
 
 /// Reads the value of an operator key; `defaults` is what `default_args` says under the same key.
@@ -24,6 +25,9 @@ pub(super) fn operator(
         "python" => python(node, defaults, templates, problems).map(Operator::Python),
         "branch" => branch(node, defaults, templates, problems).map(Operator::Branch),
         "short_circuit" => short_circuit(node, defaults, templates, problems).map(Operator::ShortCircuit),
+        "sensor" => waiting::sensor(node, defaults, templates, problems).map(Operator::Sensor),
+        "trigger_dag" => waiting::trigger_dag(node, defaults, templates, problems).map(Operator::TriggerDag),
+        "approve" => waiting::approve(node, defaults, templates, problems).map(Operator::Approve),
         _ => empty(node, problems),
     }
 }
@@ -40,7 +44,7 @@ fn empty(node: &Node, problems: &mut Problems) -> Option<Operator> {
 }
 
 /// The long form's entries: the task's own, then those of the defaults that it does not give.
-fn entries<'n>(
+pub(super) fn entries<'n>(
     node: &'n Node,
     short: &str,
     defaults: &[&'n Mapping],
@@ -110,7 +114,7 @@ fn skip_on_exit_code(node: &Node, problems: &mut Problems) -> Option<i32> {
     Some(code)
 }
 
-fn python(
+pub(super) fn python(
     node: &Node,
     defaults: &[&Mapping],
     templates: &mut Templates<'_>,

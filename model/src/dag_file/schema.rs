@@ -34,8 +34,24 @@ pub fn json_schema() -> Value {
             "python": long_form(keys::PYTHON),
             "branch": long_form(keys::BRANCH),
             "short_circuit": long_form(keys::SHORT_CIRCUIT),
+            "sensor": sensor(),
+            "sensor_http": long_form(keys::SENSOR_HTTP),
+            "sensor_sql": long_form(keys::SENSOR_SQL),
+            "sensor_task": long_form(keys::SENSOR_TASK),
+            "trigger_dag": long_form(keys::TRIGGER_DAG),
+            "approve": long_form(keys::APPROVE),
         },
     })
+}
+
+/// A sensor has one condition; its texts and mappings are those of the condition's own form.
+fn sensor() -> Value {
+    let mut sensor = properties(keys::SENSOR);
+    sensor.insert("http".to_owned(), json!({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/sensor_http"}]}));
+    sensor.insert("sql".to_owned(), json!({"$ref": "#/$defs/sensor_sql"}));
+    sensor.insert("task".to_owned(), json!({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/sensor_task"}]}));
+    let one: Vec<Value> = super::waiting::CONDITIONS.iter().map(|name| json!({"required": [name]})).collect();
+    json!({"type": "object", "additionalProperties": false, "properties": sensor, "oneOf": one})
 }
 
 fn long_form(keys: Keys) -> Value {
@@ -98,6 +114,11 @@ fn property(name: &str, takes: Takes) -> Value {
         }
         Takes::Operator if name == "empty" => {
             json!({"type": ["object", "null"], "maxProperties": 0})
+        }
+        Takes::Operator if name == "sensor" => json!({"$ref": "#/$defs/sensor"}),
+        Takes::Conf => json!({"type": ["object", "string", "null"]}),
+        Takes::By => {
+            json!({"anyOf": [{"enum": ["logical_date", "latest"]}, {"type": "object", "additionalProperties": false, "required": ["delta"], "properties": {"delta": {"type": ["string", "number"]}}}]})
         }
         Takes::Operator => {
             json!({"anyOf": [{"type": "string"}, {"$ref": format!("#/$defs/{name}")}]})

@@ -233,7 +233,8 @@ impl<'n> Walk<'n, '_, '_> {
 
     fn operator(&mut self, operators: &[(&Key, &Node)], at: Place, task_id: &str) -> Option<Operator> {
         let Some((key, node)) = operators.first() else {
-            let help = "give it one of `bash`, `python`, `empty`, `branch`, `short_circuit`".to_owned();
+            let help = "give it one of `bash`, `python`, `empty`, `branch`, `short_circuit`, `sensor`, `trigger_dag`, `approve`"
+                .to_owned();
             self.problems.error_with_help(
                 at,
                 format!("task `{task_id}` does nothing: it has no operator key"),

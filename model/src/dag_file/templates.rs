@@ -27,19 +27,26 @@ impl<'l> Templates<'l> {
     /// Checks every text in a value.
     pub(super) fn check(&mut self, node: &Node, problems: &mut Problems) {
         match &node.value {
-            Value::Text(text) => self.check_text(text, node.at, problems),
+            Value::Text(text) => self.check_text(text, node.at, &[], problems),
             Value::List(items) => items.iter().for_each(|item| self.check(item, problems)),
             Value::Mapping(entries) => entries.iter().for_each(|(_, value)| self.check(value, problems)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
-    fn check_text(&mut self, text: &str, at: Place, problems: &mut Problems) {
+    /// Checks a text that may also use `response`.
+    pub(super) fn check_with_response(&mut self, node: &Node, problems: &mut Problems) {
+        if let Value::Text(text) = &node.value {
+            self.check_text(text, node.at, &["response"], problems);
+        }
+    }
+
+    fn check_text(&mut self, text: &str, at: Place, more: &[&str], problems: &mut Problems) {
         // Jinja's delimiters all start with a brace.
         if !text.contains('{') {
             return;
         }
-        let checked = crate::template::check(text);
+        let checked = crate::template::check_with(text, more);
         let place = |range: Range<usize>| scalar::locate(text, range, at, self.lines).unwrap_or(at);
         for problem in checked.problems {
             problems.error_with_help(problem.range.map_or(at, place), problem.message, problem.help);

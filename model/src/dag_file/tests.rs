@@ -254,7 +254,7 @@ tasks:
         12:10 the id `a` is taken (line 11)
         13:25 there is no task or group `aa` (did you mean `a`?)
         13:36 `empty` takes nothing; write `empty: {}`
-        14:6 task `c` does nothing: it has no operator key (give it one of `bash`, `python`, `empty`, `branch`, `short_circuit`)
+        14:6 task `c` does nothing: it has no operator key (give it one of `bash`, `python`, `empty`, `branch`, `short_circuit`, `sensor`, `trigger_dag`, `approve`)
         15:22 task `d` has two operator keys, `bash` and `python`; a task does one thing
         16:6 a task needs an `id` (a group has `group` in its place)
         17:21 `script.py` is not a callable; write `module.function` (a file is run with `python: {script: script.py}`)

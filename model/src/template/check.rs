@@ -25,7 +25,12 @@ pub struct Checked {
 
 /// Checks a template's syntax and the names it uses.
 pub fn check(source: &str) -> Checked {
-    let mut checker = Checker { source, checked: Checked::default(), scopes: vec![Vec::new()] };
+    check_with(source, &[])
+}
+
+/// Checks a template that may use `more` names, whatever they are.
+pub fn check_with<'s>(source: &'s str, more: &[&'s str]) -> Checked {
+    let mut checker = Checker { source, checked: Checked::default(), scopes: vec![more.to_vec()] };
     match language::syntax(source) {
         Ok(tree) => checker.statement(&tree),
         Err(error) => {

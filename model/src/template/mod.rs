@@ -34,7 +34,7 @@ use crate::dag::{Dag, Task};
 use crate::dag_run::{DagRunFacts, DataInterval};
 use crate::mapping::{Elements, Mapped};
 
-pub use check::{Checked, check};
+pub use check::{Checked, check, check_with};
 pub use json::as_text;
 
 /// Something wrong with a template, found without rendering it.
@@ -130,6 +130,14 @@ pub fn render(source: &str, scope: &Scope<'_>) -> Result<Value, RenderError> {
     }
     let value = result.map_err(|error| RenderError::Failed(failure(&error, source)))?;
     json::from_template(&value).map_err(RenderError::Failed)
+}
+
+/// Renders a template over one name and nothing else; a value as in [`render`].
+pub fn render_over(source: &str, name: &str, value: &Value) -> Result<Value, String> {
+    let context: minijinja::Value =
+        minijinja::Value::from_pairs([(name, minijinja::Value::from(minijinja::value::Serde(value)))]);
+    let value = language::evaluate(source, &context).map_err(|error| failure(&error, source))?;
+    json::from_template(&value)
 }
 
 /// The error in one sentence, with the line when the template has several.

@@ -74,10 +74,11 @@ impl Planner {
             Ok(followed) => {
                 let ids: Vec<&str> =
                     followed.iter().map(|index| version.loaded.dag.task(*index).task_id.as_str()).collect();
-                let values = vec![
-                    XComValue { key: RETURN_VALUE.to_owned(), value: json!(follow) },
-                    XComValue { key: CHOICE.to_owned(), value: json!({"followed": ids}) },
-                ];
+                let mut values = vec![XComValue { key: CHOICE.to_owned(), value: json!({"followed": ids}) }];
+                // What it returned itself (a person's answer) says more than what follows from it.
+                if !self.has_returned(key) {
+                    values.push(XComValue { key: RETURN_VALUE.to_owned(), value: json!(follow) });
+                }
                 self.finish_choice(key, Some(Choice::Follow(followed)), values, at);
             }
             Err(reason) => {
@@ -85,6 +86,16 @@ impl Planner {
                 self.end(key, TaskInstanceEvent::Fail, at);
             }
         }
+    }
+
+    /// Whether the attempt that ends in this pass returned a value.
+    fn has_returned(&self, key: TaskInstanceKey) -> bool {
+        let task_id = self.runs.get(&key.dag_run).map(|run| &run.version.loaded.dag.task(key.task).task_id);
+        self.xcoms.iter().any(|xcom| {
+            (xcom.dag_run, xcom.map_index) == (key.dag_run, key.map_index)
+                && Some(&xcom.task_id) == task_id
+                && xcom.key == RETURN_VALUE
+        })
     }
 
     pub(super) fn finish_short_circuit(&mut self, key: TaskInstanceKey, goes_on: bool, at: Timestamp) {

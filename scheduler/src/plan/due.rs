@@ -20,7 +20,9 @@ impl Planner {
             let Some((_, timer)) = self.timers.pop_first() else { return };
             match timer {
                 Timer::Retry(key) => {
-                    if self.task_instance(key).is_some_and(|ti| ti.state == TaskInstanceState::UpForRetry) {
+                    if self.task_instance(key).is_some_and(|ti| {
+                        matches!(ti.state, TaskInstanceState::UpForRetry | TaskInstanceState::UpForReschedule)
+                    }) {
                         self.schedule(key, now);
                     }
                 }
@@ -93,7 +95,7 @@ impl Planner {
                 self.evaluate_rule(key, now);
             } else if state == TaskInstanceState::Scheduled {
                 self.make_ready(key);
-            } else if state == TaskInstanceState::UpForRetry {
+            } else if matches!(state, TaskInstanceState::UpForRetry | TaskInstanceState::UpForReschedule) {
                 self.timers.insert((retry_at.unwrap_or(now), Timer::Retry(key)));
             }
         }
@@ -188,7 +190,7 @@ impl Planner {
         let unfinished: Vec<(TaskInstanceKey, TaskInstanceState)> =
             run.task_instances().filter(|ti| !ti.state.is_finished()).map(|ti| (ti.key, ti.state)).collect();
         for (ti, state) in unfinished {
-            if state.holds_slot() {
+            if state.holds_slot() || state.is_waiting() {
                 self.record_attempt(ti, "cancelled", format!("the run {verb}{reason}"), None, now);
             }
             if let Some(row) = self.task_instance_mut(ti) {

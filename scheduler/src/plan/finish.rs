@@ -40,6 +40,7 @@ impl Planner {
             (true, true) | (false, false) => {}
         }
         self.move_slots(key, before, next);
+        self.follow_wait(key, before, next);
         true
     }
 
@@ -66,6 +67,7 @@ impl Planner {
             }
             Outcome::ShortCircuit { goes_on } => self.finish_short_circuit(key, goes_on, ended_at),
             Outcome::Branch { follow } => self.finish_branch(key, &follow, ended_at),
+            Outcome::NotYet { saw } => self.look_again(key, saw, ended_at),
             Outcome::Failed { reason, exit_code, may_retry } => {
                 self.record_attempt(key, "failed", reason, exit_code, ended_at);
                 self.fail_or_retry(key, may_retry, ended_at);

@@ -98,15 +98,17 @@ impl Planner {
 
     /// A run was read, for the first time or again; one that is finished is forgotten. `fate` tells of each attempt
     /// that holds a slot what is known of it.
-    pub fn fold_run(&mut self, row: DagRunRow, fate: impl Fn(AttemptToken) -> Fate, now: Timestamp) {
+    pub fn fold_run(&mut self, mut row: DagRunRow, fate: impl Fn(AttemptToken) -> Fate, now: Timestamp) {
         let key = row.facts.key;
         self.forget_run(key);
         let Some(version) = self.versions.get(&row.dag_version).cloned() else { return };
         if row.state.is_finished() {
+            self.forget_waits_of_ended(&row);
             self.dirty_dags.insert(row.facts.dag_id);
             return;
         }
         let dag_id = row.facts.dag_id.clone();
+        let waits = std::mem::take(&mut row.waits);
         let Some(run) = Run::new(row, version) else { return };
         let (state, run_after) = (run.state, run.facts.run_after);
         let is_scheduled = run.facts.run_type == DagRunType::Scheduled;
@@ -134,6 +136,7 @@ impl Planner {
             }
         }
         self.dirty_dags.insert(dag_id);
+        self.resume_waits(key, waits, &fate);
         if state == DagRunState::Running {
             self.watch_timeout(key);
             self.resume_run(key, &fate, now);
@@ -168,6 +171,7 @@ impl Planner {
                 set.remove(&ti);
             }
         }
+        self.waits.forget(key);
         self.dirty_runs.remove(&key);
         self.finished_runs.retain(|finished| *finished != key);
         self.redispatched.retain(|ti| ti.dag_run != key);
@@ -188,7 +192,11 @@ impl Planner {
     pub fn fold_report(&mut self, report: &Report, inbox_id: Option<i64>) -> bool {
         self.reports.extend(inbox_id);
         let Some(key) = self.key_of(report.key, report.token) else { return false };
-        if self.task_instance(key).is_none_or(|ti| !ti.state.holds_slot()) {
+        let is_expected = self.task_instance(key).is_some_and(|ti| match report.event {
+            AttemptEvent::Started { .. } => ti.state.holds_slot(),
+            AttemptEvent::Finished(_) => ti.state.holds_slot() || ti.state.is_waiting(),
+        });
+        if !is_expected {
             return false;
         }
         match &report.event {
@@ -220,11 +228,23 @@ impl Planner {
             return;
         }
         let outcome = match (question, result) {
+            (Question::Wait, Ok(Answer::Awaits(awaited))) => {
+                self.finish_awaited(key, Ok(awaited), now);
+                return;
+            }
+            (Question::Wait, Err(reason)) => {
+                self.finish_awaited(key, Err(reason), now);
+                return;
+            }
             (Question::When, Ok(Answer::Holds(holds))) => {
                 self.finish_when(key, holds, now);
                 return;
             }
             (_, Ok(Answer::Follow(follow))) => Outcome::Branch { follow },
+            (_, Ok(Answer::Awaits(awaited))) => {
+                let reason = format!("`{}` was answered with {awaited}", question.key());
+                Outcome::Failed { reason, exit_code: None, may_retry: false }
+            }
             (_, Ok(Answer::Holds(goes_on))) => Outcome::ShortCircuit { goes_on },
             (_, Err(reason)) => {
                 if question == Question::When {
@@ -239,7 +259,9 @@ impl Planner {
     /// The token under which a task instance's newest attempt writes; none when it holds no slot or is to be stopped.
     pub fn wanted_token(&self, key: TaskInstanceKey) -> Option<AttemptToken> {
         self.task_instance(key)
-            .filter(|ti| matches!(ti.state, TaskInstanceState::Queued | TaskInstanceState::Running))
+            .filter(|ti| {
+                matches!(ti.state, TaskInstanceState::Queued | TaskInstanceState::Running) || ti.state.is_waiting()
+            })
             .and_then(|ti| ti.attempt_token)
     }
 
@@ -263,7 +285,7 @@ impl Planner {
             match state {
                 TaskInstanceState::None => self.evaluate_rule(key, now),
                 TaskInstanceState::Scheduled => self.make_ready(key),
-                TaskInstanceState::UpForRetry => {
+                TaskInstanceState::UpForRetry | TaskInstanceState::UpForReschedule => {
                     self.timers.insert((retry_at.unwrap_or(now), Timer::Retry(key)));
                 }
                 TaskInstanceState::Queued
@@ -273,7 +295,6 @@ impl Planner {
                 | TaskInstanceState::Failed
                 | TaskInstanceState::Skipped
                 | TaskInstanceState::UpstreamFailed
-                | TaskInstanceState::UpForReschedule
                 | TaskInstanceState::Deferred
                 | TaskInstanceState::AwaitingInput
                 | TaskInstanceState::Removed => {}

@@ -45,6 +45,9 @@ mod taken;
 #[cfg(test)]
 mod tests;
 mod version;
+mod wait;
+#[cfg(test)]
+mod wait_tests;
 mod why;
 mod why_slots;
 
@@ -56,7 +59,7 @@ use model::attempt::Attempt;
 use model::backfill::BackfillStep;
 use model::dag::Dag;
 use model::dag_run::DataInterval;
-use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
+use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
 use model::journal::{Batch, DagPause, DagRow, EndedAttempt, NextRun, ScheduledRun, SkippedRun, XComRow};
 use model::limits::Limits;
 use model::timetable::{DueRun, Timetable};
@@ -67,6 +70,7 @@ use pools::{PoolIndex, Pools};
 use run::Run;
 use taken::LimitedTask;
 use version::Version;
+pub use wait::Watch;
 
 use crate::question::Asked;
 
@@ -143,6 +147,7 @@ pub struct Planner {
     wanted_past: BTreeSet<DagRunKey>,
     /// For a run, those whose tasks may depend on it.
     followers: HashMap<DagRunKey, BTreeSet<DagRunKey>>,
+    waits: wait::Waits,
 }
 
 /// What follows from what is known at one time.
@@ -156,6 +161,12 @@ pub struct Decisions {
     pub evaluate: Vec<Asked>,
     /// Mappings to be evaluated after the commit; fold the values back.
     pub expand: Vec<Expanding>,
+    /// What is to be looked at from now on, after the commit.
+    pub watch: Vec<Watch>,
+    /// Attempts that need no more looks, after the commit.
+    pub unwatch: Vec<AttemptToken>,
+    /// DAGs of which a run ended: somebody may wait for that.
+    pub ended_dags: Vec<String>,
     /// Runs that timetables want.
     pub new_runs: Vec<ScheduledRun>,
     /// Runs that timetables want and that are left out.
@@ -175,6 +186,8 @@ impl Decisions {
             && self.dispatch.is_empty()
             && self.evaluate.is_empty()
             && self.expand.is_empty()
+            && self.watch.is_empty()
+            && self.unwatch.is_empty()
             && self.new_runs.is_empty()
             && self.skipped_runs.is_empty()
             && self.backfills.is_empty()
@@ -213,6 +226,7 @@ impl Planner {
             pauses: Vec::new(),
             wanted_past: BTreeSet::new(),
             followers: HashMap::new(),
+            waits: wait::Waits::default(),
         }
     }
 
@@ -221,10 +235,12 @@ impl Planner {
     pub fn plan(&mut self, now: Timestamp, flush: bool) -> Decisions {
         let mut decisions = Decisions::default();
         self.fire_timers(now);
+        self.fire_waits(now);
         self.look_at_dags(now, &mut decisions);
         loop {
             self.finish_instant(now, &mut decisions);
-            if self.dirty.len() >= BATCH_ROWS || !self.fill_slots(now, &mut decisions) {
+            let is_full = self.dirty.len() >= BATCH_ROWS || decisions.evaluate.len() >= BATCH_ROWS;
+            if is_full || !self.fill_slots(now, &mut decisions) {
                 break;
             }
         }
@@ -248,7 +264,7 @@ impl Planner {
 
     /// When to plan next although nothing happens.
     pub fn next_timer(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.first().map(|(at, _)| *at).into_iter().chain(self.waits.next_timer()).min()
     }
 
     /// Whether rows wait to be written that nobody waits for.

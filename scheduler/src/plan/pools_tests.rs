@@ -14,6 +14,7 @@ use model::limits::Limits;
 use model::operator::{Bash, Operator};
 use model::pool::Pool;
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
+use model::wait::{Awaited, WaitRow};
 use proptest::prelude::*;
 
 use super::{Fate, Planner};
@@ -62,7 +63,15 @@ fn run_row(dag_id: &str, version: i64, key: i64) -> DagRunRow {
         state: DagRunState::Queued,
         task_instances: Vec::new(),
         choices: Vec::new(),
+        waits: Vec::new(),
     }
+}
+
+/// What a deferred task instance waits for.
+fn wait(ti: &TaskInstanceRow) -> Option<WaitRow> {
+    let awaited = Awaited::Time { at: at(1_000_000) };
+    let (key, token, max_tries) = (ti.key, ti.attempt_token?, ti.max_tries);
+    Some(WaitRow { key, token, max_tries, awaited, since: at(0), deadline: None, look: None })
 }
 
 /// A deployment with its planner; what is handed out runs until it is finished.
@@ -173,6 +182,7 @@ impl Site {
             let mut row = run_row(dag_id, self.versions[*dag_id], *key);
             row.state = DagRunState::Running;
             row.task_instances = self.rows.values().filter(|ti| ti.key.dag_run.0 == *key).cloned().collect();
+            row.waits = row.task_instances.iter().filter(|ti| ti.state.is_waiting()).filter_map(wait).collect();
             self.planner.fold_run(row, |_| Fate::Alive, at(0));
         }
     }

@@ -180,6 +180,11 @@ impl Run {
         self.instances.get_mut(key.task.at())?.get_mut(key.map_index)
     }
 
+    /// Its task instances that wait without a slot.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = TaskInstanceKey> {
+        self.task_instances().filter(|ti| ti.state.is_waiting()).map(|ti| ti.key)
+    }
+
     /// How the run ends once nothing is unfinished: failed when a leaf failed. Names the leaves that did.
     pub(super) fn verdict(&self) -> (DagRunState, Option<String>) {
         let tasks = || self.version.loaded.dag.tasks.iter().zip(&self.instances);

@@ -82,7 +82,7 @@ impl Planner {
 
     /// Finishes ready tasks that need no process, and what becomes ready by that, up to a batch.
     pub(super) fn finish_instant(&mut self, now: Timestamp, decisions: &mut Decisions) {
-        while self.dirty.len() < BATCH_ROWS {
+        while self.dirty.len() < BATCH_ROWS && decisions.evaluate.len() < BATCH_ROWS {
             let Some(key) = self.instant.pop_front() else { return };
             let Some(run) = self.runs.get_mut(&key.dag_run) else { continue };
             if self.dags.get(&run.facts.dag_id).is_some_and(|dag| dag.row.is_paused) {
@@ -104,6 +104,10 @@ impl Planner {
                 decisions.evaluate.extend(self.ask(key, Question::When));
                 continue;
             }
+            if task.operator.waits() {
+                decisions.evaluate.extend(self.ask(key, Question::Wait));
+                continue;
+            }
             self.count_try(key, now);
             match &task.operator {
                 Operator::Branch(Branch::Expression(_)) => {
@@ -116,7 +120,10 @@ impl Planner {
                 | Operator::Bash(_)
                 | Operator::Python(_)
                 | Operator::Branch(Branch::Python(_))
-                | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(_), .. }) => {
+                | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(_), .. })
+                | Operator::Sensor(_)
+                | Operator::TriggerDag(_)
+                | Operator::Approve(_) => {
                     self.end(key, TaskInstanceEvent::Succeed, now);
                 }
             }
@@ -148,10 +155,14 @@ impl Planner {
     /// Gives a ready task instance its slot.
     fn start(&mut self, key: TaskInstanceKey, pool: PoolIndex, now: Timestamp, decisions: &mut Decisions) {
         let token = AttemptToken::new(self.epoch, self.next_attempt);
+        let is_next_look = self.is_next_look(key);
         let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
         let is_retry = {
             let Some(ti) = run.get_mut(key).filter(|ti| ti.state == TaskInstanceState::Scheduled) else { return };
-            ti.try_number += 1;
+            // A sensor that looks again is still in the same try.
+            if !is_next_look {
+                ti.try_number += 1;
+            }
             ti.attempt_token = Some(token);
             ti.queued_at = Some(now);
             ti.started_at = None;
@@ -180,8 +191,11 @@ impl Planner {
 
     fn ask(&self, key: TaskInstanceKey, question: Question) -> Option<Asked> {
         let mut attempt = self.attempt(key, AttemptToken(0))?;
-        // `when` is about the try that it may keep from being made.
-        attempt.try_number += u32::from(question == Question::When);
+        // `when` and what is waited for are about a try that has not been counted yet.
+        if matches!(question, Question::When | Question::Wait) {
+            attempt.try_number += 1;
+            attempt.max_tries = attempt.max_tries.max(attempt.try_number);
+        }
         Some(Asked { attempt, question })
     }
 

@@ -74,6 +74,7 @@ pub(super) fn run_row(key: DagRunKey) -> DagRunRow {
         state: DagRunState::Queued,
         task_instances: Vec::new(),
         choices: Vec::new(),
+        waits: Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use model::ids::{DagRunKey, TaskInstanceKey};
-use model::why::{PoolFacts, RunFacts, RunWaiting, TaskFacts, Waiting, why_run, why_task_instance};
+use model::why::{PoolFacts, RunFacts, RunWaiting, TaskFacts, Waiting, why_run, why_task_instance, why_wait};
 
 use super::Planner;
 use super::backfill::is_of_backfill;
@@ -36,6 +36,9 @@ impl Planner {
     pub fn why(&self, key: TaskInstanceKey, now: Timestamp) -> Option<Waiting> {
         let run = self.runs.get(&key.dag_run)?;
         let ti = self.task_instance(key)?;
+        if let Some(wait) = self.waits.of(key).filter(|_| ti.state.is_waiting()) {
+            return Some(why_wait(wait, now));
+        }
         let (active_in_run, active_in_dag) = self.active_of_task(run, key.task);
         let facts = TaskFacts {
             task: key.task,

@@ -14,7 +14,9 @@ use worker::{Values, ValuesError};
 
 use super::BACK_OFF;
 use crate::causes::with_causes;
+use crate::plan::Watch;
 use crate::ports::{Clock, Dispatch};
+use crate::waiter::Waiter;
 
 /// The time of this machine.
 #[derive(Debug, Clone, Copy)]
@@ -63,17 +65,29 @@ where
     }
 }
 
-/// Hands attempts to the local executor.
-pub(super) struct LocalDispatch(pub(super) Arc<LocalExecutor>);
+/// Hands attempts to the local executor, and what waits to the waiter.
+pub(super) struct LocalDispatch {
+    pub(super) executor: Arc<LocalExecutor>,
+    pub(super) waiter: Arc<Waiter>,
+}
 
 impl Dispatch for LocalDispatch {
     fn submit(&mut self, attempts: Vec<Attempt>) {
         for attempt in attempts {
-            self.0.submit(attempt);
+            self.executor.submit(attempt);
         }
     }
 
+    fn watch(&mut self, watches: Vec<Watch>) {
+        self.waiter.watch(watches);
+    }
+
+    fn dags_moved(&mut self, dag_ids: Vec<String>) {
+        self.waiter.dags_moved(dag_ids);
+    }
+
     fn cancel(&mut self, token: AttemptToken) {
-        self.0.cancel(token);
+        self.executor.cancel(token);
+        self.waiter.unwatch(token);
     }
 }

@@ -16,6 +16,7 @@ use super::outside::{LocalDispatch, StoreValues, SystemClock};
 use super::{BACK_OFF, BEAT, SchedulerConfig, ServiceError, ServiceLeader, pause};
 use crate::causes::with_causes;
 use crate::leader::{Leader, LeaderError};
+use crate::waiter::{Outside, Waiter};
 
 /// How often a standby looks whether the lease is free. With a lease of 3 s it leads at most 3.5 s after a crash.
 const STANDBY_LOOK: Duration = Duration::from_millis(500);
@@ -34,7 +35,9 @@ pub(super) async fn schedule(
         let (reports, reported) = mpsc::unbounded_channel();
         let values = StoreValues(journal.clone());
         let slots = config.limits.parallelism as usize;
-        (Arc::new(LocalExecutor::start(values, config.worker.clone(), slots, reports)), reported)
+        let waiter = Arc::new(Waiter::start(Outside::new(Some(store.clone())), reports.clone()));
+        let executor = Arc::new(LocalExecutor::start(values, config.worker.clone(), slots, reports));
+        (executor, waiter, reported)
     };
     let mut idle = None;
     while !stop.is_cancelled() {
@@ -45,8 +48,8 @@ pub(super) async fn schedule(
             }
             worker::clear_run_folder(&config.worker.run_folder);
         }
-        let (executor, mut reported) = idle.take().unwrap_or_else(start_executor);
-        let dispatch = LocalDispatch(Arc::clone(&executor));
+        let (executor, waiter, mut reported) = idle.take().unwrap_or_else(start_executor);
+        let dispatch = LocalDispatch { executor: Arc::clone(&executor), waiter: Arc::clone(&waiter) };
         match Leader::take_over(journal.clone(), dispatch, SystemClock, config.limits).await {
             Ok(Ok(mut leader)) => {
                 tracing::info!(epoch = leader.epoch().0, runs = leader.planner().run_count(), "this scheduler leads");
@@ -61,12 +64,12 @@ pub(super) async fn schedule(
                 }
             }
             Ok(Err(_)) => {
-                idle = Some((executor, reported));
+                idle = Some((executor, waiter, reported));
                 pause(STANDBY_LOOK, stop).await;
             }
             Err(error) => {
                 tracing::error!(error = with_causes(&error), "the database cannot be reached; trying again");
-                idle = Some((executor, reported));
+                idle = Some((executor, waiter, reported));
                 pause(BACK_OFF, stop).await;
             }
         }

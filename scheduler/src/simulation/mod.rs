@@ -26,6 +26,7 @@ use model::pool::Pool;
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
 use model::template::{Fetched, Need};
 use model::trigger_rule::TriggerRule;
+use model::wait::{Condition, Sensor};
 use model::xcom::XComValue;
 
 use crate::leader::{Leader, LeaderError};
@@ -199,7 +200,9 @@ fn pools() -> [Pool; 2] {
 
 /// What executors have never holds more than a pool or a task may.
 fn check_limits(hands: &Hands, seed: u64) {
-    let attempts = hands.attempts.lock().unwrap();
+    let mut attempts = hands.attempts.lock().unwrap().clone();
+    // What waits holds no slot.
+    attempts.retain(|attempt| !attempt.task().operator.waits());
     let shared = attempts.iter().filter(|attempt| attempt.task().pool == SHARED);
     assert!(shared.map(|attempt| attempt.task().pool_slots).sum::<u32>() <= 2, "seed {seed}: the pool holds too much");
     for attempt in attempts.iter().filter(|attempt| attempt.task().max_active_tis_per_dag.is_some()) {
@@ -217,6 +220,7 @@ const RULES: [TriggerRule; 5] = [
 ];
 
 fn random_dag(random: &mut Seeded) -> Dag {
+    let mut waits = Seeded(random.0 ^ 0x5EE5);
     let count = 1 + random.below(14);
     let tasks = (0..count)
         .map(|index| {
@@ -227,7 +231,13 @@ fn random_dag(random: &mut Seeded) -> Dag {
             if matches!(rule, TriggerRule::OneFailed | TriggerRule::Always) && upstream.len() > 1 {
                 rule = TriggerRule::AllDone;
             }
-            let operator = if random.one_in(4) { Operator::Empty } else { Operator::Bash(Bash::new("true")) };
+            let operator = if random.one_in(4) {
+                Operator::Empty
+            } else if waits.one_in(4) {
+                Operator::Sensor(Sensor::new(Condition::File("x".to_owned())))
+            } else {
+                Operator::Bash(Bash::new("true"))
+            };
             Arc::new(Task {
                 upstream,
                 trigger_rule: rule,

@@ -68,12 +68,16 @@ async fn end(
                                   scheduled_at, queued_at, started_at, ended_at)
              SELECT dag_run_id, task_index, map_index, try_number, attempt_token, 'cancelled', $2, pid,
                     scheduled_at, queued_at, started_at, $3
-             FROM task_instance WHERE dag_run_id = $1 AND state IN ('queued', 'running', 'restarting')
+             FROM task_instance
+             WHERE dag_run_id = $1
+               AND state IN ('queued', 'running', 'restarting', 'deferred', 'awaiting_input', 'up_for_reschedule')
              ON CONFLICT DO NOTHING
          ), ended AS (
              UPDATE task_instance SET ended_at = COALESCE(ended_at, $3), retry_at = NULL,
                  state = CASE WHEN $4::text = 'success' THEN 'success'::task_instance_state
-                              WHEN state IN ('queued', 'running', 'restarting') THEN 'failed' ELSE 'skipped' END
+                              WHEN state IN ('queued', 'running', 'restarting', 'deferred', 'awaiting_input', 'up_for_reschedule')
+                                  THEN 'failed'
+                              ELSE 'skipped' END
              WHERE dag_run_id = $1 AND state NOT IN ('success', 'removed')
                AND ($4::text = 'success' OR state NOT IN ('failed', 'skipped', 'upstream_failed'))
          ), noted AS (

@@ -113,7 +113,8 @@ async fn mark(
                                   scheduled_at, queued_at, started_at, ended_at)
              SELECT dag_run_id, task_index, map_index, try_number, attempt_token, 'cancelled',
                     'marked ' || $4::text || ' by ' || $5::text, pid, scheduled_at, queued_at, started_at, $6
-             FROM chosen WHERE state IN ('queued', 'running', 'restarting')
+             FROM chosen
+             WHERE state IN ('queued', 'running', 'restarting', 'deferred', 'awaiting_input', 'up_for_reschedule')
              ON CONFLICT DO NOTHING
          ), marks AS (
              INSERT INTO mark (dag_run_id, task_index, map_index, state, marked_by, marked_at)

@@ -35,12 +35,12 @@ impl Store {
 }
 
 /// A run whose row this transaction has locked: nobody else changes it, or task instances of it, until it ends.
-struct Locked {
-    key: DagRunKey,
+pub(crate) struct Locked {
+    pub(crate) key: DagRunKey,
     state: DagRunState,
 }
 
-async fn lock(transaction: &mut sqlx::PgTransaction<'_>, dag_id: &str, run_id: &str) -> Result<Locked> {
+pub(crate) async fn lock(transaction: &mut sqlx::PgTransaction<'_>, dag_id: &str, run_id: &str) -> Result<Locked> {
     let run = sqlx::query!(
         r#"-- dag_run.lock
         SELECT id, state::text AS "state!" FROM dag_run WHERE dag_id = $1 AND run_id = $2 FOR UPDATE"#,

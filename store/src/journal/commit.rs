@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use model::ids::Epoch;
 use model::journal::{Batch, CommitError, TaskInstanceRow};
+use model::wait::Awaited;
 use serde::Serialize;
 
 use super::LeaderJournal;
@@ -190,6 +191,24 @@ impl LeaderJournal {
                 UPDATE dag d SET is_paused = true, pause_reason = p.reason
                 FROM unnest($38::text[], $39::text[]) AS p (dag_id, reason), go
                 WHERE d.dag_id = p.dag_id AND go.leads = 1 AND go.runs = cardinality($2::bigint[])
+            ), unwaited AS (
+                DELETE FROM waiting w USING json_to_recordset($41::text::json)
+                    AS e (dag_run_id bigint, task_index int, map_index int), go
+                WHERE w.dag_run_id = e.dag_run_id AND w.task_index = e.task_index AND w.map_index = e.map_index
+                  AND go.leads = 1 AND go.runs = cardinality($2::bigint[])
+            ), waiting AS (
+                INSERT INTO waiting (dag_run_id, task_index, map_index, attempt_token, max_tries, awaited, since,
+                    deadline, looked_at, looks, saw)
+                SELECT w.dag_run_id, w.task_index, w.map_index, w.attempt_token, w.max_tries, w.awaited, w.since,
+                    w.deadline, w.looked_at, w.looks, w.saw
+                FROM json_to_recordset($40::text::json) AS w (dag_run_id bigint, task_index int, map_index int,
+                    attempt_token bigint, max_tries int, awaited json, since timestamptz, deadline timestamptz,
+                    looked_at timestamptz, looks int, saw text), go
+                WHERE go.leads = 1 AND go.runs = cardinality($2::bigint[])
+                ON CONFLICT (dag_run_id, task_index, map_index) DO UPDATE SET
+                    attempt_token = excluded.attempt_token, max_tries = excluded.max_tries,
+                    awaited = excluded.awaited, since = excluded.since, deadline = excluded.deadline,
+                    looked_at = excluded.looked_at, looks = excluded.looks, saw = excluded.saw
             )
             SELECT go.leads AS "leads!", go.runs AS "runs!", (SELECT count(*) FROM updated) AS "updated!" FROM go"#,
             epoch.0,
@@ -230,7 +249,9 @@ impl LeaderJournal {
             &named_elements,
             &names,
             &paused as &[&str],
-            &pause_reasons as &[&str]
+            &pause_reasons as &[&str],
+            waits(batch),
+            ended_waits(batch)
         )
         .fetch_one(&self.pool)
         .await
@@ -303,6 +324,59 @@ fn xcoms(batch: &Batch) -> XComColumns {
 /// PostgreSQL's text cannot hold a NUL; what a task printed must not make a batch fail for ever.
 fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
+}
+
+#[derive(Serialize)]
+struct Wait<'a> {
+    dag_run_id: i64,
+    task_index: u32,
+    map_index: i32,
+    attempt_token: i64,
+    max_tries: u32,
+    awaited: &'a Awaited,
+    since: jiff::Timestamp,
+    deadline: Option<jiff::Timestamp>,
+    looked_at: Option<jiff::Timestamp>,
+    looks: u32,
+    saw: Option<String>,
+}
+
+fn waits(batch: &Batch) -> String {
+    let rows: Vec<Wait<'_>> = batch
+        .waits
+        .iter()
+        .map(|wait| Wait {
+            dag_run_id: wait.key.dag_run.0,
+            task_index: wait.key.task.0,
+            map_index: wait.key.map_index,
+            attempt_token: wait.token.0,
+            max_tries: wait.max_tries,
+            awaited: &wait.awaited,
+            since: wait.since,
+            deadline: wait.deadline,
+            looked_at: wait.look.as_ref().map(|look| look.at),
+            looks: wait.look.as_ref().map_or(0, |look| look.number),
+            saw: wait.look.as_ref().map(|look| storable(&look.saw)),
+        })
+        .collect();
+    // PostgreSQL would refuse the whole batch for a NUL in a text within it.
+    serde_json::to_string(&rows).unwrap_or_default().replace("\\u0000", "\\ufffd")
+}
+
+#[derive(Serialize)]
+struct EndedWait {
+    dag_run_id: i64,
+    task_index: u32,
+    map_index: i32,
+}
+
+fn ended_waits(batch: &Batch) -> String {
+    let rows: Vec<EndedWait> = batch
+        .ended_waits
+        .iter()
+        .map(|key| EndedWait { dag_run_id: key.dag_run.0, task_index: key.task.0, map_index: key.map_index })
+        .collect();
+    serde_json::to_string(&rows).unwrap_or_default()
 }
 
 fn cleared(batch: &Batch) -> String {

@@ -12,10 +12,12 @@ use model::mapping::Elements;
 use model::pool::Pool;
 use model::state::{DagRunType, TriggeredBy};
 use model::template::{Fetched, Need, PreviousSuccess};
+use model::wait::WaitRow;
 
 use super::LeaderJournal;
 use crate::from_sql;
 use crate::pools::from_columns;
+use crate::waiting::WaitColumns;
 
 impl LeaderJournal {
     /// The DAGs with these ids, or all.
@@ -129,6 +131,7 @@ impl LeaderJournal {
         )
         .fetch_all(&mut *transaction)
         .await?;
+        let mut waits = waits(&mut transaction, &keys).await?;
         transaction.commit().await?;
         let mut choices_by_run: HashMap<i64, Vec<ChoiceRow>> = HashMap::new();
         for row in choices {
@@ -180,6 +183,7 @@ impl LeaderJournal {
                     state: decode(&run.state)?,
                     task_instances: by_run.remove(&run.id).unwrap_or_default(),
                     choices: choices_by_run.remove(&run.id).unwrap_or_default(),
+                    waits: waits.remove(&run.id).unwrap_or_default(),
                     facts,
                 })
             })
@@ -255,6 +259,28 @@ impl LeaderJournal {
             ended_at: row.ended_at.map(from_sql),
         }))
     }
+}
+
+/// The waits of runs.
+async fn waits(
+    transaction: &mut sqlx::PgTransaction<'_>,
+    runs: &[i64],
+) -> Result<HashMap<i64, Vec<WaitRow>>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        WaitColumns,
+        r#"-- waiting.load
+        SELECT dag_run_id, task_index, map_index, attempt_token, max_tries, awaited::text AS "awaited!", since, deadline,
+               looked_at, looks, saw
+        FROM waiting WHERE dag_run_id = ANY($1)"#,
+        runs
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    let mut by_run: HashMap<i64, Vec<WaitRow>> = HashMap::new();
+    for row in rows {
+        by_run.entry(row.dag_run_id).or_default().push(row.read()?);
+    }
+    Ok(by_run)
 }
 
 fn decode<T: std::str::FromStr<Err = model::state::UnknownName>>(text: &str) -> Result<T, sqlx::Error> {

@@ -14,7 +14,7 @@ mod past;
 mod rules_tests;
 mod runs;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use sqlx::PgPool;
 use uuid::Uuid;

@@ -23,7 +23,7 @@ use crate::dag::{SaveOutcome, SavedDag};
 use crate::dag_run::{ClearError, ClearRuns, ClearSelection, DagRunEnd, TriggerError};
 use crate::testing::TestDatabase;
 
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + second).unwrap()
 }
 
@@ -35,7 +35,7 @@ fn parsed(command: &str) -> Parsed {
     Parsed { dag, content_hash, warnings: Vec::new(), pools: Vec::new() }
 }
 
-async fn save(store: &Store, command: &str) -> SaveOutcome {
+pub(crate) async fn save(store: &Store, command: &str) -> SaveOutcome {
     let parsed = parsed(command);
     let saved = SavedDag {
         parsed: &parsed,
@@ -67,15 +67,19 @@ fn one(run_id: &str) -> ClearRuns {
     ClearRuns::One(run_id.to_owned())
 }
 
-async fn trigger(store: &Store, run_id: &str, logical_date: Option<Timestamp>) -> Result<DagRunKey, TriggerError> {
+pub(crate) async fn trigger(
+    store: &Store,
+    run_id: &str,
+    logical_date: Option<Timestamp>,
+) -> Result<DagRunKey, TriggerError> {
     store.trigger(&new_run(run_id, logical_date), &serde_json::Map::new(), at(0)).await
 }
 
-fn leader(store: &Store, number: u128) -> LeaderJournal {
+pub(crate) fn leader(store: &Store, number: u128) -> LeaderJournal {
     LeaderJournal::new(store, Uuid::from_u128(number), format!("test:{number}"))
 }
 
-fn queued(dag_run: DagRunKey) -> TaskInstanceRow {
+pub(crate) fn queued(dag_run: DagRunKey) -> TaskInstanceRow {
     TaskInstanceRow {
         key: TaskInstanceKey::unmapped(dag_run, TaskIndex(0)),
         state: TaskInstanceState::Queued,
@@ -91,7 +95,7 @@ fn queued(dag_run: DagRunKey) -> TaskInstanceRow {
     }
 }
 
-fn starting(dag_run: DagRunKey, version: i64) -> Batch {
+pub(crate) fn starting(dag_run: DagRunKey, version: i64) -> Batch {
     let change = DagRunChange { state: DagRunState::Running, started_at: Some(at(1)), ended_at: None, reason: None };
     Batch {
         runs: vec![DagRunWrite { key: dag_run, version, change: Some(change) }],

@@ -6,6 +6,7 @@
 //! `/api/v2` but its version and health.
 
 mod again;
+mod approvals;
 mod auth;
 mod backfills;
 mod bulk_pools;
@@ -165,6 +166,8 @@ fn task_instances() -> OpenApiRouter<Api> {
         .routes(routes!(mark_task::patch_mapped_task_instance_dry_run))
         .routes(routes!(task_instances::get_task_instance_tries))
         .routes(routes!(task_instances::get_mapped_task_instance_tries))
+        .routes(routes!(approvals::get_hitl_details))
+        .routes(routes!(approvals::get_hitl_detail, approvals::update_hitl_detail))
         .routes(routes!(logs::get_log))
         .routes(routes!(xcoms::get_xcom_entries))
         .routes(routes!(xcoms::get_xcom_entry))

@@ -4,6 +4,7 @@ use api::{DagRunWaiting, HttpError, TaskInstanceWaiting};
 use axum::Json;
 use axum::extract::State;
 use model::dag::Dag;
+use model::ids::DagRunKey;
 
 use super::error::{ApiError, ApiResult};
 use super::extract::Path;
@@ -24,8 +25,9 @@ pub(super) async fn get_dag_run_waiting(
         .map_err(|problem| ApiError::internal(&format!("the version of DAG `{dag_id}` cannot be read"), &problem))?;
     let rows = api.store.pages_task_instances(run.id).await.map_err(store::read::api::ReadError::from)?;
     let states = states_by_task(&dag, &rows);
+    let waits = api.store.waits(DagRunKey(run.id)).await.map_err(store::read::api::ReadError::from)?;
     let contention = why::contention(&api.store, &run, &dag, &rows).await.map_err(store::read::api::ReadError::from)?;
-    let why = Why::new(&dag, &run, &states, &rows, &contention, api.limits, (api.clock)());
+    let why = Why::new(&dag, &run, &states, &rows, &contention, api.limits, (api.clock)()).with_waits(waits);
     let waiting = why.run();
     let told = rows.iter().filter_map(|row| {
         let task = usize::try_from(row.task_index).ok().and_then(|at| dag.tasks.get(at))?;

@@ -3,6 +3,7 @@
 
 mod account;
 mod again;
+mod approval;
 mod attempts;
 mod backfill;
 mod dag;

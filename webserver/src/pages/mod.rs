@@ -6,6 +6,7 @@
 
 mod actions;
 mod ansi;
+mod approvals;
 mod assets;
 mod backfills;
 mod clear;
@@ -90,6 +91,8 @@ pub fn router(pages: Pages) -> Router {
         .route("/pools/{name}/delete", post(pools::delete))
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mark", post(actions::mark_task))
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/disable", post(actions::disable))
+        .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/answer", post(approvals::answer))
+        .route("/approvals", get(approvals::show))
         .route("/import-errors", get(import_errors::show))
         .route("/events", get(events::stream))
         .route("/logout", post(session::log_out))

@@ -98,7 +98,8 @@ pub(super) async fn show(
     let now = (pages.clock)();
     let states = why::states_by_task(&dag, &rows);
     let contention = why::contention(&pages.store, &run, &dag, &rows).await?;
-    let why = Why::new(&dag, &run, &states, &rows, &contention, pages.limits, now);
+    let waits = pages.store.waits(model::ids::DagRunKey(run.id)).await?;
+    let why = Why::new(&dag, &run, &states, &rows, &contention, pages.limits, now).with_waits(waits);
     let layout = dag_graph::lay_out(&pages, run.version_id, &dag).await;
     let by_task = first_rows(&dag, &rows);
     let by_elements = elements_by_task(&dag, &rows);

@@ -5,12 +5,14 @@ use axum::Extension;
 use axum::extract::{Path, Query, State as Shared};
 use jiff::Timestamp;
 use model::dag::{Dag, Task};
-use model::ids::TaskIndex;
+use model::ids::{DagRunKey, TaskIndex};
 use model::log_path::log_path;
 use serde::Deserialize;
 use store::disabled_task::DisabledTask;
 use store::read::pages::{AttemptRow, TaskInstanceRow};
+use store::waiting::ApprovalFilter;
 
+use super::approvals::{self, Ask};
 use super::format::{
     Fact, Moment, State, dag_href, duration, escape, fact, glyph, markdown, run_href, segment, setting, span, task_href,
 };
@@ -87,6 +89,9 @@ struct TaskPage {
     marks: Vec<Mark>,
     disables: Vec<Disable>,
     href: String,
+    /// The question that it waits for an answer to.
+    ask: Option<Ask>,
+    answer_locked: String,
     tries: Vec<Try>,
     log_href: String,
     log_html: String,
@@ -130,18 +135,34 @@ pub(super) async fn show(
         log::Chunk::default()
     });
     let states = crate::why::states_by_task(&dag, &rows);
+    let waits = pages.store.waits(DagRunKey(found.id)).await?;
     let contention = why::contention(&pages.store, &found, &dag, &rows).await?;
-    let why = Why::new(&dag, &found, &states, &rows, &contention, pages.limits, now);
+    let why = Why::new(&dag, &found, &states, &rows, &contention, pages.limits, now).with_waits(waits);
+    let filter = ApprovalFilter {
+        dag_id: Some(dag_id.clone()),
+        run_id: Some(run_id.clone()),
+        task_id: Some(task_id.clone()),
+        is_answered: Some(false),
+    };
+    let ask = if row.state == "awaiting_input" {
+        let (open, _) = pages.store.approvals(&filter, i64::from(u32::MAX), 0).await.map_err(ActionError::from)?;
+        open.iter().find(|open| open.map_index == row.map_index).map(approvals::ask)
+    } else {
+        None
+    };
     let href = task_href(&dag_id, &run_id, &task_id, row.map_index);
     let run_href = run_href(&dag_id, &run_id);
     let locked = if has_started { shell.locked() } else { " disabled title=\"its run has not started\"".to_owned() };
     let switched_off = pages.store.disabled_tasks(&dag_id).await.map_err(ActionError::from)?;
     let switched_off: Vec<_> = switched_off.into_iter().filter(|one| one.task_id == task_id).collect();
+    let answer_locked = shell.locked();
     page(&TaskPage {
         disabled: disabled(&switched_off, &run_id),
         marks: marks(&task_id, &row.state),
         disables: disables(&task_id, &switched_off, &run_id, &found.state),
         href: format!("{run_href}/tasks/{}", segment(&task_id)),
+        ask,
+        answer_locked,
         shell,
         locked,
         dag_href: dag_href(&dag_id),

@@ -11,6 +11,7 @@ mod proxy;
 mod runs;
 mod tasks;
 mod terminal;
+mod waiting;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -63,7 +64,12 @@ struct Site {
 
 impl Site {
     async fn start() -> Self {
-        let site = Self { system: System::with_test_database().await };
+        Self::of(System::with_test_database().await)
+    }
+
+    /// Logged in to a system that runs.
+    fn of(system: System) -> Self {
+        let site = Self { system };
         run(&mut site.command(&["login"]), PASSWORD).done();
         site
     }

@@ -362,9 +362,12 @@ pub(crate) async fn restart(
          ), history AS (
              INSERT INTO attempt (dag_run_id, task_index, map_index, try_number, attempt_token, state, pid,
                                   scheduled_at, queued_at, started_at, ended_at)
-             SELECT dag_run_id, task_index, map_index, try_number, attempt_token, state::text, pid,
+             SELECT dag_run_id, task_index, map_index, try_number, attempt_token,
+                    CASE WHEN state IN ('success', 'failed', 'skipped') THEN state::text ELSE 'cancelled' END, pid,
                     scheduled_at, queued_at, started_at, COALESCE(ended_at, $4)
-             FROM chosen WHERE state IN ('success', 'failed', 'skipped') AND try_number > 0
+             FROM chosen
+             WHERE state IN ('success', 'failed', 'skipped', 'deferred', 'awaiting_input', 'up_for_reschedule')
+               AND try_number > 0
              ON CONFLICT DO NOTHING
          ), unmarked AS (
              DELETE FROM mark m USING chosen c

@@ -6,7 +6,7 @@ use model::ids::{DagRunKey, DagVersionKey, TaskIndex};
 use crate::{Result, to_sql};
 
 /// Pins runs to a version: task instances and attempts move to where their task, by its id, is in that version. Those of
-/// tasks that are gone become removed (so do elements of those that are mapped no more) and stand behind the version's tasks; an attempt of theirs that holds a slot is
+/// tasks that are gone become removed (so do elements of those that are mapped no more) and stand behind the version's tasks; an attempt of theirs that runs or waits is
 /// cancelled. Tasks that are new get a task instance in state none; these are returned. The runs are locked.
 pub(crate) async fn repin(
     transaction: &mut sqlx::PgTransaction<'_>,
@@ -26,6 +26,10 @@ pub(crate) async fn repin(
              UPDATE mark SET task_index = -1 - task_index WHERE dag_run_id = ANY($1) AND task_index < 0
          ), names AS (
              UPDATE rendered_map_index SET task_index = -1 - task_index WHERE dag_run_id = ANY($1) AND task_index < 0
+         ), waits AS (
+             UPDATE waiting SET task_index = -1 - task_index WHERE dag_run_id = ANY($1) AND task_index < 0
+         ), approvals AS (
+             UPDATE approval SET task_index = -1 - task_index WHERE dag_run_id = ANY($1) AND task_index < 0
          ), task_instances AS (
              UPDATE task_instance SET task_index = -1 - task_index WHERE dag_run_id = ANY($1) AND task_index < 0
          )
@@ -91,13 +95,20 @@ async fn set_apart(
          ), names AS (
              UPDATE rendered_map_index x SET task_index = -1 - m.position FROM moved m
              WHERE x.dag_run_id = m.dag_run_id AND x.task_index = m.task_index
+         ), waits AS (
+             UPDATE waiting x SET task_index = -1 - m.position FROM moved m
+             WHERE x.dag_run_id = m.dag_run_id AND x.task_index = m.task_index
+         ), approvals AS (
+             UPDATE approval x SET task_index = -1 - m.position FROM moved m
+             WHERE x.dag_run_id = m.dag_run_id AND x.task_index = m.task_index
          ), cancelled AS (
              INSERT INTO attempt (dag_run_id, task_index, map_index, try_number, attempt_token, state, reason, pid,
                                   scheduled_at, queued_at, started_at, ended_at)
              SELECT t.dag_run_id, -1 - m.position, t.map_index, t.try_number, t.attempt_token, 'cancelled',
                     'its task is no longer in the DAG', t.pid, t.scheduled_at, t.queued_at, t.started_at, $3
              FROM task_instance t JOIN moved m ON m.dag_run_id = t.dag_run_id AND m.task_index = t.task_index
-             WHERE (m.is_gone OR t.map_index >= 0 AND NOT m.position = ANY($4)) AND t.state IN ('queued', 'running', 'restarting')
+             WHERE (m.is_gone OR t.map_index >= 0 AND NOT m.position = ANY($4))
+                 AND t.state IN ('queued', 'running', 'restarting', 'deferred', 'awaiting_input')
          )
          UPDATE task_instance t SET task_index = -1 - m.position,
              state = CASE WHEN m.is_gone OR t.map_index >= 0 AND NOT m.position = ANY($4) THEN 'removed' WHEN t.state = 'removed' AND t.map_index = -1 THEN 'none'

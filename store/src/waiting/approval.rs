@@ -1,0 +1,248 @@
+//! Questions to people, and what they answered.
+
+use jiff::Timestamp;
+use model::attempt::{AttemptEvent, Report};
+use model::ids::{AttemptToken, TaskIndex, TaskInstanceKey};
+use model::wait::{Answer, Approval, BadAnswer, answer};
+
+use crate::{Error, Store, from_sql, to_sql};
+
+/// A question, open or answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApprovalRow {
+    /// The DAG.
+    pub dag_id: String,
+    /// The run.
+    pub run_id: String,
+    /// The run's row.
+    pub dag_run_id: i64,
+    /// The task that asks.
+    pub task_id: String,
+    /// The task's position.
+    pub task_index: i32,
+    /// −1 when not mapped.
+    pub map_index: i32,
+    /// The attempt that asks.
+    pub try_number: i32,
+    /// What is asked.
+    pub question: Approval,
+    /// Since when.
+    pub asked_at: Timestamp,
+    /// Until when, while it is open.
+    pub deadline: Option<Timestamp>,
+    /// What was chosen, by whom, when.
+    pub answer: Option<(String, String, Timestamp)>,
+}
+
+/// Which questions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApprovalFilter {
+    /// Of this DAG.
+    pub dag_id: Option<String>,
+    /// Of this run.
+    pub run_id: Option<String>,
+    /// Of this task.
+    pub task_id: Option<String>,
+    /// Only answered ones, or only open ones.
+    pub is_answered: Option<bool>,
+}
+
+/// Why an answer was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// Nobody asks.
+    #[error("task `{0}` does not wait for an answer")]
+    NotAsked(String),
+    /// Somebody was faster.
+    #[error("it has been answered already: `{chosen}` by {by}")]
+    Answered {
+        /// What they chose.
+        chosen: String,
+        /// Who.
+        by: String,
+    },
+    /// Their role is not one of those that are asked.
+    #[error("only {0} may answer")]
+    Role(String),
+    /// Not one of the options.
+    #[error(transparent)]
+    Option(#[from] BadAnswer),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+impl From<sqlx::Error> for AnswerError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Store {
+    /// Questions, open ones first, then the newest answers; at most `limit` from `offset` on, and how many there are.
+    pub async fn approvals(
+        &self,
+        filter: &ApprovalFilter,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<ApprovalRow>, i64), Error> {
+        let rows = sqlx::query!(
+            r#"-- approval.list
+            WITH questions AS (
+                SELECT w.dag_run_id, w.task_index, w.map_index, t.try_number, w.awaited AS question, w.since AS asked_at,
+                       w.deadline, NULL::text AS chosen, NULL::text AS answered_by, NULL::timestamptz AS answered_at
+                FROM waiting w JOIN task_instance t USING (dag_run_id, task_index, map_index)
+                WHERE t.state = 'awaiting_input' AND t.attempt_token = w.attempt_token
+                  AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.dag_run_id = t.dag_run_id
+                      AND a.task_index = t.task_index AND a.map_index = t.map_index AND a.try_number = t.try_number)
+                UNION ALL
+                SELECT dag_run_id, task_index, map_index, try_number, question, asked_at, NULL, chosen, answered_by,
+                       answered_at
+                FROM approval
+            )
+            SELECT r.dag_id, r.run_id, q.dag_run_id AS "dag_run_id!", k.task_id, q.task_index AS "task_index!",
+                   q.map_index AS "map_index!", q.try_number AS "try_number!", q.question::text AS "question!",
+                   q.asked_at AS "asked_at!", q.deadline AS "deadline?", q.chosen AS "chosen?",
+                   q.answered_by AS "answered_by?", q.answered_at AS "answered_at?", count(*) OVER () AS "total!"
+            FROM questions q JOIN dag_run r ON r.id = q.dag_run_id
+            JOIN task k ON k.dag_version_id = r.dag_version_id AND k.task_index = q.task_index
+            WHERE ($1::text IS NULL OR r.dag_id = $1) AND ($2::text IS NULL OR r.run_id = $2)
+              AND ($3::text IS NULL OR k.task_id = $3) AND ($4::bool IS NULL OR (q.chosen IS NOT NULL) = $4)
+            ORDER BY q.answered_at DESC NULLS FIRST, q.asked_at, q.dag_run_id, q.task_index, q.map_index
+            LIMIT $5 OFFSET $6"#,
+            filter.dag_id,
+            filter.run_id,
+            filter.task_id,
+            filter.is_answered,
+            limit,
+            offset
+        )
+        .fetch_all(self.pool())
+        .await?;
+        let total = rows.first().map_or(0, |row| row.total);
+        let rows = rows.into_iter().map(|row| {
+            let answer = row.chosen.zip(row.answered_by).zip(row.answered_at);
+            Ok(ApprovalRow {
+                question: question(&row.question)?,
+                dag_id: row.dag_id,
+                run_id: row.run_id,
+                dag_run_id: row.dag_run_id,
+                task_id: row.task_id,
+                task_index: row.task_index,
+                map_index: row.map_index,
+                try_number: row.try_number,
+                asked_at: from_sql(row.asked_at),
+                deadline: row.deadline.map(from_sql),
+                answer: answer.map(|((chosen, by), at)| (chosen, by, from_sql(at))),
+            })
+        });
+        Ok((rows.collect::<Result<_, Error>>()?, total))
+    }
+
+    /// Answers a question: one transaction notes who chose what, and reports the attempt's end to the leader. `role` is
+    /// the role of who answers.
+    #[expect(clippy::too_many_arguments, reason = "a place, a person and a choice")]
+    pub async fn answer_approval(
+        &self,
+        dag_id: &str,
+        run_id: &str,
+        task_id: &str,
+        map_index: i32,
+        chosen: &str,
+        by: &str,
+        role: &str,
+        now: Timestamp,
+    ) -> Result<(), AnswerError> {
+        let mut transaction = self.pool().begin().await?;
+        let run = crate::dag_run::lock(&mut transaction, dag_id, run_id).await?;
+        let asked = sqlx::query!(
+            r#"-- approval.asked
+            SELECT t.task_index, t.try_number, t.attempt_token AS "attempt_token!", t.state = 'awaiting_input' AS "is_open!",
+                   w.awaited::text AS "question?", w.since AS "since?", a.chosen AS "chosen?", a.answered_by AS "answered_by?"
+            FROM dag_run r
+            JOIN task k ON k.dag_version_id = r.dag_version_id AND k.task_id = $2
+            JOIN task_instance t ON t.dag_run_id = r.id AND t.task_index = k.task_index AND t.map_index = $3
+            LEFT JOIN waiting w ON w.dag_run_id = r.id AND w.task_index = t.task_index AND w.map_index = t.map_index
+                               AND w.attempt_token = t.attempt_token
+            LEFT JOIN approval a ON a.dag_run_id = r.id AND a.task_index = t.task_index AND a.map_index = t.map_index
+                                AND a.try_number = t.try_number
+            WHERE r.id = $1 AND t.attempt_token IS NOT NULL"#,
+            run.key.0,
+            task_id,
+            map_index
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(asked) = asked else { return Err(AnswerError::NotAsked(task_id.to_owned())) };
+        if let (Some(chosen), Some(by)) = (asked.chosen, asked.answered_by) {
+            return Err(AnswerError::Answered { chosen, by });
+        }
+        let (true, Some(text), Some(since)) = (asked.is_open, asked.question, asked.since) else {
+            return Err(AnswerError::NotAsked(task_id.to_owned()));
+        };
+        let approval = question(&text)?;
+        if !approval.roles.is_empty() && role != "admin" && !approval.roles.iter().any(|asked| asked == role) {
+            return Err(AnswerError::Role(format!("accounts with the role {}", approval.roles.join(" or "))));
+        }
+        let given = Answer { chosen: chosen.to_owned(), by: Some(by.to_owned()), at: now };
+        let finished = answer(&approval, &given, from_sql(since))?;
+        let key = TaskInstanceKey { dag_run: run.key, task: TaskIndex(asked.task_index.cast_unsigned()), map_index };
+        let report = Report { token: AttemptToken(asked.attempt_token), key, event: AttemptEvent::Finished(finished) };
+        let report = serde_json::to_string(&report).unwrap_or_default();
+        write(&mut transaction, key, asked.try_number, &text, since, &given, &report).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// The leader's plan of the run is refused from here on, so that it reads this answer before it thinks that the time
+/// is over.
+async fn write(
+    transaction: &mut sqlx::PgTransaction<'_>,
+    key: TaskInstanceKey,
+    try_number: i32,
+    question: &str,
+    asked_at: chrono::DateTime<chrono::Utc>,
+    given: &Answer,
+    report: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "-- approval.answer
+         WITH answered AS (
+             INSERT INTO approval (dag_run_id, task_index, map_index, try_number, question, asked_at, chosen,
+                                   answered_by, answered_at)
+             VALUES ($1, $2, $3, $4, $5::text::json, $6, $7, $8, $9)
+         ), reported AS (
+             INSERT INTO report (attempt_token, body)
+             SELECT attempt_token, $10::text::json FROM task_instance
+             WHERE dag_run_id = $1 AND task_index = $2 AND map_index = $3
+         ), noted AS (
+             INSERT INTO change (dag_run_id) VALUES ($1)
+         ), notified AS MATERIALIZED (
+             SELECT pg_notify('flowctl_change', 'run:' || $1::bigint)
+         )
+         UPDATE dag_run SET version = version + 1 FROM notified WHERE id = $1",
+        key.dag_run.0,
+        key.task.0.cast_signed(),
+        key.map_index,
+        try_number,
+        question,
+        asked_at,
+        given.chosen,
+        given.by.as_deref().unwrap_or_default(),
+        to_sql(given.at),
+        report
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+fn question(text: &str) -> Result<Approval, Error> {
+    let unreadable = |reason: String| Error::Unreadable { what: "a question to people".to_owned(), reason };
+    match serde_json::from_str(text) {
+        Ok(model::wait::Awaited::Approval(approval)) => Ok(approval),
+        Ok(_) => Err(unreadable("it is something else".to_owned())),
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}

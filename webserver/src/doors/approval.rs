@@ -1,0 +1,34 @@
+//! Answering questions.
+
+use jiff::Timestamp;
+use model::dag_run::to_microsecond;
+use store::waiting::AnswerError;
+
+use super::{ActionError, Doors, LoggedIn};
+
+impl Doors {
+    /// Answers what a task instance asks; when.
+    pub async fn answer(
+        &self,
+        who: &LoggedIn,
+        dag_id: &str,
+        run_id: &str,
+        task_id: &str,
+        map_index: i32,
+        chosen: &str,
+    ) -> Result<Timestamp, ActionError> {
+        who.may_change()?;
+        let now = to_microsecond((self.clock)());
+        let (name, role) = (&who.username, &who.role);
+        let answered = self.store.answer_approval(dag_id, run_id, task_id, map_index, chosen, name, role, now).await;
+        match answered {
+            Ok(()) => Ok(now),
+            Err(AnswerError::Store(error)) => Err(error.into()),
+            Err(error @ (AnswerError::NotAsked(_) | AnswerError::Answered { .. })) => {
+                Err(ActionError::Conflict(error.to_string()))
+            }
+            Err(error @ AnswerError::Role(_)) => Err(ActionError::Forbidden(error.to_string())),
+            Err(error @ AnswerError::Option(_)) => Err(ActionError::Invalid(error.to_string())),
+        }
+    }
+}
