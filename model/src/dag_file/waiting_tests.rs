@@ -1,5 +1,7 @@
 //! Sensors, approvals and triggers of other DAGs by example.
 
+use std::fmt::Write as _;
+
 use insta::assert_snapshot;
 
 use super::tests::mistakes;
@@ -101,7 +103,8 @@ fn an_approval_has_options_and_perhaps_a_default() {
 
 #[test]
 fn mistakes_are_shown_where_they_stand() {
-    let shown: String = [
+    let mut shown = String::new();
+    for text in [
         "sensor: data.csv",
         "sensor: {}",
         "sensor: {file: a, time: '09:00'}",
@@ -129,14 +132,9 @@ fn mistakes_are_shown_where_they_stand() {
         "approve: {prompt: Ship?, default: Approve}",
         "approve: {prompt: Ship?, default: Yes, timeout: 1h}",
         "approve: {prompt: Ship?, roles: [boss]}",
-    ]
-    .iter()
-    .map(|text| {
-        format!(
-            "{text}\n  {}",
-            mistakes(&format!("tasks:\n- id: a\n  {text}")).replace('\n', "\n  ").trim_end().to_owned() + "\n"
-        )
-    })
-    .collect();
+    ] {
+        let told = mistakes(&format!("tasks:\n- id: a\n  {text}"));
+        let _ = writeln!(shown, "{text}\n  {}", told.trim_end().replace('\n', "\n  "));
+    }
     assert_snapshot!(shown);
 }

@@ -98,10 +98,8 @@ impl Looking {
     }
 
     fn forget(&mut self, token: AttemptToken) {
-        if let Some(entry) = self.entries.remove(&token) {
-            if let Some(due) = entry.due {
-                self.due.remove(&(due, token));
-            }
+        if let Some(due) = self.entries.remove(&token).and_then(|entry| entry.due) {
+            self.due.remove(&(due, token));
         }
         self.seen.remove(&token);
     }
@@ -137,13 +135,14 @@ impl Looking {
             match &entry.watch.wait.awaited {
                 Awaited::File { path } => paths.push((token, path.clone())),
                 Awaited::Run(other) => questions.push((token, runs::Asked::Other(other.clone()))),
-                Awaited::Trigger(awaited) => match entry.triggered.clone() {
-                    Some(run_id) => questions.push((token, runs::Asked::Triggered(awaited.dag_id.clone(), run_id))),
-                    None => {
+                Awaited::Trigger(awaited) => {
+                    if let Some(run_id) = entry.triggered.clone() {
+                        questions.push((token, runs::Asked::Triggered(awaited.dag_id.clone(), run_id)));
+                    } else {
                         let awaited = awaited.clone();
                         self.looks.spawn(async move { vec![(token, trigger::trigger(&outside, &awaited).await)] });
                     }
-                },
+                }
                 Awaited::Http(request) => {
                     let request = request.clone();
                     self.looks.spawn(async move { vec![(token, http::look(&outside, &request).await)] });

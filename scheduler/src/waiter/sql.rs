@@ -11,11 +11,11 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 pub(super) async fn look(outside: &Outside, conn_id: &str, sql: &str) -> Seen {
     let name = format!("CONN_{}", conn_id.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
-    let named = [format!("FLOWCTL_{name}"), format!("AIRFLOW_{name}")];
-    let Some(uri) = named.iter().find_map(|name| outside.variable(name)) else {
-        let names = named.join(" or ");
+    let variables = [format!("FLOWCTL_{name}"), format!("AIRFLOW_{name}")];
+    let Some(uri) = variables.iter().find_map(|name| outside.variable(name)) else {
+        let either = variables.join(" or ");
         let reason =
-            format!("there is no connection `{conn_id}`: set {names} to postgres://user:password@host/database");
+            format!("there is no connection `{conn_id}`: set {either} to postgres://user:password@host/database");
         return Seen::failed_for_good(reason);
     };
     let url: ConnectionUrl = match uri.parse() {

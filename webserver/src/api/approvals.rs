@@ -79,13 +79,11 @@ pub(super) async fn get_hitl_detail(
         is_answered: None,
     };
     let (rows, _) = api.store.approvals(&filter, i64::from(u32::MAX), 0).await.map_err(ActionError::from)?;
-    match rows.into_iter().find(|row| row.map_index == map_index) {
-        Some(row) => wire(&api, row).await.map(Json),
-        None => {
-            task_instances::load(&api, &dag_id, &run_id, &task_id, map_index).await?;
-            Err(ApiError::not_found(format!("Task `{task_id}` has asked nobody anything")))
-        }
+    if let Some(row) = rows.into_iter().find(|row| row.map_index == map_index) {
+        return wire(&api, row).await.map(Json);
     }
+    task_instances::load(&api, &dag_id, &run_id, &task_id, map_index).await?;
+    Err(ApiError::not_found(format!("Task `{task_id}` has asked nobody anything")))
 }
 
 /// Answers the question of a task instance.

@@ -61,7 +61,7 @@ async fn a_time_comes_and_a_sensor_gives_up_softly_or_hard() {
 struct Server(Child, u16);
 
 impl Server {
-    async fn over(folder: &std::path::Path) -> Self {
+    fn over(folder: &std::path::Path) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new("python3");
         command.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()]).current_dir(folder);
@@ -81,7 +81,7 @@ impl Drop for Server {
 async fn an_http_sensor_waits_until_the_server_answers_as_expected() {
     let site = Site::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::over(folder.path()).await;
+    let server = Server::over(folder.path());
     let text = format!(
         "tasks:\n- id: there\n  sensor: {{http: 'http://127.0.0.1:{0}/there', poke_interval: 1s}}\n\
          - id: done\n  sensor: {{http: {{url: 'http://127.0.0.1:{0}/job.json', expect: '{{{{ response.json.state == \"done\" }}}}'}}, poke_interval: 1s}}\n",
@@ -107,7 +107,7 @@ async fn a_person_approves_or_rejects_and_a_second_answer_is_refused() {
     state(&site, "ships", "ask", "awaiting_input").await;
     let listed = site.run(&["approvals", "list"]).done();
     assert!(listed.contains("Ship 2026-01-01?") && listed.contains("Approve, Reject"), "{listed}");
-    let bad = site.run(&["approvals", "answer", "ships", "one", "ask", "Later"]).refused(1);
+    let bad = site.run(&["approvals", "answer", "ships", "one", "ask", "Later"]).refused(2);
     assert!(bad.contains("`Later` is not one of the options"), "{bad}");
     let answer = ["approvals", "answer", "ships", "one", "ask", "Approve"];
     assert_eq!(site.run(&answer).code, 0);
