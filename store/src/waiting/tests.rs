@@ -77,10 +77,10 @@ async fn a_wait_is_read_back_with_what_was_seen_under_its_own_token_only() {
     };
     world.store().note_looks(&[look(6, 8)]).await.unwrap();
     let unseen = wait(world.run, Awaited::File { path: "/data/x".to_owned() });
-    assert_eq!(world.journal.dag_runs(None).await.unwrap()[0].waits, [unseen.clone()]);
+    assert_eq!(world.journal.dag_runs(None).await.unwrap()[0].waits, std::slice::from_ref(&unseen));
     world.store().note_looks(&[look(7, 3)]).await.unwrap();
     let seen = WaitRow { look: Some(look(7, 3).2), ..unseen };
-    assert_eq!(world.journal.dag_runs(None).await.unwrap()[0].waits, [seen.clone()]);
+    assert_eq!(world.journal.dag_runs(None).await.unwrap()[0].waits, std::slice::from_ref(&seen));
     assert_eq!(world.store().waits(world.run).await.unwrap(), [seen]);
 }
 
