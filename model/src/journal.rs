@@ -74,6 +74,8 @@ pub struct DagRunRow {
     pub task_instances: Vec<TaskInstanceRow>,
     /// What its branches and short circuits chose.
     pub choices: Vec<ChoiceRow>,
+    /// What of them waits, or waited in an attempt before.
+    pub waits: Vec<WaitRow>,
 }
 
 /// What a branch or short circuit chose, as it is kept: an XCom with the key [`crate::xcom::CHOICE`].
@@ -85,8 +87,6 @@ pub struct ChoiceRow {
     pub map_index: i32,
     /// `{"followed": [task ids]}` of a branch, `{"skipped": [task ids]}` of a short circuit.
     pub value: serde_json::Value,
-    /// What of them waits, or waited in an attempt before.
-    pub waits: Vec<WaitRow>,
 }
 
 /// A task instance's row.
@@ -161,6 +161,10 @@ pub struct Batch {
     pub reports: Vec<i64>,
     /// DAGs that too many failures in a row pause.
     pub paused: Vec<DagPause>,
+    /// Waits as they are from now on.
+    pub waits: Vec<WaitRow>,
+    /// What does not wait any more.
+    pub ended_waits: Vec<TaskInstanceKey>,
 }
 
 /// A DAG that the scheduler pauses.
@@ -170,10 +174,6 @@ pub struct DagPause {
     pub dag_id: String,
     /// Why, in words for a person.
     pub reason: String,
-    /// Waits as they are from now on.
-    pub waits: Vec<WaitRow>,
-    /// What does not wait any more.
-    pub ended_waits: Vec<TaskInstanceKey>,
 }
 
 impl Batch {

@@ -325,6 +325,8 @@ fn waits_for(dag: &Dag, index: TaskIndex, state_of: &impl Fn(TaskIndex) -> TaskI
     }
     let scopes = Scopes::new(dag, &dag.downstream());
     [open(scopes.indirect_setups(index)), open(scopes.between(index))].concat()
+}
+
 /// What a task instance that waits without a slot waits for.
 pub fn why_wait(wait: &WaitRow, now: Timestamp) -> Waiting {
     let look = wait.look.as_ref();

@@ -15,6 +15,8 @@ pub struct Cleaned {
     pub attempts: i64,
     /// Their values.
     pub xcoms: i64,
+    /// Scheduled runs that were left out.
+    pub skipped_runs: i64,
 }
 
 impl std::ops::AddAssign for Cleaned {
@@ -23,6 +25,7 @@ impl std::ops::AddAssign for Cleaned {
         self.task_instances += other.task_instances;
         self.attempts += other.attempts;
         self.xcoms += other.xcoms;
+        self.skipped_runs += other.skipped_runs;
     }
 }
 
@@ -36,7 +39,7 @@ pub struct CleanedBatch {
 }
 
 impl Store {
-    /// What [`Self::clean_batch`] would remove, batch after batch.
+    /// What [`Self::clean_skipped_runs`] and, batch after batch, [`Self::clean_batch`] would remove.
     pub async fn count_to_clean(&self, before: Timestamp) -> Result<Cleaned> {
         Ok(sqlx::query_as!(
             Cleaned,
@@ -47,7 +50,8 @@ impl Store {
             SELECT (SELECT count(*) FROM doomed) AS "dag_runs!",
                    (SELECT count(*) FROM task_instance WHERE dag_run_id IN (SELECT id FROM doomed)) AS "task_instances!",
                    (SELECT count(*) FROM attempt WHERE dag_run_id IN (SELECT id FROM doomed)) AS "attempts!",
-                   (SELECT count(*) FROM xcom WHERE dag_run_id IN (SELECT id FROM doomed)) AS "xcoms!""#,
+                   (SELECT count(*) FROM xcom WHERE dag_run_id IN (SELECT id FROM doomed)) AS "xcoms!",
+                   (SELECT count(*) FROM skipped_run WHERE skipped_at < $1) AS "skipped_runs!""#,
             to_sql(before)
         )
         .fetch_one(self.pool())
@@ -99,8 +103,19 @@ impl Store {
             task_instances: row.task_instances,
             attempts: row.attempts,
             xcoms: row.xcoms,
+            skipped_runs: 0,
         };
         Ok(CleanedBatch { counts, runs })
+    }
+
+    /// Removes what is noted of scheduled runs that were left out before an instant, and says of how many. Nothing is
+    /// decided by these notes.
+    pub async fn clean_skipped_runs(&self, before: Timestamp) -> Result<i64> {
+        let removed =
+            sqlx::query!("-- skipped_run.clean\nDELETE FROM skipped_run WHERE skipped_at < $1", to_sql(before))
+                .execute(self.pool())
+                .await?;
+        Ok(i64::try_from(removed.rows_affected()).unwrap_or(i64::MAX))
     }
 }
 
@@ -128,7 +143,10 @@ mod tests {
         INSERT INTO task_instance (dag_run_id, task_index, state, max_tries) SELECT n, 0, 'success', 1 FROM generate_series(1, 4) AS n;
         INSERT INTO attempt (dag_run_id, task_index, map_index, try_number, state, ended_at)
         SELECT n, 0, -1, 1, 'failed', now() FROM generate_series(1, 4) AS n;
-        INSERT INTO xcom (dag_run_id, task_id, key, value) SELECT n, 't', 'k', '1' FROM generate_series(1, 4) AS n";
+        INSERT INTO xcom (dag_run_id, task_id, key, value) SELECT n, 't', 'k', '1' FROM generate_series(1, 4) AS n;
+        INSERT INTO skipped_run (dag_id, data_interval_start, data_interval_end, run_after, reason, skipped_at)
+        SELECT 'd', to_timestamp(n), to_timestamp(n), to_timestamp(n), 'calendar', to_timestamp(100 * n)
+        FROM generate_series(1, 3) AS n";
 
     async fn history() -> TestDatabase {
         let database = TestDatabase::create().await;
@@ -140,9 +158,10 @@ mod tests {
     async fn what_is_counted_is_what_is_removed_in_batches() {
         let database = history().await;
         let store = database.store();
-        let expected = Cleaned { dag_runs: 2, task_instances: 2, attempts: 2, xcoms: 2 };
+        let expected = Cleaned { dag_runs: 2, task_instances: 2, attempts: 2, xcoms: 2, skipped_runs: 2 };
         assert_eq!(store.count_to_clean(at(250)).await.unwrap(), expected);
-        let mut removed = Cleaned::default();
+        let skipped_runs = store.clean_skipped_runs(at(250)).await.unwrap();
+        let mut removed = Cleaned { skipped_runs, ..Cleaned::default() };
         for run_id in ["r1", "r2"] {
             let batch = store.clean_batch(at(250), 1).await.unwrap();
             assert_eq!(batch.runs, [("d".to_owned(), run_id.to_owned())]);

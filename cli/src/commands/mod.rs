@@ -1,7 +1,7 @@
 //! The command line: its nouns, and which function each verb ends in.
 
-mod backfill;
 mod approvals;
+mod backfill;
 mod conf;
 mod config;
 mod dags;

@@ -44,8 +44,8 @@ pub(super) enum Takes {
 pub(super) type Keys = &'static [(&'static str, Takes)];
 
 use Takes::{
-    BackOff, By, Calendar, Catchup, Conf, Date, Duration, Expand, Flag, FlagOrKeyed, Keyed, List, Mapping, NotYet, Numbers,
-    OnlyDefault, Operator, Overlap, Rule, Schedule, Tasks, Text, TextMapping, Texts, WeightRule, Whole,
+    BackOff, By, Calendar, Catchup, Conf, Date, Duration, Expand, Flag, FlagOrKeyed, Keyed, List, Mapping, NotYet,
+    Numbers, OnlyDefault, Operator, Overlap, Rule, Schedule, Tasks, Text, TextMapping, Texts, WeightRule, Whole,
 };
 
 /// Keys of a DAG.

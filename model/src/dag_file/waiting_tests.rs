@@ -33,10 +33,7 @@ fn a_sensor_says_what_it_waits_for_and_how() {
     let plain = sensor("{delta: 30m}");
     assert_eq!((plain.poke_interval.millis, plain.timeout.days), (30_000, 7));
     assert_eq!(sensor("{time: 09:30}").event, Event::Time("09:30".to_owned()));
-    assert_eq!(
-        sensor("{time: '{{ data_interval_end }}'}").event,
-        Event::Time("{{ data_interval_end }}".to_owned())
-    );
+    assert_eq!(sensor("{time: '{{ data_interval_end }}'}").event, Event::Time("{{ data_interval_end }}".to_owned()));
 }
 
 #[test]
@@ -52,9 +49,7 @@ fn a_sensor_of_another_dag_is_met_by_its_success_unless_it_says_otherwise() {
         panic!("no task")
     };
     assert_eq!((long.task_id.as_deref(), long.states.len(), long.by), (Some("load"), 2, By::Latest));
-    let Event::Task(earlier) = sensor("{task: {dag_id: other, by: {delta: 1h}}}").event else {
-        panic!("no task")
-    };
+    let Event::Task(earlier) = sensor("{task: {dag_id: other, by: {delta: 1h}}}").event else { panic!("no task") };
     assert!(matches!(earlier.by, By::Delta(delta) if delta.millis == 3_600_000));
 }
 
@@ -63,8 +58,7 @@ fn http_and_sql_sensors_are_understood() {
     let Event::Http(http) = sensor("{http: 'https://example.org/{{ ds }}'}").event else { panic!("no http") };
     assert_eq!((http.method.as_str(), http.expect), ("GET", None));
     let Event::Http(http) =
-        sensor("{http: {url: 'http://x/', method: post, headers: {A: b}, expect: '{{ response.json.done }}'}}")
-            .event
+        sensor("{http: {url: 'http://x/', method: post, headers: {A: b}, expect: '{{ response.json.done }}'}}").event
     else {
         panic!("no http")
     };

@@ -24,7 +24,7 @@ pub fn awaited(attempt: &Attempt, fetched: &Arc<Fetched>, now: Timestamp) -> Res
         Operator::Sensor(sensor) => rendering.sensor(sensor),
         Operator::TriggerDag(trigger) => rendering.trigger(trigger).map(Awaited::Trigger),
         Operator::Approve(approve) => rendering.approval(approve).map(Awaited::Approval),
-        Operator::Bash(_) | Operator::Python(_) | Operator::Empty | Operator::Branch(_) => {
+        Operator::Bash(_) | Operator::Python(_) | Operator::Empty | Operator::Branch(_) | Operator::ShortCircuit(_) => {
             Err(RenderError::Failed(format!("`{}` waits for nothing", attempt.task().task_id)))
         }
     }
@@ -83,9 +83,7 @@ impl Rendering<'_> {
     fn sensor(&self, sensor: &Sensor) -> Result<Awaited, RenderError> {
         Ok(match &sensor.event {
             Event::File(path) => Awaited::File { path: self.path(&self.text("sensor.file", path)?) },
-            Event::Time(time) => {
-                Awaited::Time { at: self.instant("sensor.time", &self.text("sensor.time", time)?)? }
-            }
+            Event::Time(time) => Awaited::Time { at: self.instant("sensor.time", &self.text("sensor.time", time)?)? },
             Event::Delta(delta) => {
                 let run = &self.attempt.dag_run;
                 let from = run.data_interval.map_or(run.run_after, |interval| interval.end);

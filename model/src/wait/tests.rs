@@ -120,11 +120,9 @@ fn another_run_is_that_of_the_same_date_or_of_one_so_much_earlier_or_the_latest(
 #[test]
 fn what_is_waited_for_is_read_back_as_it_was_written() {
     let trigger = Operator::TriggerDag(TriggerDag { conf: json!({"a": [1, 2.5]}), ..TriggerDag::new("other") });
-    for awaited in [
-        sensor(Event::File("x".to_owned())),
-        sensor(Event::Time("09:00".to_owned())),
-        rendered(trigger).unwrap(),
-    ] {
+    for awaited in
+        [sensor(Event::File("x".to_owned())), sensor(Event::Time("09:00".to_owned())), rendered(trigger).unwrap()]
+    {
         let text = serde_json::to_string(&awaited).unwrap();
         assert_eq!(serde_json::from_str::<Awaited>(&text).unwrap(), awaited, "{text}");
     }

@@ -64,10 +64,10 @@ async fn result(expression: &str) -> Result<Vec<String>, String> {
     let attempt = branch(expression);
     let mut branches = Branches::default();
     loop {
-        if let Some(result) = branches.evaluate(&attempt) {
+        if let Some(result) = branches.evaluate(&attempt, Timestamp::UNIX_EPOCH) {
             return result.map(|answer| match answer {
                 Answer::Follow(ids) => ids,
-                Answer::Holds(_) => panic!("a branch follows tasks"),
+                Answer::Holds(_) | Answer::Awaits(_) => panic!("a branch follows tasks"),
             });
         }
         branches.fetch(&journal).await.unwrap();
@@ -118,8 +118,8 @@ async fn the_branches_of_a_run_share_what_was_fetched() {
     journal.world().xcoms.insert((RUN, "features".to_owned(), -1, "return_value".to_owned()), json!("a"));
     let mut branches = Branches::default();
     let (one, two) = (branch("{{ xcom('features') }}"), branch("{{ xcom('features') ~ 'x' }}"));
-    assert!(branches.evaluate(&one).is_none());
+    assert!(branches.evaluate(&one, Timestamp::UNIX_EPOCH).is_none());
     branches.fetch(&journal).await.unwrap();
-    assert_eq!(branches.evaluate(&one), Some(Ok(Answer::Follow(vec!["a".to_owned()]))));
-    assert_eq!(branches.evaluate(&two), Some(Ok(Answer::Follow(vec!["ax".to_owned()]))));
+    assert_eq!(branches.evaluate(&one, Timestamp::UNIX_EPOCH), Some(Ok(Answer::Follow(vec!["a".to_owned()]))));
+    assert_eq!(branches.evaluate(&two, Timestamp::UNIX_EPOCH), Some(Ok(Answer::Follow(vec!["ax".to_owned()]))));
 }

@@ -10,20 +10,21 @@ use model::ids::{TaskIndex, TaskInstanceKey};
 use model::journal::DagRunRow;
 use model::operator::{Operator, Python, PythonCall};
 use model::state::{DagRunState, TaskInstanceState as S};
-use model::wait::{Answer, Approve, Awaited, Condition, Look, Sensor, WaitRow, answer};
+use model::wait::{Answer, Approve, Awaited, Event, Look, Sensor, WaitRow, answer};
 use model::why::Waiting;
 
 use super::tests::{RUN, at, bash, dag, planner_with, report, run_row, task, written};
 use super::{Decisions, Fate, Planner};
+use crate::question::{self, Question};
 
 const KEY: TaskInstanceKey = TaskInstanceKey::unmapped(RUN, TaskIndex(0));
 
-fn sensor(condition: Condition, timeout: u64) -> Sensor {
+fn sensor(condition: Event, timeout: u64) -> Sensor {
     Sensor { timeout: Duration::from_secs(timeout), ..Sensor::new(condition) }
 }
 
 fn file(timeout: u64) -> Operator {
-    Operator::Sensor(sensor(Condition::File("x".to_owned()), timeout))
+    Operator::Sensor(sensor(Event::File("x".to_owned()), timeout))
 }
 
 fn the_file() -> Awaited {
@@ -40,7 +41,7 @@ fn waiting(dag: Dag, awaited: Awaited) -> (Planner, Decisions) {
     let mut planner = planner_with(dag, 1);
     let asked = planner.plan(at(1), false);
     assert_eq!(asked.evaluate.len(), 1);
-    planner.fold_awaited(KEY, Ok(awaited), at(1));
+    planner.fold_evaluation(KEY, Question::Wait, Ok(question::Answer::Awaits(awaited)), at(1));
     let decisions = planner.plan(at(1), false);
     (planner, decisions)
 }
@@ -91,7 +92,7 @@ fn what_waits_holds_no_slot() {
     let mut planner = planner_with(dag.clone(), 1);
     let first = planner.plan(at(1), false);
     assert_eq!(written(&first, &dag), ["wait scheduled", "other queued", "run running"]);
-    planner.fold_awaited(KEY, Ok(the_file()), at(1));
+    planner.fold_evaluation(KEY, Question::Wait, Ok(question::Answer::Awaits(the_file())), at(1));
     assert_eq!(written(&planner.plan(at(1), false), &dag), ["wait deferred"]);
 }
 
@@ -129,7 +130,7 @@ fn a_sensor_whose_time_is_over_fails_without_a_retry() {
 
 #[test]
 fn a_sensor_that_fails_softly_is_skipped_when_its_time_is_over() {
-    let soft = Operator::Sensor(Sensor { soft_fail: true, ..sensor(Condition::File("x".to_owned()), 60) });
+    let soft = Operator::Sensor(Sensor { soft_fail: true, ..sensor(Event::File("x".to_owned()), 60) });
     let dag = behind(soft, 0);
     let (mut planner, _) = waiting(dag.clone(), the_file());
     assert_eq!(written(&planner.plan(at(61), false), &dag), ["wait skipped", "next skipped", "run success"]);
@@ -137,7 +138,7 @@ fn a_sensor_that_fails_softly_is_skipped_when_its_time_is_over() {
 
 #[test]
 fn a_time_needs_nobody_who_looks() {
-    let dag = behind(Operator::Sensor(sensor(Condition::Delta(Duration::from_secs(30)), 60)), 0);
+    let dag = behind(Operator::Sensor(sensor(Event::Delta(Duration::from_secs(30)), 60)), 0);
     let (mut planner, decisions) = waiting(dag.clone(), Awaited::Time { at: at(31) });
     assert!(decisions.watch.is_empty());
     assert_eq!(planner.next_timer(), Some(at(31)));
@@ -146,7 +147,7 @@ fn a_time_needs_nobody_who_looks() {
 
 #[test]
 fn a_time_that_has_passed_is_met_in_the_pass_that_asks_for_it() {
-    let dag = behind(Operator::Sensor(sensor(Condition::Delta(Duration::default()), 60)), 0);
+    let dag = behind(Operator::Sensor(sensor(Event::Delta(Duration::default()), 60)), 0);
     let (_, decisions) = waiting(dag.clone(), Awaited::Time { at: at(0) });
     assert_eq!(written(&decisions, &dag), ["wait success", "next queued"]);
     assert!(decisions.batch.waits.is_empty());
@@ -161,7 +162,7 @@ fn a_retry_of_a_sensor_waits_no_longer_than_the_first_attempt_would_have() {
     assert_eq!(written(&retry, &dag), ["wait up_for_retry"]);
     assert!(retry.batch.ended_waits.is_empty(), "since when it waits is kept");
     assert_eq!(planner.plan(at(400), false).evaluate.len(), 1);
-    planner.fold_awaited(KEY, Ok(the_file()), at(400));
+    planner.fold_evaluation(KEY, Question::Wait, Ok(question::Answer::Awaits(the_file())), at(400));
     let again = planner.plan(at(400), false);
     assert_eq!((again.batch.waits[0].since, again.batch.waits[0].deadline), (at(1), Some(at(1001))));
     assert_eq!(again.watch[0].attempt.try_number, 2);
@@ -210,7 +211,7 @@ fn a_sensor_that_was_cleared_begins_anew() {
     assert_eq!(planner.wanted_token(KEY), None, "the old attempt is to be stopped");
     let cleared = planner.plan(at(50), false);
     assert_eq!((cleared.evaluate.len(), cleared.batch.ended_waits.as_slice()), (1, &[KEY][..]));
-    planner.fold_awaited(KEY, Ok(the_file()), at(50));
+    planner.fold_evaluation(KEY, Question::Wait, Ok(question::Answer::Awaits(the_file())), at(50));
     let again = planner.plan(at(50), false);
     assert_eq!((again.batch.waits[0].since, again.batch.waits[0].deadline), (at(50), Some(at(110))));
 }
@@ -255,7 +256,7 @@ fn a_template_that_is_wrong_fails_the_sensor() {
     let dag = behind(file(60), 2);
     let mut planner = planner_with(dag.clone(), 1);
     planner.plan(at(1), false);
-    planner.fold_awaited(KEY, Err("`ds` is undefined".to_owned()), at(1));
+    planner.fold_evaluation(KEY, Question::Wait, Err("`ds` is undefined".to_owned()), at(1));
     let decisions = planner.plan(at(1), false);
     assert_eq!(written(&decisions, &dag), ["wait failed", "next upstream_failed", "run failed"]);
     assert_eq!(decisions.batch.attempts[0].reason, "`ds` is undefined");
@@ -320,7 +321,7 @@ fn python(timeout: u64) -> Operator {
         kwargs: serde_json::Map::new(),
         interpreter: None,
     };
-    Operator::Sensor(sensor(Condition::Python(python), timeout))
+    Operator::Sensor(sensor(Event::Python(python), timeout))
 }
 
 #[test]
@@ -378,8 +379,8 @@ fn ten_thousand_sensors_begin_to_wait_in_batches() {
         if !decisions.more && decisions.evaluate.is_empty() {
             break;
         }
-        for attempt in decisions.evaluate {
-            planner.fold_awaited(attempt.key, Ok(the_file()), at(1));
+        for asked in decisions.evaluate {
+            planner.fold_evaluation(asked.attempt.key, Question::Wait, Ok(question::Answer::Awaits(the_file())), at(1));
         }
     }
     assert_eq!(begun, 10_000);

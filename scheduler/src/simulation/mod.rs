@@ -26,7 +26,7 @@ use model::pool::Pool;
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
 use model::template::{Fetched, Need};
 use model::trigger_rule::TriggerRule;
-use model::wait::{Condition, Sensor};
+use model::wait::{Event, Sensor};
 use model::xcom::XComValue;
 
 use crate::leader::{Leader, LeaderError};
@@ -234,7 +234,7 @@ fn random_dag(random: &mut Seeded) -> Dag {
             let operator = if random.one_in(4) {
                 Operator::Empty
             } else if waits.one_in(4) {
-                Operator::Sensor(Sensor::new(Condition::File("x".to_owned())))
+                Operator::Sensor(Sensor::new(Event::File("x".to_owned())))
             } else {
                 Operator::Bash(Bash::new("true"))
             };

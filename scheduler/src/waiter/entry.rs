@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use model::attempt::{AttemptEvent, Finished, Outcome, Report};
 use model::operator::Operator;
-use model::wait::{Awaited, Condition, Look, Sensor, next_look};
+use model::wait::{Awaited, Event, Look, Sensor, next_look};
 use model::xcom::XComValue;
 
 use crate::plan::Watch;
@@ -55,7 +55,7 @@ impl Entry {
     fn next(&self, at: Timestamp) -> Timestamp {
         match &self.watch.attempt.task().operator {
             Operator::Sensor(sensor) => next_look(sensor, self.looks, at),
-            _ => next_look(&Sensor::new(Condition::File(String::new())), self.looks, at),
+            _ => next_look(&Sensor::new(Event::File(String::new())), self.looks, at),
         }
     }
 

@@ -7,7 +7,7 @@ use model::timetable::Timetable;
 use model::wait::Trigger;
 use model::xcom::XComValue;
 use store::Store;
-use store::dag_run::{ClearError, ClearSelection, TriggerError};
+use store::dag_run::{ClearError, ClearRuns, ClearSelection, TriggerError};
 
 use super::{Outside, Seen};
 use crate::causes::with_causes;
@@ -91,7 +91,8 @@ async fn reset(
     run_id: String,
 ) -> Result<Option<Seen>, store::Error> {
     let all = ClearSelection::default();
-    match store.clear_task_instances(&trigger.dag_id, &run_id, &all, outside.now()).await {
+    let one = ClearRuns::One(run_id.clone());
+    match store.clear_task_instances(&trigger.dag_id, &one, &all, outside.now()).await {
         Ok(_) => {}
         Err(ClearError::Store(error)) => return Err(error),
         Err(error) => return Ok(Some(Seen::failed(format!("run `{run_id}` cannot be cleared: {error}")))),

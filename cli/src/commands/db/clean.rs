@@ -49,6 +49,7 @@ pub(super) async fn run(
     if arguments.dry_run {
         cleaned = access.store.count_to_clean(before).await?;
     } else {
+        cleaned.skipped_runs = access.store.clean_skipped_runs(before).await?;
         loop {
             let batch = access.store.clean_batch(before, BATCH).await?;
             if batch.runs.is_empty() {
@@ -65,13 +66,15 @@ pub(super) async fn run(
     globals.output().entry(
         &json!({
             "dry_run": arguments.dry_run, "dag_runs": cleaned.dag_runs, "task_instances": cleaned.task_instances,
-            "attempts": cleaned.attempts, "xcoms": cleaned.xcoms, "log_folders": logs,
+            "attempts": cleaned.attempts, "xcoms": cleaned.xcoms,
+            "skipped_runs": cleaned.skipped_runs, "log_folders": logs,
         }),
         &[
             ("dag_runs", cleaned.dag_runs.to_string().into()),
             ("task_instances", cleaned.task_instances.to_string().into()),
             ("attempts", cleaned.attempts.to_string().into()),
             ("xcoms", cleaned.xcoms.to_string().into()),
+            ("skipped_runs", cleaned.skipped_runs.to_string().into()),
             ("log_folders", if arguments.dry_run { "not counted".into() } else { logs.to_string().into() }),
         ],
     )?;

@@ -70,6 +70,10 @@ pub struct DagRow {
     pub max_active_runs: Option<i32>,
     /// Task instances of a run at once; none: the deployment's limit.
     pub max_active_tasks: Option<i32>,
+    /// So many failed runs in a row pause it; none: never.
+    pub max_consecutive_failed_dag_runs: Option<i32>,
+    /// Whether one of its tasks has a limit of its own.
+    pub limits_tasks: bool,
 }
 
 /// What else there is to say of a DAG.
@@ -90,11 +94,14 @@ pub struct DagDetailsRow {
 const SELECT: &str = "-- api.dags
     SELECT d.dag_id, d.is_paused, d.pause_reason, d.is_stale, d.last_parsed_at, d.last_parse_duration_ms, d.fileloc, d.relative_fileloc,
            d.description, d.owner, d.tags, d.has_import_errors, d.next_interval_start, d.next_interval_end,
-           d.next_run_after, s.schedule, s.max_active_runs, s.max_active_tasks
+           d.next_run_after, s.schedule, s.max_active_runs, s.max_active_tasks, s.max_consecutive_failed_dag_runs,
+           coalesce(v.spec::jsonb @? '$.tasks[*].max_active_tis_per_dag', false)
+               OR coalesce(v.spec::jsonb @? '$.tasks[*].max_active_tis_per_dagrun', false) AS limits_tasks
       FROM dag d
       LEFT JOIN dag_version v ON v.id = d.current_version_id
       LEFT JOIN LATERAL json_to_record(v.spec)
-           AS s (schedule json, max_active_runs integer, max_active_tasks integer) ON true";
+           AS s (schedule json, max_active_runs integer, max_active_tasks integer,
+                 max_consecutive_failed_dag_runs integer) ON true";
 
 const COUNT: &str = "-- api.dags_count\nSELECT count(*) FROM dag d";
 
