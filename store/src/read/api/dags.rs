@@ -32,6 +32,7 @@ pub struct DagFilter {
 }
 
 /// A DAG.
+#[expect(clippy::struct_excessive_bools, reason = "they are columns")]
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct DagRow {
     /// Its name.
