@@ -70,6 +70,11 @@ impl Operator {
         }
     }
 
+    /// Whether it waits deferred, so that it holds slots of a pool that counts those.
+    pub const fn defers(&self) -> bool {
+        self.waits() && !matches!(self, Self::Approve(_))
+    }
+
     /// The Python that it runs in a process.
     pub const fn python(&self) -> Option<&Python> {
         match self {

@@ -288,7 +288,10 @@ pub fn why_task_instance(
             } else if run.active_tasks >= limit {
                 Waiting::MaxActiveTasks { limit }
             } else {
-                let needs_slot = run.dag.task(ti.task).operator.needs_process();
+                let task = run.dag.task(ti.task);
+                let pool = run.pools.iter().find(|facts| facts.name == task.pool).and_then(|facts| facts.pool.as_ref());
+                let needs_slot = task.operator.needs_process()
+                    || task.operator.defers() && pool.is_some_and(|pool| pool.include_deferred);
                 let waiting = if needs_slot { slots::why_no_slot(run, ti, now) } else { None };
                 waiting.unwrap_or(Waiting::Scheduler)
             })

@@ -120,6 +120,11 @@ impl Pools {
         index
     }
 
+    /// Whether deferred task instances hold slots of a pool.
+    pub(super) fn counts_deferred(&self, index: PoolIndex) -> bool {
+        self.entry(index).pool.as_ref().is_some_and(|pool| pool.include_deferred)
+    }
+
     /// Takes the pools as they are now. Returns those that have a rate since.
     pub(super) fn replace(&mut self, pools: Vec<Pool>) -> Vec<PoolIndex> {
         self.are_read = true;

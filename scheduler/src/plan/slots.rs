@@ -27,14 +27,13 @@ impl Planner {
         }
         let Some(run) = self.runs.get(&key.dag_run) else { return };
         let task = run.version.loaded.dag.task(key.task);
-        let needs_process = task.operator.needs_process()
-            && (task.when.is_none() || run.allowed.contains(&key))
-            && self.why_disabled(key).is_none();
+        let needs_process = task.operator.needs_process() && (task.when.is_none() || run.allowed.contains(&key));
+        let needs_slot = (needs_process || self.waits.needs_slot(key)) && self.why_disabled(key).is_none();
         // What backfills run comes after what others of the same weight do.
         let weight = -2 * i64::from(run.version.weights[key.task.at()]) + i64::from(is_of_backfill(run));
         let is_paused = self.is_paused(&run.facts.dag_id);
         let Some(run) = self.runs.get_mut(&key.dag_run) else { return };
-        if needs_process {
+        if needs_slot {
             run.ready.push(key.task, key.map_index, weight, run.version.classes[key.task.at()]);
             self.note_ready(key.dag_run, key.task);
             self.refresh_head(key.dag_run);
@@ -154,6 +153,10 @@ impl Planner {
 
     /// Gives a ready task instance its slot.
     fn start(&mut self, key: TaskInstanceKey, pool: PoolIndex, now: Timestamp, decisions: &mut Decisions) {
+        if let Some(awaited) = self.waits.take_awaited(key) {
+            self.start_waiting(key, pool, awaited, now);
+            return;
+        }
         let token = AttemptToken::new(self.epoch, self.next_attempt);
         let is_next_look = self.is_next_look(key);
         let Some(run) = self.runs.get_mut(&key.dag_run) else { return };

@@ -1,13 +1,15 @@
 //! Task instances that wait without a slot: when they begin, what time does to them, and how they end.
 //!
 //! 1. A ready one asks what it waits for ([`super::Decisions::evaluate`]: its templates are rendered outside).
-//! 2. The answer begins its attempt: deferred or `awaiting_input`, with a row that survives a restart.
+//! 2. The answer begins its attempt: deferred or `awaiting_input`, with a row that survives a restart. Where its pool counts
+//!    deferred ones (`include_deferred`), it first takes its turn in the pool.
 //! 3. What has to be looked at is watched from the commit on ([`Watch`]); a time needs a timer only, and a person reports.
 //! 4. It ends by a report under its token, or when its time is over. Whatever ends it ends the watch.
 //!
 //! A sensor in Python looks in a process of its own; between two looks it is `up_for_reschedule`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use model::attempt::{Attempt, Finished, Outcome};
@@ -18,6 +20,7 @@ use model::state::TaskInstanceState;
 use model::transition::TaskInstanceEvent;
 use model::wait::{Answer, Awaited, Look, WaitRow, answer, next_look};
 
+use super::pools::PoolIndex;
 use super::{Decisions, Fate, Planner};
 
 /// An attempt that somebody has to look for.
@@ -36,6 +39,8 @@ pub(super) struct Waits {
     timers: BTreeSet<(Timestamp, TaskInstanceKey)>,
     begun: BTreeSet<TaskInstanceKey>,
     ended: BTreeSet<TaskInstanceKey>,
+    /// What ready ones wait for whose turn in their pool has not come.
+    ready: BTreeMap<TaskInstanceKey, Awaited>,
     /// To be watched after the next commit.
     watch: Vec<TaskInstanceKey>,
     unwatch: Vec<AttemptToken>,
@@ -67,12 +72,24 @@ impl Waits {
             self.stop_timer(key);
             self.rows.remove(&key);
         }
+        for key in self.ready.range(of_run(run)).map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.ready.remove(&key);
+        }
         for set in [&mut self.begun, &mut self.ended] {
             for key in set.range(of_run(run)).copied().collect::<Vec<_>>() {
                 set.remove(&key);
             }
         }
         self.watch.retain(|key| key.dag_run != run);
+    }
+
+    /// Whether a ready task instance knows what it waits for, and needs slots of its pool for that.
+    pub(super) fn needs_slot(&self, key: TaskInstanceKey) -> bool {
+        self.ready.contains_key(&key)
+    }
+
+    pub(super) fn take_awaited(&mut self, key: TaskInstanceKey) -> Option<Awaited> {
+        self.ready.remove(&key)
     }
 
     fn insert(&mut self, row: WaitRow) {
@@ -102,6 +119,14 @@ impl Planner {
     /// Begins the attempt of a ready task instance that was asked what it waits for. Nothing was written until now: should
     /// the answer get lost, it is asked again.
     pub(super) fn finish_awaited(&mut self, key: TaskInstanceKey, awaited: Result<Awaited, String>, now: Timestamp) {
+        if let Ok(awaited) = &awaited
+            && !matches!(awaited, Awaited::Approval(_))
+            && self.counts_deferred(key)
+        {
+            self.waits.ready.insert(key, awaited.clone());
+            self.make_ready(key);
+            return;
+        }
         let Some(token) = self.begin_waiting_attempt(key, now) else { return };
         match awaited {
             Ok(awaited) => self.begin_waiting(key, token, awaited, now),
@@ -109,6 +134,25 @@ impl Planner {
                 let outcome = Outcome::Failed { reason, exit_code: None, may_retry: false };
                 self.finish_attempt(key, Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new() });
             }
+        }
+    }
+
+    fn counts_deferred(&self, key: TaskInstanceKey) -> bool {
+        self.runs
+            .get(&key.dag_run)
+            .is_some_and(|run| self.pools.counts_deferred(run.version.classes[key.task.at()].pool))
+    }
+
+    /// Begins an attempt whose turn in its pool has come.
+    pub(super) fn start_waiting(&mut self, key: TaskInstanceKey, pool: PoolIndex, awaited: Awaited, now: Timestamp) {
+        let Some(run) = self.runs.get(&key.dag_run) else { return };
+        if run.get(key).is_none_or(|ti| ti.state != TaskInstanceState::Scheduled) {
+            return;
+        }
+        let dag_id = Arc::clone(&run.version.dag_id);
+        self.pools.start(&dag_id, pool, now, key);
+        if let Some(token) = self.begin_waiting_attempt(key, now) {
+            self.begin_waiting(key, token, awaited, now);
         }
     }
 
@@ -175,6 +219,9 @@ impl Planner {
 
     /// Keeps what is known of waits true to a change of state.
     pub(super) fn follow_wait(&mut self, key: TaskInstanceKey, before: TaskInstanceState, after: TaskInstanceState) {
+        if before == TaskInstanceState::Scheduled {
+            self.waits.ready.remove(&key);
+        }
         if before.is_waiting() && !after.is_waiting() {
             self.waits.stop_timer(key);
             self.waits.unwatch.extend(self.waits.of(key).filter(|row| row.awaited.is_looked_at()).map(|row| row.token));

@@ -9,6 +9,7 @@ use model::duration::Duration;
 use model::ids::{TaskIndex, TaskInstanceKey};
 use model::journal::DagRunRow;
 use model::operator::{Operator, Python, PythonCall};
+use model::pool::Pool;
 use model::state::{DagRunState, TaskInstanceState as S};
 use model::wait::{Answer, Approve, Awaited, Event, Look, Sensor, WaitRow, answer};
 use model::why::Waiting;
@@ -385,4 +386,31 @@ fn ten_thousand_sensors_begin_to_wait_in_batches() {
     }
     assert_eq!(begun, 10_000);
     assert!(passes < 80, "{passes}");
+}
+
+#[test]
+fn a_full_pool_that_counts_deferred_ones_holds_back_what_would_wait_and_says_so() {
+    let one = |name: &str| task(name, &[], file(60));
+    let mut planner = planner_with(dag(vec![one("a"), one("b")]), 8);
+    planner.fold_pools(vec![Pool {
+        name: "default_pool".to_owned(),
+        slots: Some(1),
+        include_deferred: true,
+        rate: None,
+    }]);
+    let keys = [0, 1].map(|index| TaskInstanceKey::unmapped(RUN, TaskIndex(index)));
+    assert_eq!(planner.plan(at(1), false).evaluate.len(), 2);
+    for key in keys {
+        planner.fold_evaluation(key, Question::Wait, Ok(question::Answer::Awaits(the_file())), at(1));
+    }
+    let first = planner.plan(at(1), false);
+    let [watch] = &first.watch[..] else { panic!("one begins: {:?}", first.watch) };
+    let held = if watch.wait.key == keys[0] { keys[1] } else { keys[0] };
+    let Some(Waiting::PoolFull { pool, slots: 1, .. }) = planner.why(held, at(1)) else {
+        panic!("{:?}", planner.why(held, at(1)));
+    };
+    assert_eq!(pool, "default_pool");
+    planner.fold_report(&report(&watch.attempt, Outcome::Success, at(2)), None);
+    let second = planner.plan(at(2), false);
+    assert_eq!(second.watch.iter().map(|watch| watch.wait.key).collect::<Vec<_>>(), [held]);
 }
