@@ -20,7 +20,7 @@ use crate::state::{DagRunState, TaskInstanceState};
 pub use slots::{Holder, NAMED_HOLDERS, PoolFacts, ReadyFacts};
 
 use crate::trigger_rule::{TriggerRule, UpstreamCounts, Verdict, evaluate};
-use crate::wait::WaitRow;
+use crate::wait::{Awaited, WaitRow};
 
 /// What a task instance that is not running waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +145,9 @@ pub enum Waiting {
         looked_ago_s: Option<i64>,
         /// When it gives up.
         until: Option<Timestamp>,
+        /// What is taken for the answer then, instead of giving up.
+        #[serde(default)]
+        otherwise: Option<String>,
     },
     /// Its turn has come; the scheduler has not looked at it since.
     Scheduler,
@@ -340,6 +343,7 @@ pub fn why_wait(wait: &WaitRow, now: Timestamp) -> Waiting {
         looked_ago_s: look.map(|look| now.duration_since(look.at).as_secs().max(0)),
         // A time comes by itself, before or after the sensor gives up.
         until: wait.deadline,
+        otherwise: if let Awaited::Approval(approval) = &wait.awaited { approval.default.clone() } else { None },
     }
 }
 
@@ -473,12 +477,16 @@ impl std::fmt::Display for Waiting {
                 slots::tell_ahead(f, *ahead)
             }
             Self::Paused => f.write_str("the DAG is paused"),
-            Self::Event { what, saw, looked_ago_s, until, .. } => {
+            Self::Event { what, saw, looked_ago_s, until, otherwise, .. } => {
                 write!(f, "it waits for {what}")?;
                 if let (Some(saw), Some(ago)) = (saw, looked_ago_s) {
                     write!(f, ": {saw} (looked {ago} s ago)")?;
                 }
-                until.map_or(Ok(()), |at| write!(f, "; it gives up at {at:.0}"))
+                match (until, otherwise) {
+                    (Some(at), Some(answer)) => write!(f, "; at {at:.0} the answer is {answer}"),
+                    (Some(at), None) => write!(f, "; it gives up at {at:.0}"),
+                    (None, _) => Ok(()),
+                }
             }
             Self::Executor => f.write_str("it is queued; its executor is about to start it"),
             Self::Restarting => f.write_str("it was cleared; its running attempt is being stopped"),

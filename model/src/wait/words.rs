@@ -38,6 +38,6 @@ impl fmt::Display for OtherRun {
 
 impl fmt::Display for Approval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a person to choose {}: {}", self.options.join(" or "), self.prompt)
+        write!(f, "a person to answer “{}” with {}", self.prompt, self.options.join(" or "))
     }
 }
