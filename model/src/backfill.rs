@@ -132,6 +132,7 @@ pub fn intervals(
 mod tests {
     use super::*;
     use crate::dag::Schedule;
+    use crate::duration::Duration;
 
     fn daily(catchup: bool, start_date: Option<&str>) -> Dag {
         let schedule = Schedule::Cron { expression: "0 6 * * *".to_owned(), text: "0 6 * * *".to_owned() };
@@ -157,6 +158,25 @@ mod tests {
         }
         let found = starts(&daily(false, None), "2026-01-02T06:00:00Z", "2026-01-03T06:00:00Z", true);
         assert_eq!(found, ["2026-01-03T06:00:00Z", "2026-01-02T06:00:00Z"]);
+    }
+
+    #[test]
+    fn schedules_of_instants_have_their_dates_too() {
+        let six = Schedule::CronTrigger { expression: "0 6 * * *".to_owned(), interval: Duration::from_secs(3600) };
+        let listed = Schedule::At { instants: ["2026-01-02T09:00:00Z", "2026-01-04T09:00:00Z"].map(at).to_vec() };
+        let of = |schedule| {
+            starts(
+                &Dag { schedule, ..Dag::new("d", Vec::new()) },
+                "2026-01-02T00:00:00Z",
+                "2026-01-09T00:00:00Z",
+                false,
+            )
+        };
+        assert_eq!(
+            of(six),
+            ["2026-01-02T05:00:00Z", "2026-01-03T05:00:00Z", "2026-01-04T05:00:00Z", "2026-01-05T05:00:00Z"]
+        );
+        assert_eq!(of(listed), ["2026-01-02T09:00:00Z", "2026-01-04T09:00:00Z"]);
     }
 
     #[test]

@@ -32,6 +32,8 @@ struct Chaos {
     expected: BTreeMap<&'static str, Expected>,
     random: SmallRng,
     triggered: u32,
+    /// Days of the backfill.
+    days: usize,
 }
 
 impl Chaos {
@@ -39,8 +41,10 @@ impl Chaos {
         let expected = world::build(&mut system);
         system.start().await;
         let store = system.store().await;
-        let chaos = Self { system, store, expected, random: SmallRng::seed_from_u64(seed), triggered: 0 };
+        let random = SmallRng::seed_from_u64(seed);
+        let mut chaos = Self { system, store, expected, random, triggered: 0, days: 0 };
         chaos.known().await;
+        chaos.days = world::backfill(&chaos.store).await;
         chaos
     }
 
@@ -92,7 +96,9 @@ impl Chaos {
             let is_known = self.store.dag_files().await.ok()?.iter().any(|(dag_id, _)| dag_id == "ticks");
             let history = History::read(&self.store).await.ok()?;
             let manual = history.runs.keys().filter(|(_, run_id)| run_id.starts_with("manual__")).count();
-            (!is_known && history.unfinished() == 0 && manual == wanted).then_some(history)
+            let (backfills, _) = self.store.backfills(Some("days"), 1, 0).await.ok()?;
+            let is_filled = backfills.iter().all(|backfill| backfill.completed_at.is_some());
+            (!is_known && is_filled && history.unfinished() == 0 && manual == wanted).then_some(history)
         })
         .await
     }
@@ -114,6 +120,8 @@ impl Chaos {
         let executions = world::executions(&self.system);
         verify::all_is_told(&history, &executions, &self.expected);
         no_interval_is_missing(&history);
+        let filled = history.runs.keys().filter(|(_, run_id)| run_id.starts_with("backfill__")).count();
+        assert_eq!(filled, self.days, "each day of the backfill has one run");
         let lost = history.attempts.values().flatten().filter(|past| past.state == "lost").count();
         println!("{} runs, {} executions, {lost} lost", history.runs.len(), executions.len());
         assert!(may_be == Lost::Some || lost == 0, "{lost} attempts are lost although their scheduler lived");
@@ -135,6 +143,7 @@ fn no_interval_is_missing(history: &History) {
     let seconds: Vec<i64> = history
         .runs
         .keys()
+        .filter(|(dag_id, _)| dag_id == "ticks")
         .filter_map(|(_, run_id)| run_id.strip_prefix("scheduled__"))
         .map(|date| date.parse::<jiff::Timestamp>().expect("a date").as_second())
         .collect();

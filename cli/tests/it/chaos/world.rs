@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
-use model::dag_run::NewDagRun;
-use model::state::{DagRunType, TriggeredBy};
+use jiff::{SignedDuration, Timestamp};
+use model::backfill::NewBackfill;
+use model::dag_run::{DataInterval, NewDagRun};
+use model::state::{DagRunType, ReprocessBehavior, TriggeredBy};
 use store::Store;
 
 use crate::system::System;
@@ -21,6 +22,31 @@ const PYTHON_NOTE: &str = r#"import os, time
         fd = os.open(e["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.write(fd, (line + "\n").encode())
         os.close(fd)"#;
+
+/// The first and the last day of `days`, 40 in all.
+const DAYS: (&str, &str) = ("2025-01-01", "2025-02-09");
+
+/// Asks for a backfill of `days`, latest day first, and says how many days that are.
+pub(crate) async fn backfill(store: &Store) -> usize {
+    let date = |text: &str| format!("{text}T00:00:00Z").parse::<Timestamp>().expect("a date");
+    let new = NewBackfill {
+        dag_id: "days".to_owned(),
+        from_date: date(DAYS.0),
+        to_date: date(DAYS.1),
+        run_backwards: true,
+        conf: serde_json::Map::new(),
+        reprocess_behavior: ReprocessBehavior::None,
+        max_active_runs: 3,
+        on_latest_version: false,
+        triggering_user: None,
+    };
+    let day = SignedDuration::from_hours(24);
+    let mut starts: Vec<Timestamp> = (0..40).map(|index| new.from_date + day * index).collect();
+    starts.reverse();
+    let days: Vec<DataInterval> = starts.into_iter().map(|start| DataInterval { start, end: start + day }).collect();
+    store.create_backfill(&new, &days, now()).await.expect("a backfill");
+    days.len()
+}
 
 /// An execution of a task's process, as it noted itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +148,15 @@ pub(crate) fn build(system: &mut System) -> BTreeMap<&'static str, Expected> {
         bash("tick", "echo $TOKEN")
     );
     add("ticks", "success", every_second, &[("tick", "success")], &[]);
+
+    // Runs only when somebody asks, and for the days of its backfill.
+    let days = format!(
+        "schedule: 1d\nstart_date: {}\nend_date: {}\ntasks:\n{}",
+        DAYS.0,
+        DAYS.1,
+        bash("day", "sleep 0.05; echo $TOKEN")
+    );
+    add("days", "success", days, &[("day", "success")], &[]);
     expected
 }
 
