@@ -14,6 +14,7 @@ mod approval;
 mod auth;
 mod backfill;
 mod bulk;
+mod callback;
 mod dag;
 mod dag_run;
 mod error;
@@ -34,6 +35,9 @@ pub use backfill::{
     BackfillPlanCollection, BackfillProgress,
 };
 pub use bulk::{BulkAction, BulkBody, BulkError, BulkOutcome, BulkResponse, OnExistence, OnNonExistence};
+pub use callback::{
+    Callback, CallbackCollection, CallbackDetails, CallbackTry, MissedDeadline, MissedDeadlineCollection,
+};
 pub use dag::{
     Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagTag, DagVersion, DagVersionCollection, DagVersionDiff,
 };

@@ -14,6 +14,7 @@
 pub mod attempt;
 pub mod backfill;
 pub mod calendar;
+pub mod callback;
 pub mod dag;
 pub mod dag_file;
 pub mod dag_run;

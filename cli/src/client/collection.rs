@@ -35,6 +35,8 @@ collections! {
     BackfillCollection, backfills, Backfill;
     BackfillDayCollection, dates, BackfillDay;
     HitlDetailCollection, hitl_details, HitlDetail;
+    CallbackCollection, callbacks, Callback;
+    MissedDeadlineCollection, missed_deadlines, MissedDeadline;
 }
 
 impl Client {

@@ -8,6 +8,9 @@
 //! 4. `hash` says whether the content is a new version.
 
 mod calendar;
+mod callbacks;
+#[cfg(test)]
+mod callbacks_tests;
 mod check;
 mod cycles;
 mod dates;

@@ -14,6 +14,9 @@
 //! 5. the rows that changed become one [`Batch`].
 
 mod backfill;
+mod callbacks;
+#[cfg(test)]
+mod callbacks_tests;
 mod choice;
 mod disabled;
 mod due;
@@ -107,6 +110,8 @@ enum Timer {
     Schedule(String),
     /// A pool's rate lets the next one start.
     Pool(PoolIndex),
+    /// A deadline passes.
+    Deadline(callbacks::Late),
 }
 
 /// The unfinished runs and everything that follows from them.
@@ -143,6 +148,7 @@ pub struct Planner {
     reports: Vec<i64>,
     next_runs: BTreeSet<String>,
     pauses: Vec<DagPause>,
+    told: callbacks::Told,
     /// Runs whose past has to be read.
     wanted_past: BTreeSet<DagRunKey>,
     /// For a run, those whose tasks may depend on it.
@@ -224,6 +230,7 @@ impl Planner {
             reports: Vec::new(),
             next_runs: BTreeSet::new(),
             pauses: Vec::new(),
+            told: callbacks::Told::default(),
             wanted_past: BTreeSet::new(),
             followers: HashMap::new(),
             waits: wait::Waits::default(),

@@ -10,6 +10,7 @@ mod approvals;
 mod auth;
 mod backfills;
 mod bulk_pools;
+mod callbacks;
 mod clear;
 mod dag_runs;
 mod dags;
@@ -111,6 +112,9 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(task_instances())
         .merge(pools())
         .merge(backfills())
+        .routes(routes!(callbacks::get_callbacks))
+        .routes(routes!(callbacks::get_callback))
+        .routes(routes!(callbacks::get_missed_deadlines))
         .routes(routes!(import_errors::get_import_errors))
         .routes(routes!(import_errors::get_import_error))
         .route_layer(from_fn_with_state(api.clone(), session::require));

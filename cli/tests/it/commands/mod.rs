@@ -3,6 +3,7 @@
 mod access;
 mod again;
 mod bad_input;
+mod callbacks;
 mod listings;
 mod manual;
 mod newcomer;
