@@ -19,6 +19,7 @@ import textwrap
 import traceback
 
 RETURN_VALUE = "return_value"
+TRIGGERING = "triggering_asset_events"
 PREVIOUS_SUCCESS = {
     "prev_data_interval_start_success": "data_interval_start",
     "prev_data_interval_end_success": "data_interval_end",
@@ -93,6 +94,7 @@ class TaskInstance:
         self.max_tries = facts["max_tries"]
         self.map_index = facts["map_index"]
         self.pushed = {}
+        self.outlet_events = None
 
     def xcom_pull(self, task_ids=None, key=RETURN_VALUE, default=None, map_indexes=None, **unused):
         """The value that a task of this run pushed; a list of them for a list of task ids, or of a mapped task."""
@@ -114,6 +116,103 @@ class TaskInstance:
     def xcom_push(self, key, value, **unused):
         """Keeps a value under a key, for other tasks of this run."""
         self.pushed[str(key)] = as_json(value, "the XCom `%s`" % key)
+
+
+class Asset(Names):
+    """What a task reads or updates: `uri`, `name`, `group`."""
+
+    def __hash__(self):
+        return hash(self["uri"])
+
+    def __str__(self):
+        return self["uri"]
+
+
+def uri_of(key, assets):
+    """The URI of an asset that is named by its URI, its name, or itself."""
+    text = getattr(key, "uri", None) or getattr(key, "name", None) or key
+    for asset in assets:
+        if text in (asset["uri"], asset["name"]):
+            return asset["uri"]
+    return None
+
+
+def event_of(facts):
+    """An asset event with times as times."""
+    event = Names(facts, asset=Asset(facts["asset"]), uri=facts["asset"]["uri"], name=facts["asset"]["name"])
+    for name in ("timestamp", "data_interval_start", "data_interval_end"):
+        event[name] = instant(event[name])
+    run = event["source_dag_run"]
+    if run is not None:
+        times = ("logical_date", "data_interval_start", "data_interval_end", "run_after", "start_date", "end_date")
+        event["source_dag_run"] = Names(run, **{name: instant(run[name]) for name in times})
+    return event
+
+
+class ByAsset(dict):
+    """A mapping by URI that takes the asset itself for a key, too."""
+
+    def __missing__(self, key):
+        uri = getattr(key, "uri", None)
+        if uri is None or uri not in self:
+            raise KeyError(key)
+        return self[uri]
+
+
+class InletEvents:
+    """Airflow's `inlet_events`: the newest events of each inlet, asked for when they are looked at."""
+
+    def __init__(self, inlets):
+        self._inlets = inlets
+        self._known = {}
+
+    def __getitem__(self, key):
+        uri = uri_of(key, self._inlets)
+        if uri is None:
+            raise KeyError("`%s` is not among the `inlets` of the task" % (key,))
+        if uri not in self._known:
+            self._known[uri] = [event_of(event) for event in ask({"asset_events": {"uri": uri}})]
+        return self._known[uri]
+
+    def __iter__(self):
+        return iter([inlet["uri"] for inlet in self._inlets])
+
+    def __len__(self):
+        return len(self._inlets)
+
+
+class OutletEvent:
+    """The update of an outlet to come; `extra` goes with it when the task succeeds."""
+
+    def __init__(self, asset):
+        self.asset = asset
+        self.extra = {}
+
+
+class OutletEvents:
+    """Airflow's `outlet_events`: `outlet_events[uri].extra = {...}`."""
+
+    def __init__(self, outlets):
+        self._outlets = outlets
+        self._events = {outlet["uri"]: OutletEvent(outlet) for outlet in outlets}
+        self.checked = {}
+
+    def __getitem__(self, key):
+        uri = uri_of(key, self._outlets)
+        if uri is None:
+            raise KeyError("`%s` is not among the `outlets` of the task" % (key,))
+        return self._events[uri]
+
+    def __iter__(self):
+        return iter(self._events)
+
+    def __len__(self):
+        return len(self._events)
+
+    def said(self):
+        """What was set, for the worker."""
+        what = "`extra` of the outlet event of `%s`"
+        return {uri: as_json(event.extra, what % uri) for uri, event in self._events.items() if event.extra}
 
 
 class Macros:
@@ -175,6 +274,10 @@ def build_context(facts, ti):
         "data_interval_end": end,
         "task_instance_key_str": "__".join([facts["dag_id"], facts["task_id"], facts["ds_nodash"] or facts["run_id"]]),
     }
+    context["inlets"] = [Asset(asset) for asset in facts["inlets"]]
+    context["outlets"] = [Asset(asset) for asset in facts["outlets"]]
+    context["inlet_events"] = InletEvents(context["inlets"])
+    context["outlet_events"] = ti.outlet_events = OutletEvents(context["outlets"])
     for name in ("ds", "ds_nodash", "ts", "ts_nodash", "ts_nodash_with_tz"):
         context[name] = facts[name]
     # Python's own `map` stays what it is where nothing is mapped.
@@ -190,6 +293,16 @@ def add_previous_success(context):
         context[name] = instant(known.get(field))
 
 
+def add_triggering_asset_events(context):
+    """Adds `triggering_asset_events`: lists of events by the URI of their asset."""
+    events = ByAsset()
+    # Nothing else takes events, so nobody else need ask.
+    is_triggered = context["dag_run"].run_type == "asset_triggered"
+    for event in ask({TRIGGERING: {}}) if is_triggered else []:
+        events.setdefault(event["asset"]["uri"], []).append(event_of(event))
+    context[TRIGGERING] = events
+
+
 def call_with_context(function, args, kwargs, context):
     """Calls a function with what its signature asks for; `kwargs` of the DAG file win over the context."""
     try:
@@ -200,6 +313,8 @@ def call_with_context(function, args, kwargs, context):
     by_name = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     if takes_all or any(name in PREVIOUS_SUCCESS for name in by_name):
         add_previous_success(context)
+    if takes_all or TRIGGERING in by_name:
+        add_triggering_asset_events(context)
     positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     taken = set(positional[: len(args)])
     if takes_all:
@@ -235,6 +350,8 @@ def run_code(request, context):
     function_code = next(constant for constant in code.co_consts if hasattr(constant, "co_names"))
     if any(name in PREVIOUS_SUCCESS for name in function_code.co_names):
         add_previous_success(names)
+    if TRIGGERING in function_code.co_names or "context" in function_code.co_names:
+        add_triggering_asset_events(names)
     # The whole context under its own name, for `context["ds"]`.
     names["context"] = dict(names)
     names.update(request["kwargs"])
@@ -258,6 +375,7 @@ def run(request, ti):
         run_script(request)
         return None
     value = run_callable(request, context) if "callable" in request else run_code(request, context)
+    ti.outlet_events.checked = ti.outlet_events.said()
     return as_json(value, "the return value")
 
 
@@ -316,6 +434,8 @@ def main():
     ti = TaskInstance(request["context"])
     result = execute(request, ti)
     result["pushed"] = ti.pushed
+    if result["status"] == "success" and ti.outlet_events is not None:
+        result["outlet_events"] = ti.outlet_events.checked
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

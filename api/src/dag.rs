@@ -105,6 +105,9 @@ pub struct DagDetails {
     pub dag_run_timeout: Option<String>,
     /// Null: it is not scheduled by assets.
     pub asset_expression: Option<Value>,
+    /// How far the assets are that it is scheduled by: "waits for `s3://a` (1 of 2 assets updated)". flowctl's own.
+    #[serde(default)]
+    pub waits_for: Option<String>,
     /// Markdown.
     pub doc_md: Option<String>,
     /// First instant of its schedule.

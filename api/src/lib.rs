@@ -11,10 +11,10 @@
 
 mod again;
 mod approval;
+mod asset;
 mod auth;
 mod backfill;
 mod bulk;
-mod callback;
 mod dag;
 mod dag_run;
 mod error;
@@ -29,15 +29,16 @@ mod xcom;
 
 pub use again::{DisableTaskBody, DisabledTask, DisabledTaskCollection, PatchTaskInstanceBody, RerunBody};
 pub use approval::{HitlDetail, HitlDetailCollection, HitlDetailResponse, HitlUser, UpdateHitlDetailPayload};
+pub use asset::{
+    Asset, AssetCollection, AssetDag, AssetEvent, AssetEventBody, AssetEventCollection, AssetEventDagRun, AssetTask,
+    LastAssetEvent, QueuedEvent, QueuedEventCollection,
+};
 pub use auth::{AccessToken, LoginBody};
 pub use backfill::{
     Backfill, BackfillBody, BackfillCollection, BackfillDay, BackfillDayCollection, BackfillPlan,
     BackfillPlanCollection, BackfillProgress,
 };
 pub use bulk::{BulkAction, BulkBody, BulkError, BulkOutcome, BulkResponse, OnExistence, OnNonExistence};
-pub use callback::{
-    Callback, CallbackCollection, CallbackDetails, CallbackTry, MissedDeadline, MissedDeadlineCollection,
-};
 pub use dag::{
     Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagTag, DagVersion, DagVersionCollection, DagVersionDiff,
 };

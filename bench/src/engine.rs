@@ -34,7 +34,13 @@ impl Dispatch for AtOnce {
     fn submit(&mut self, attempts: Vec<Attempt>) {
         let now = dags::now();
         for attempt in attempts {
-            let finished = Finished { started_at: now, ended_at: now, outcome: Outcome::Success, xcoms: Vec::new() };
+            let finished = Finished {
+                started_at: now,
+                ended_at: now,
+                outcome: Outcome::Success,
+                xcoms: Vec::new(),
+                outlet_events: Vec::new(),
+            };
             let event = AttemptEvent::Finished(finished);
             let _ = self.0.send(Report { token: attempt.token, key: attempt.key, event });
         }

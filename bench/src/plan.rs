@@ -145,6 +145,7 @@ fn planner(dag: Dag, parallelism: u32) -> Planner {
         skip_next: 0,
         disabled_tasks: Vec::new(),
         backfill: None,
+        queued_events: Vec::new(),
     });
     planner
 }
@@ -168,7 +169,6 @@ fn run_row(dag_id: &str, key: i64) -> DagRunRow {
         dag_version: DagVersionKey(1),
         version: 0,
         state: DagRunState::Queued,
-        queued_at: at(0),
         task_instances: Vec::new(),
         choices: Vec::new(),
         waits: Vec::new(),
@@ -176,6 +176,12 @@ fn run_row(dag_id: &str, key: i64) -> DagRunRow {
 }
 
 fn finished(attempt: &Attempt) -> Report {
-    let finished = Finished { started_at: at(2), ended_at: at(2), outcome: Outcome::Success, xcoms: Vec::new() };
+    let finished = Finished {
+        started_at: at(2),
+        ended_at: at(2),
+        outcome: Outcome::Success,
+        xcoms: Vec::new(),
+        outlet_events: Vec::new(),
+    };
     Report { token: attempt.token, key: attempt.key, event: AttemptEvent::Finished(finished) }
 }

@@ -162,5 +162,5 @@ impl<V: Values> Runner<V> {
 fn never_started() -> Finished {
     let now = SystemClock.now();
     let outcome = Outcome::Failed { reason: STOPPED.to_owned(), exit_code: None, may_retry: false };
-    Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new() }
+    Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new(), outlet_events: Vec::new() }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::asset::OutletEvent;
 use crate::dag::{Dag, Task};
 use crate::dag_run::DagRunFacts;
 use crate::ids::{AttemptToken, TaskInstanceKey};
@@ -101,6 +102,9 @@ pub struct Finished {
     /// What it pushed; kept only if this attempt is the recognised one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub xcoms: Vec<XComValue>,
+    /// What it said about the assets that it updated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outlet_events: Vec<OutletEvent>,
 }
 
 /// The result of an attempt. A failing task is data, not an error.

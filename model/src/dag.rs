@@ -6,8 +6,9 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::asset::Asset;
+use crate::asset::due::AssetSchedule;
 use crate::calendar::Calendar;
-use crate::callback::{Callbacks, Deadline};
 use crate::duration::Duration;
 use crate::ids::TaskIndex;
 use crate::mapping::Expand;
@@ -71,6 +72,9 @@ pub struct Dag {
     /// Overrides the configured `dags_are_paused_at_creation`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_paused_upon_creation: Option<bool>,
+    /// Assets that the file describes, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<Asset>,
     /// Parameters of a run, in the file's order.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub params: IndexMap<String, Param>,
@@ -80,12 +84,6 @@ pub struct Dag {
     /// The file's `default_args`, already merged into the tasks; kept to be shown.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub default_args: serde_json::Map<String, serde_json::Value>,
-    /// Messages about its runs; those of its tasks, which a DAG may also say, are in the tasks.
-    #[serde(default, skip_serializing_if = "Callbacks::is_empty")]
-    pub callbacks: Callbacks,
-    /// When a run should have finished.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deadline: Option<Deadline>,
     /// In the file's order. Shared, because each attempt carries its task.
     pub tasks: Vec<Arc<Task>>,
     /// Task groups, outer before inner.
@@ -116,11 +114,10 @@ impl Dag {
             dagrun_timeout: None,
             max_consecutive_failed_dag_runs: None,
             is_paused_upon_creation: None,
+            assets: Vec::new(),
             params: IndexMap::new(),
             env: IndexMap::new(),
             default_args: serde_json::Map::new(),
-            callbacks: Callbacks::default(),
-            deadline: None,
             tasks,
             groups: Vec::new(),
         }
@@ -239,7 +236,28 @@ pub enum Schedule {
         /// Ascending, each once.
         instants: Vec<Timestamp>,
     },
+    /// A run when assets were updated; with a `cron` also at each of its firings, whichever comes.
+    Assets {
+        /// Which assets.
+        #[serde(flatten)]
+        assets: AssetSchedule,
+        /// The firings.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cron: Option<CronPoints>,
+    },
 }
+
+/// The firings of a cron expression; the data interval of a run is what lies before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CronPoints {
+    /// Five fields, or six with leading seconds.
+    pub expression: String,
+    /// How much before the firing.
+    pub interval: Duration,
+}
+
+/// What a list has room for.
+const MAX_CONDITION: usize = 60;
 
 impl Schedule {
     /// What a list shows of it: as in the file where that is short; none when the DAG runs only by trigger.
@@ -253,15 +271,47 @@ impl Schedule {
             Self::CronTrigger { expression, .. } => Some(expression.clone()),
             Self::At { instants } if instants.len() == 1 => Some("at 1 time".to_owned()),
             Self::At { instants } => Some(format!("at {} times", instants.len())),
+            Self::Assets { assets, cron } => {
+                let condition = Some(assets.condition.to_string()).filter(|text| text.len() <= MAX_CONDITION);
+                let condition = condition.unwrap_or_else(|| format!("{} assets", assets.condition.uris().len()));
+                Some(match cron {
+                    Some(cron) => format!("{condition} or {}", cron.expression),
+                    None => condition,
+                })
+            }
         }
     }
 
     /// Whether it comes again and again, so that a range of dates has runs of it (Airflow's `periodic`).
     pub const fn is_periodic(&self) -> bool {
         match self {
-            Self::None | Self::Once | Self::Continuous | Self::At { .. } => false,
-            Self::Cron { .. } | Self::Every { .. } | Self::Crons { .. } | Self::CronTrigger { .. } => true,
+            Self::None | Self::Once | Self::Continuous | Self::At { .. } | Self::Assets { cron: None, .. } => false,
+            Self::Cron { .. }
+            | Self::Every { .. }
+            | Self::Crons { .. }
+            | Self::CronTrigger { .. }
+            | Self::Assets { cron: Some(_), .. } => true,
         }
+    }
+
+    /// The assets that it waits for.
+    pub const fn assets(&self) -> Option<&AssetSchedule> {
+        match self {
+            Self::Assets { assets, .. } => Some(assets),
+            Self::None
+            | Self::Once
+            | Self::Continuous
+            | Self::Cron { .. }
+            | Self::Every { .. }
+            | Self::Crons { .. }
+            | Self::CronTrigger { .. }
+            | Self::At { .. } => None,
+        }
+    }
+
+    /// Whether the clock alone makes runs of it.
+    pub const fn is_timed(&self) -> bool {
+        !matches!(self, Self::None | Self::Assets { cron: None, .. })
     }
 }
 
@@ -389,6 +439,12 @@ pub struct Task {
     /// What becomes of it when its attempt is lost with its worker: run again (the default), or fail.
     #[serde(default)]
     pub on_lost: OnLost,
+    /// Assets that it reads, by their URIs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inlets: Vec<String>,
+    /// Assets that its success updates, by their URIs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outlets: Vec<String>,
     /// Environment of its process, over the DAG's; values are templates.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub env: IndexMap<String, String>,
@@ -401,12 +457,6 @@ pub struct Task {
     /// What each element is called; a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map_index_template: Option<String>,
-    /// Messages about it.
-    #[serde(default, skip_serializing_if = "Callbacks::is_empty")]
-    pub callbacks: Callbacks,
-    /// When it should have finished.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deadline: Option<Deadline>,
     /// Line of the file on which it starts, from 1; where template errors at run time point to.
     pub line: u32,
 }
@@ -442,12 +492,12 @@ impl Task {
             do_xcom_push: true,
             multiple_outputs: false,
             on_lost: OnLost::Retry,
+            inlets: Vec::new(),
+            outlets: Vec::new(),
             env: IndexMap::new(),
             doc_md: None,
             expand: None,
             map_index_template: None,
-            callbacks: Callbacks::default(),
-            deadline: None,
             line: 1,
         }
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::asset::due::QueuedEvent;
+use crate::asset::records::AssetUpdate;
 use crate::attempt::Report;
 use crate::backfill::ActiveBackfill;
-use crate::callback::{CallbackRow, MissedDeadline};
 use crate::dag::Dag;
 use crate::dag_run::{DagRunFacts, DataInterval, NewDagRun};
 use crate::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
@@ -36,6 +37,8 @@ pub struct DagRow {
     pub disabled_tasks: Vec<DisabledTask>,
     /// Its active backfill.
     pub backfill: Option<ActiveBackfill>,
+    /// Updates of assets that wait for its next run.
+    pub queued_events: Vec<QueuedEvent>,
 }
 
 /// A task that is skipped when its turn comes.
@@ -71,8 +74,6 @@ pub struct DagRunRow {
     pub version: i64,
     /// Its state.
     pub state: DagRunState,
-    /// When it was created or last cleared.
-    pub queued_at: Timestamp,
     /// Its task instances; empty before the leader has first seen the run.
     pub task_instances: Vec<TaskInstanceRow>,
     /// What its branches and short circuits chose.
@@ -162,16 +163,14 @@ pub struct Batch {
     pub cleared_xcoms: Vec<(DagRunKey, String, i32)>,
     /// Inbox rows that were folded.
     pub reports: Vec<i64>,
+    /// Assets that successes update.
+    pub asset_updates: Vec<AssetUpdate>,
     /// DAGs that too many failures in a row pause.
     pub paused: Vec<DagPause>,
     /// Waits as they are from now on.
     pub waits: Vec<WaitRow>,
     /// What does not wait any more.
     pub ended_waits: Vec<TaskInstanceKey>,
-    /// Messages about what happened.
-    pub callbacks: Vec<CallbackRow>,
-    /// Deadlines that passed. One that is known already is left out, with its messages.
-    pub missed: Vec<MissedDeadline>,
 }
 
 /// A DAG that the scheduler pauses.

@@ -11,10 +11,10 @@
 //! 3. [`trigger_rule`] and [`transition`] walk its task instances from none to a finished state;
 //! 4. [`template`] renders what an [`attempt::Attempt`] needs, and an [`attempt::Report`] says how it ended.
 
+pub mod asset;
 pub mod attempt;
 pub mod backfill;
 pub mod calendar;
-pub mod callback;
 pub mod dag;
 pub mod dag_file;
 pub mod dag_run;

@@ -155,6 +155,8 @@ named! {
         Backfill = "backfill",
         /// A task of another run.
         Operator = "operator",
+        /// Updates of assets.
+        Asset = "asset",
         /// A test run without a server.
         Test = "test",
     }

@@ -104,6 +104,13 @@ impl Branches {
                         let value = more.xcoms.remove(&name).flatten();
                         fetched.xcoms.insert(name, value);
                     }
+                    Need::AssetEvents { uri } => {
+                        let events = more.asset_events.remove(&uri).unwrap_or_default();
+                        fetched.asset_events.insert(uri, events);
+                    }
+                    Need::TriggeringAssetEvents => {
+                        fetched.triggering_asset_events = Some(more.triggering_asset_events.take().unwrap_or_default());
+                    }
                     Need::PreviousSuccess => {
                         fetched.previous_success = Some(more.previous_success.take().flatten());
                     }

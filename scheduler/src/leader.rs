@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use model::asset::records::AssetRun;
 use model::attempt::{AttemptEvent, Report};
 use model::backfill::BackfillStep;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
@@ -393,6 +394,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         self.stale_runs.extend(decisions.expand.iter().map(|expanding| expanding.attempt.key.dag_run));
         self.stale_dags.extend(decisions.batch.paused.iter().map(|pause| pause.dag_id.clone()));
         self.stale_dags.extend(decisions.new_runs.iter().map(|new| new.run.dag_id.clone()));
+        self.stale_dags.extend(decisions.asset_runs.iter().map(|new| new.run.dag_id.clone()));
         self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
         self.stale_dags.extend(decisions.backfills.iter().map(|(dag_id, _)| dag_id.clone()));
         self.stale_dags.extend(decisions.next_runs.iter().map(|next| next.dag_id.clone()));
@@ -400,11 +402,15 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
     }
 
     async fn act(&mut self, decisions: Decisions) -> Result<Pass, LeaderError> {
+        // The commit left word of the DAGs that wait for the assets.
+        self.look_at_inbox |= !decisions.batch.asset_updates.is_empty();
         let mut pass = Pass {
             more: decisions.more
                 || !decisions.evaluate.is_empty()
                 || !decisions.expand.is_empty()
                 || !decisions.new_runs.is_empty()
+                || !decisions.asset_runs.is_empty()
+                || !decisions.batch.asset_updates.is_empty()
                 || !decisions.skipped_runs.is_empty()
                 || !decisions.backfills.is_empty(),
             task_instances: decisions.batch.inserted.len() + decisions.batch.updated.len(),
@@ -443,9 +449,6 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         if !decisions.watch.is_empty() {
             self.dispatch.watch(decisions.watch);
         }
-        if !decisions.batch.callbacks.is_empty() {
-            self.dispatch.deliver();
-        }
         if !decisions.ended_dags.is_empty() {
             self.dispatch.dags_moved(decisions.ended_dags);
         }
@@ -455,9 +458,15 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
         self.stale_dags.extend(decisions.backfills.iter().map(|(dag_id, _)| dag_id.clone()));
         // Should one of these writes fail, the following are not tried: those DAGs say again when they run next.
+        self.stale_dags.extend(decisions.asset_runs.iter().map(|new| new.run.dag_id.clone()));
         let unsaved: Vec<String> = decisions.next_runs.iter().map(|next| next.dag_id.clone()).collect();
-        let written =
-            self.write_runs(decisions.new_runs, decisions.skipped_runs, decisions.backfills, decisions.next_runs);
+        let written = self.write_runs(
+            decisions.new_runs,
+            decisions.asset_runs,
+            decisions.skipped_runs,
+            decisions.backfills,
+            decisions.next_runs,
+        );
         match written.await {
             Ok(is_written) => pass.committed |= is_written,
             Err(error) => {
@@ -473,6 +482,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
     async fn write_runs(
         &mut self,
         new_runs: Vec<ScheduledRun>,
+        asset_runs: Vec<AssetRun>,
         skipped_runs: Vec<SkippedRun>,
         backfills: Vec<(String, BackfillStep)>,
         next_runs: Vec<NextRun>,
@@ -481,6 +491,10 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         if !new_runs.is_empty() {
             self.stale_dags.extend(new_runs.iter().map(|new| new.run.dag_id.clone()));
             let created = self.journal.create_runs(epoch, &new_runs, now).await;
+            self.take_up(created)?;
+        }
+        if !asset_runs.is_empty() {
+            let created = self.journal.create_asset_runs(epoch, &asset_runs, now).await;
             self.take_up(created)?;
         }
         if !skipped_runs.is_empty() {
@@ -496,7 +510,7 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
             let saved = self.journal.save_next_runs(epoch, &next_runs).await;
             self.expect_written(saved)?;
         }
-        Ok(!(new_runs.is_empty() && skipped_runs.is_empty() && backfills.is_empty()))
+        Ok(!(new_runs.is_empty() && asset_runs.is_empty() && skipped_runs.is_empty() && backfills.is_empty()))
     }
 
     /// Runs that were just made are to be read, and told of.

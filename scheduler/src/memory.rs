@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use model::asset::due::QueuedEvent;
+use model::asset::records::{AssetRun, AssetUpdate, without};
+use model::asset::{Asset, AssetEvent, AssetName, EventSource};
 use model::backfill::{BackfillStep, PendingRun};
-use model::callback::{CallbackRow, Subject};
 use model::dag_run::{DagRunFacts, DataInterval, NewDagRun};
 use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
 use model::journal::{
@@ -41,14 +43,14 @@ pub struct World {
     pub reasons: BTreeMap<DagRunKey, String>,
     /// When each ended run ended.
     pub ended_at: BTreeMap<DagRunKey, Timestamp>,
-    /// Messages to be delivered, in the order in which what they are about happened.
-    pub callbacks: Vec<CallbackRow>,
-    /// Deadlines that passed: run, task id, map index, instant.
-    pub missed: BTreeSet<(DagRunKey, String, i32, Timestamp)>,
     /// In the order they ended.
     pub attempts: Vec<EndedAttempt>,
     /// `(run, task, map index, key)` → value.
     pub xcoms: BTreeMap<(DagRunKey, String, i32, String), serde_json::Value>,
+    /// Updates of assets, in their order.
+    pub asset_events: Vec<AssetEvent>,
+    /// The events that each run took.
+    pub taken_events: BTreeMap<DagRunKey, Vec<i64>>,
     /// What elements of mapped tasks are called.
     pub map_names: BTreeMap<TaskInstanceKey, String>,
     /// Not looked at yet.
@@ -91,6 +93,7 @@ impl World {
             skip_next: 0,
             disabled_tasks: Vec::new(),
             backfill: None,
+            queued_events: Vec::new(),
         };
         for task in &version.dag.tasks {
             if !self.pools.contains_key(&task.pool) {
@@ -138,7 +141,6 @@ impl World {
             dag_version,
             version: 0,
             state: DagRunState::Queued,
-            queued_at: run.run_after,
             task_instances: Vec::new(),
             choices: Vec::new(),
             waits: Vec::new(),
@@ -200,6 +202,66 @@ impl World {
         wanted.into_iter().filter_map(|pending| self.add_run(&run(pending), params.clone())).collect()
     }
 
+    /// Updates of an asset.
+    pub fn events_of(&self, uri: &str) -> Vec<AssetEvent> {
+        self.asset_events.iter().filter(|event| event.asset.uri == uri).cloned().collect()
+    }
+
+    /// The updates that a run took.
+    pub fn events_taken_by(&self, dag_run: DagRunKey) -> Vec<AssetEvent> {
+        let taken = self.taken_events.get(&dag_run).cloned().unwrap_or_default();
+        self.asset_events.iter().filter(|event| taken.contains(&event.id)).cloned().collect()
+    }
+
+    /// Keeps an update of an asset, and queues it for the DAGs that wait for the asset.
+    fn update_asset(&mut self, update: &AssetUpdate) {
+        let Some(run) = self.runs.get(&update.dag_run) else { return };
+        let id = i64::try_from(self.asset_events.len()).unwrap_or(i64::MAX - 1) + 1;
+        let Asset { uri, name, group, .. } = Asset::new(update.uri.as_str());
+        let event = AssetEvent {
+            id,
+            asset: AssetName { id: 0, uri, name, group },
+            timestamp: update.at,
+            extra: update.extra.clone(),
+            source: Some(EventSource {
+                dag_id: run.facts.dag_id.clone(),
+                run_id: run.facts.run_id.clone(),
+                task_id: update.task_id.clone(),
+                map_index: update.map_index,
+                dag_run: None,
+            }),
+            data_interval: run.facts.data_interval,
+        };
+        let queued =
+            QueuedEvent { id, uri: update.uri.clone(), data_interval: event.data_interval, at: event.timestamp };
+        self.asset_events.push(event);
+        let mut waiting = Vec::new();
+        for (dag_id, dag) in &mut self.dags {
+            let version = dag.current_version.and_then(|key| self.versions.get(&key));
+            let schedule = version.and_then(|version| version.dag.schedule.assets());
+            if schedule.is_some_and(|schedule| schedule.condition.uris().contains(&update.uri.as_str())) {
+                dag.queued_events.push(queued.clone());
+                waiting.push(dag_id.clone());
+            }
+        }
+        for dag_id in waiting {
+            self.changed(Some(dag_id), None);
+        }
+    }
+
+    fn create_asset_run(&mut self, new: &AssetRun) -> Option<DagRunKey> {
+        let dag = self.dags.get_mut(&new.run.dag_id)?;
+        let has = |id: &i64| dag.queued_events.iter().any(|event| event.id == *id);
+        if !new.events.iter().all(has) {
+            return None;
+        }
+        dag.queued_events = without(&dag.queued_events, &new.events);
+        let params = self.versions.get(&new.dag_version).map(|version| default_params(&version.dag));
+        let key = self.add_run(&new.run, params.unwrap_or_default())?;
+        self.taken_events.insert(key, new.events.clone());
+        Some(key)
+    }
+
     /// Notes a change for the leader.
     pub fn changed(&mut self, dag_id: Option<String>, dag_run: Option<DagRunKey>) {
         self.next_id += 1;
@@ -244,22 +306,6 @@ impl World {
         let of_task = |index: usize| run.task_instances.iter().filter(move |ti| ti.key.task.at() == index);
         let tasks = version.dag.tasks.iter().enumerate().filter(|(index, _)| of_task(*index).next().is_some());
         tasks.map(|(index, task)| (task.task_id.clone(), telling(of_task(index).map(|ti| ti.state)))).collect()
-    }
-
-    /// Keeps the messages of a batch; those of a deadline once.
-    fn tell(&mut self, batch: &Batch) {
-        let mut known = BTreeSet::new();
-        for missed in &batch.missed {
-            let name = (missed.dag_run, missed.task_id.clone(), missed.map_index, missed.due_at);
-            if !self.missed.insert(name) {
-                known.insert((missed.dag_run, missed.task, missed.map_index, missed.due_at));
-            }
-        }
-        let is_news = |row: &&CallbackRow| {
-            let Subject { dag_run, task, map_index, .. } = row.subject;
-            row.happened.deadline.is_none_or(|due_at| !known.contains(&(dag_run, task, map_index, due_at)))
-        };
-        self.callbacks.extend(batch.callbacks.iter().filter(is_news).cloned());
     }
 
     fn write(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
@@ -325,12 +371,14 @@ impl World {
             let name = (xcom.dag_run, xcom.task_id.clone(), xcom.map_index, xcom.key.clone());
             self.xcoms.insert(name, xcom.value.clone());
         }
+        for update in &batch.asset_updates {
+            self.update_asset(update);
+        }
         for pause in &batch.paused {
             if let Some(dag) = self.dags.get_mut(&pause.dag_id) {
                 dag.is_paused = true;
             }
         }
-        self.tell(batch);
         self.reports.retain(|entry| !batch.reports.contains(&entry.id));
         Ok(())
     }
@@ -427,6 +475,19 @@ impl Journal for MemoryJournal {
         Ok(created)
     }
 
+    async fn create_asset_runs(
+        &self,
+        epoch: Epoch,
+        runs: &[AssetRun],
+        _now: Timestamp,
+    ) -> Result<Vec<DagRunKey>, CommitError> {
+        let mut world = self.world();
+        if epoch.0 != world.epoch {
+            return Err(CommitError::Fenced(epoch));
+        }
+        Ok(runs.iter().filter_map(|new| world.create_asset_run(new)).collect())
+    }
+
     async fn skip_runs(&self, epoch: Epoch, runs: &[SkippedRun], _now: Timestamp) -> Result<(), CommitError> {
         let mut world = self.world();
         if epoch.0 != world.epoch {
@@ -486,6 +547,12 @@ impl Journal for MemoryJournal {
                 Need::XCom { task_id, key, elements } => {
                     let value = world.xcom(dag_run, task_id, key, *elements);
                     fetched.xcoms.insert((task_id.clone(), key.clone()), value);
+                }
+                Need::AssetEvents { uri } => {
+                    fetched.asset_events.insert(uri.clone(), world.events_of(uri));
+                }
+                Need::TriggeringAssetEvents => {
+                    fetched.triggering_asset_events = Some(world.events_taken_by(dag_run));
                 }
                 Need::PreviousSuccess => fetched.previous_success = Some(None),
             }

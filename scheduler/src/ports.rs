@@ -4,6 +4,7 @@
 use std::future::Future;
 
 use jiff::Timestamp;
+use model::asset::records::AssetRun;
 use model::attempt::Attempt;
 use model::backfill::BackfillStep;
 use model::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch};
@@ -57,6 +58,14 @@ pub trait Journal: Send + Sync + 'static {
         runs: &[ScheduledRun],
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<DagRunKey>, CommitError>> + Send;
+    /// Creates runs that updates of assets made due and takes the events that they were made of. Where one of these is
+    /// gone by now, nothing is created or taken for that DAG. Returns the runs that now exist.
+    fn create_asset_runs(
+        &self,
+        epoch: Epoch,
+        runs: &[AssetRun],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<DagRunKey>, CommitError>> + Send;
     /// Moves timetables past runs that are left out, and notes why. One that a person asked for and has taken back
     /// stays where it is.
     fn skip_runs(
@@ -90,8 +99,6 @@ pub trait Dispatch: Send + 'static {
     fn watch(&mut self, watches: Vec<Watch>);
     /// Runs of these DAGs ended: who waits for one need not wait until the next look.
     fn dags_moved(&mut self, dag_ids: Vec<String>);
-    /// Messages were written: whoever delivers them need not wait until he looks. Nobody does where nothing is delivered.
-    fn deliver(&mut self) {}
     /// Stops an attempt. The report of its end still comes when it had a process, and is refused by its token.
     fn cancel(&mut self, token: AttemptToken);
 }

@@ -1,6 +1,7 @@
 //! The leader's journal on PostgreSQL.
 
 use jiff::Timestamp;
+use model::asset::records::AssetRun;
 use model::backfill::BackfillStep;
 use model::ids::{DagRunKey, DagVersionKey, Epoch};
 use model::journal::{
@@ -58,6 +59,14 @@ impl Journal for LeaderJournal {
         now: Timestamp,
     ) -> Result<Vec<DagRunKey>, CommitError> {
         Self::create_runs(self, epoch, runs, now).await
+    }
+    async fn create_asset_runs(
+        &self,
+        epoch: Epoch,
+        runs: &[AssetRun],
+        now: Timestamp,
+    ) -> Result<Vec<DagRunKey>, CommitError> {
+        Self::create_asset_runs(self, epoch, runs, now).await
     }
     async fn skip_runs(&self, epoch: Epoch, runs: &[SkippedRun], now: Timestamp) -> Result<(), CommitError> {
         Self::skip_runs(self, epoch, runs, now).await

@@ -254,7 +254,13 @@ impl Running {
                 break;
             }
             let (started_at, attempt) = entry.remove();
-            let finished = Finished { started_at, ended_at, outcome: Outcome::Success, xcoms: Vec::new() };
+            let finished = Finished {
+                started_at,
+                ended_at,
+                outcome: Outcome::Success,
+                xcoms: Vec::new(),
+                outlet_events: Vec::new(),
+            };
             reports.push(Report { token, key: attempt.key, event: AttemptEvent::Finished(finished) });
         }
         reports

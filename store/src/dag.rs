@@ -230,6 +230,7 @@ async fn insert_version(
     )
     .execute(&mut **transaction)
     .await?;
+    crate::asset::save_assets(transaction, dag, now).await?;
     sqlx::query!(
         "-- dag.set_version\nUPDATE dag SET current_version_id = $2 WHERE dag_id = $1",
         dag.dag_id,

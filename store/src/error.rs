@@ -45,6 +45,12 @@ pub enum Error {
         /// Their names.
         names: Vec<String>,
     },
+    /// A DAG says something about an asset that another DAG says otherwise.
+    #[error("{reason}")]
+    AssetConflict {
+        /// What, and what to do, in words for a person.
+        reason: String,
+    },
     /// The database holds something that this version cannot read.
     #[error("{what} in the database cannot be read: {reason}")]
     Unreadable {
@@ -61,7 +67,11 @@ impl Error {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Database(error) | Self::Unreachable { source: error, .. } => is_passing(error),
-            Self::Migrate(_) | Self::NotFound { .. } | Self::UnknownPools { .. } | Self::Unreadable { .. } => false,
+            Self::Migrate(_)
+            | Self::NotFound { .. }
+            | Self::UnknownPools { .. }
+            | Self::AssetConflict { .. }
+            | Self::Unreadable { .. } => false,
         }
     }
 }

@@ -5,8 +5,8 @@
 //! Decisions are not made here: each write repeats what its caller believes and says when that was not so.
 
 pub mod account;
+pub mod asset;
 pub mod backfill;
-pub mod callback;
 pub mod check;
 pub mod clean;
 pub mod dag;

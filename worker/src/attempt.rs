@@ -1,6 +1,7 @@
 //! One attempt, from its templates to its outcome.
 
 use jiff::Timestamp;
+use model::asset::OutletEvent;
 use model::attempt::{Attempt, Finished, Outcome};
 use model::operator::{Operator, is_true, is_truthy};
 use model::retry::{Failure, refusal};
@@ -17,7 +18,7 @@ use crate::output::Output;
 use crate::scratch::Scratch;
 use crate::supervise::{Ending, Group, Limits, supervise};
 use crate::values::Values;
-use crate::{exit, python, questions, xcom_file};
+use crate::{exit, outlets, python, questions, xcom_file};
 
 /// Why an attempt failed that was stopped from outside.
 pub const STOPPED: &str = "stopped";
@@ -43,9 +44,9 @@ pub async fn run_attempt<V: Values, C: Clock>(
         started_at = at;
         started(pid, at);
     };
-    let (outcome, xcoms) = match run(attempt, values, config, clock, noting, &stop, &mut output).await {
+    let (outcome, xcoms, outlet_events) = match run(attempt, values, config, clock, noting, &stop, &mut output).await {
         Ok(ended) => ended,
-        Err(not_launched) => (not_launched.into_outcome(), Vec::new()),
+        Err(not_launched) => (not_launched.into_outcome(), Vec::new(), Vec::new()),
     };
     match &outcome {
         Outcome::Failed { reason, .. } => output.say(&format!("failed: {reason}")),
@@ -55,10 +56,10 @@ pub async fn run_attempt<V: Values, C: Clock>(
     }
     output.log.flush();
     let outcome = with_log_failure(outcome, output.log.failure());
-    Finished { started_at, ended_at: clock.now(), outcome, xcoms }
+    Finished { started_at, ended_at: clock.now(), outcome, xcoms, outlet_events }
 }
 
-type Ended = (Outcome, Vec<XComValue>);
+type Ended = (Outcome, Vec<XComValue>, Vec<OutletEvent>);
 
 async fn run<V: Values, C: Clock>(
     attempt: &Attempt,
@@ -114,13 +115,13 @@ async fn run<V: Values, C: Clock>(
     };
     let status = status.map_err(|error| passing("how the process ended is not known", &error))?;
     let Some(ending) = ending else {
-        let (outcome, xcoms) = ended(attempt, config, &scratch, status, output);
-        return Ok((by_policy(outcome, attempt, false, &output.tail()), xcoms));
+        let (outcome, xcoms, outlet_events) = ended(attempt, config, &scratch, status, output);
+        return Ok((by_policy(outcome, attempt, false, &output.tail()), xcoms, outlet_events));
     };
     // Also when it timed out: whoever holds the token looks for what left the group.
     stop.cancel();
     let has_timed_out = matches!(ending, Ending::TimedOut);
-    Ok((by_policy(ended_from_outside(ending, attempt), attempt, has_timed_out, &output.tail()), Vec::new()))
+    Ok((by_policy(ended_from_outside(ending, attempt), attempt, has_timed_out, &output.tail()), Vec::new(), Vec::new()))
 }
 
 /// A failure that could be tried again is not when the task's `retry_on` or `fail_on` says so; its reason then says that.
@@ -163,6 +164,7 @@ fn ended<C: Clock>(
 ) -> Ended {
     let mut outcome = by_status(&attempt.task().operator, status);
     let mut xcoms = Vec::new();
+    let mut outlet_events = Vec::new();
     let mut refuse = |reason: String| outcome = Outcome::Failed { reason, exit_code: status.code(), may_retry: true };
     match std::fs::read(scratch.file("xcom")) {
         Ok(bytes) => match xcom_file::parse(&String::from_utf8_lossy(&bytes)) {
@@ -175,18 +177,29 @@ fn ended<C: Clock>(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => refuse(format!("$FLOWCTL_XCOM cannot be read: {error}")),
     }
+    match std::fs::read(scratch.file("outlet_events")) {
+        Ok(bytes) if status.success() => match outlets::parse(attempt, &String::from_utf8_lossy(&bytes)) {
+            Ok(found) => outlet_events = found,
+            Err(problem) => refuse(format!("$FLOWCTL_OUTLET_EVENTS cannot be read: {problem}")),
+        },
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            refuse(format!("$FLOWCTL_OUTLET_EVENTS cannot be read: {error}"));
+        }
+        Ok(_) | Err(_) => {}
+    }
     if matches!(attempt.task().operator, Operator::Bash(_)) {
         if status.success() && attempt.task().do_xcom_push {
             push_last_line(&mut xcoms, config, output);
         }
     } else {
-        outcome = python_ended(attempt, scratch, outcome, &mut xcoms, output);
+        outcome = python_ended(attempt, scratch, outcome, &mut xcoms, &mut outlet_events, output);
     }
-    if let Some(problem) = too_large(&xcoms, config.xcom_max_size) {
+    let problem = too_large(&xcoms, config.xcom_max_size);
+    if let Some(problem) = problem.or_else(|| too_large_extra(&outlet_events, config.xcom_max_size)) {
         xcoms.clear();
         outcome = Outcome::Failed { reason: problem, exit_code: status.code(), may_retry: false };
     }
-    (outcome, xcoms)
+    (outcome, xcoms, outlet_events)
 }
 
 fn by_status(operator: &Operator, status: ExitStatus) -> Outcome {
@@ -221,10 +234,12 @@ fn python_ended<C: Clock>(
     scratch: &Scratch,
     by_status: Outcome,
     xcoms: &mut Vec<XComValue>,
+    outlet_events: &mut Vec<OutletEvent>,
     output: &mut Output<'_, C>,
 ) -> Outcome {
     let task = attempt.task();
-    let reported = python::read_result(scratch);
+    let mut reported = python::read_result(scratch);
+    let said = std::mem::take(&mut reported.outlet_events);
     xcoms.extend(reported.pushed);
     // A result is believed only together with the exit code that the runner gives it: something may have killed the
     // process after it wrote the result.
@@ -239,6 +254,12 @@ fn python_ended<C: Clock>(
         }
         (_, by_status) => by_status,
     };
+    if matches!(outcome, Outcome::Success) && !said.is_empty() {
+        match outlets::by_name(attempt, said) {
+            Ok(found) => outlet_events.extend(found),
+            Err(reason) => outcome = Outcome::Failed { reason, exit_code: Some(0), may_retry: false },
+        }
+    }
     let returned = match reported.returned {
         // A sensor that returns nothing has seen nothing.
         None if matches!(task.operator, Operator::Sensor(_)) => Some(Value::Null),
@@ -297,6 +318,15 @@ fn too_large(xcoms: &[XComValue], max: usize) -> Option<String> {
     xcoms.iter().find_map(|xcom| {
         let size = xcom.value.to_string().len();
         (size > max).then(|| format!("XCom `{}` has {size} bytes, more than {max} (xcom_max_size)", xcom.key))
+    })
+}
+
+fn too_large_extra(events: &[OutletEvent], max: usize) -> Option<String> {
+    events.iter().find_map(|event| {
+        let size = Value::from(event.extra.clone()).to_string().len();
+        (size > max).then(|| {
+            format!("`extra` of the update of `{}` has {size} bytes, more than {max} (xcom_max_size)", event.uri)
+        })
     })
 }
 

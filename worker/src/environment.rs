@@ -68,6 +68,7 @@ pub(crate) fn set(
     set(EXECUTOR_MARK, &config.executor_id);
     command.env(RUN_DIR, scratch.path());
     command.env("FLOWCTL_XCOM", scratch.file("xcom"));
+    command.env("FLOWCTL_OUTLET_EVENTS", scratch.file("outlet_events"));
 }
 
 /// The first name or value that no environment can hold, in words.

@@ -3,8 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use model::asset::{AssetEvent, EventSource, SourceDagRun};
 use model::attempt::{Attempt, Outcome};
-use model::dag_run::isoformat;
+use model::dag_run::{DataInterval, isoformat};
 use model::operator::PythonCall;
 use model::xcom::{RETURN_VALUE, XComValue};
 use serde::Deserialize;
@@ -84,6 +85,8 @@ fn context(attempt: &Attempt) -> Value {
         "try_number": attempt.try_number,
         "max_tries": attempt.max_tries,
         "map_index": attempt.key.map_index,
+        "inlets": assets(attempt, &task.inlets),
+        "outlets": assets(attempt, &task.outlets),
         "map": attempt.mapped.as_ref().map(|mapped| &mapped.values),
         "logical_date": text(run.logical_date),
         "data_interval_start": text(run.data_interval.map(|interval| interval.start)),
@@ -96,6 +99,56 @@ fn context(attempt: &Attempt) -> Value {
         "ts_nodash": form("%Y%m%dT%H%M%S"),
         "ts_nodash_with_tz": form("%Y%m%dT%H%M%S+0000"),
     })
+}
+
+/// Assets that the task names, as far as its file describes them.
+fn assets(attempt: &Attempt, uris: &[String]) -> Value {
+    let asset = |uri: &String| {
+        let described = attempt.dag.assets.iter().find(|asset| asset.uri == *uri).cloned();
+        let asset = described.unwrap_or_else(|| model::asset::Asset::new(uri.as_str()));
+        json!({ "uri": asset.uri, "name": asset.name, "group": asset.group })
+    };
+    uris.iter().map(asset).collect()
+}
+
+/// Events of assets, with times as texts.
+pub(crate) fn events(events: &[AssetEvent]) -> Value {
+    let bounds = |interval: Option<DataInterval>| {
+        let text = |bound: fn(DataInterval) -> jiff::Timestamp| interval.map(bound).map(isoformat);
+        (text(|interval| interval.start), text(|interval| interval.end))
+    };
+    let dag_run = |source: &EventSource, run: &SourceDagRun| {
+        let (start, end) = bounds(run.data_interval);
+        json!({
+            "dag_id": source.dag_id,
+            "run_id": source.run_id,
+            "logical_date": run.logical_date.map(isoformat),
+            "data_interval_start": start,
+            "data_interval_end": end,
+            "run_after": isoformat(run.run_after),
+            "start_date": run.start_date.map(isoformat),
+            "end_date": run.end_date.map(isoformat),
+            "state": run.state,
+        })
+    };
+    let event = |event: &AssetEvent| {
+        let (start, end) = bounds(event.data_interval);
+        let source = event.source.as_ref();
+        json!({
+            "id": event.id,
+            "asset": {"uri": event.asset.uri, "name": event.asset.name, "group": event.asset.group},
+            "timestamp": isoformat(event.timestamp),
+            "extra": event.extra,
+            "source_dag_id": source.map(|source| &source.dag_id),
+            "source_run_id": source.map(|source| &source.run_id),
+            "source_task_id": source.map(|source| &source.task_id),
+            "source_map_index": source.map_or(-1, |source| source.map_index),
+            "source_dag_run": source.and_then(|source| source.dag_run.as_ref().map(|run| dag_run(source, run))),
+            "data_interval_start": start,
+            "data_interval_end": end,
+        })
+    };
+    events.iter().map(event).collect()
 }
 
 #[derive(Deserialize)]
@@ -113,6 +166,8 @@ struct ResultFile {
     ended: Ended,
     #[serde(default)]
     pushed: Map<String, Value>,
+    #[serde(default)]
+    outlet_events: Map<String, Value>,
 }
 
 /// What the runner left behind.
@@ -124,6 +179,8 @@ pub(crate) struct Reported {
     pub(crate) returned: Option<Value>,
     /// What it pushed by hand.
     pub(crate) pushed: Vec<XComValue>,
+    /// What it said about its outlets, by URI or name.
+    pub(crate) outlet_events: Map<String, Value>,
 }
 
 /// Reads the runner's result; empty when the process ended before it could leave one.
@@ -135,6 +192,7 @@ pub(crate) fn read_result(scratch: &Scratch) -> Reported {
         return Reported::default();
     };
     let mut reported = Reported {
+        outlet_events: file.outlet_events,
         pushed: file.pushed.into_iter().map(|(key, value)| XComValue { key, value }).collect(),
         ..Reported::default()
     };

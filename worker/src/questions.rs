@@ -2,7 +2,8 @@
 //!
 //! A Unix socket in the scratch folder; one question a connection, one line of JSON each way:
 //! `{"xcom": {"task_id", "key", "map_index"}}` → `{"value": null | {"found": VALUE}}`, `{"previous_success": {}}` →
-//! `{"value": null | {"data_interval_start", …}}`; `{"error": TEXT}` when it cannot be answered.
+//! `{"value": null | {"data_interval_start", …}}`, `{"asset_events": {"uri"}}` and `{"triggering_asset_events": {}}` →
+//! `{"value": [EVENT, …]}`; `{"error": TEXT}` when it cannot be answered.
 
 use std::fs::File;
 use std::io;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
+use crate::python;
 use crate::scratch::Scratch;
 use crate::values::Values;
 
@@ -32,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 enum Question {
     Xcom { task_id: String, key: String, map_index: Option<i32> },
     PreviousSuccess {},
+    AssetEvents { uri: String },
+    TriggeringAssetEvents {},
 }
 
 /// Opens the socket. Through the folder's descriptor, because a socket's own path may have 107 bytes at most.
@@ -79,6 +83,14 @@ async fn look_up<V: Values>(question: Question, attempt: &Attempt, values: &V) -
             let elements = map_index.map_or_else(|| attempt.sees(&task_id), Elements::One);
             let found = values.xcom(dag_run, &task_id, &key, elements).await.map_err(|error| error.to_string())?;
             Ok(found.map_or(Value::Null, |value| json!({ "found": value })))
+        }
+        Question::AssetEvents { uri } => {
+            let found = values.asset_events(&uri).await.map_err(|error| error.to_string())?;
+            Ok(python::events(&found))
+        }
+        Question::TriggeringAssetEvents {} => {
+            let found = values.triggering_asset_events(dag_run).await.map_err(|error| error.to_string())?;
+            Ok(python::events(&found))
         }
         Question::PreviousSuccess {} => {
             let found = values.previous_success(dag_run).await.map_err(|error| error.to_string())?;

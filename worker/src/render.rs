@@ -67,6 +67,14 @@ impl<'a, V: Values> Renderer<'a, V> {
                     let value = self.values.xcom(dag_run, &task_id, &key, elements).await.map_err(failed)?;
                     fetched.xcoms.insert((task_id, key), value);
                 }
+                Need::AssetEvents { uri } => {
+                    let events = self.values.asset_events(&uri).await.map_err(failed)?;
+                    fetched.asset_events.insert(uri, events);
+                }
+                Need::TriggeringAssetEvents => {
+                    let events = self.values.triggering_asset_events(dag_run).await.map_err(failed)?;
+                    fetched.triggering_asset_events = Some(events);
+                }
                 Need::PreviousSuccess => {
                     let previous = self.values.previous_success(dag_run).await.map_err(failed)?;
                     fetched.previous_success = Some(previous);

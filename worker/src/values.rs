@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use model::asset::AssetEvent;
 use model::ids::DagRunKey;
 use model::mapping::Elements;
 use model::template::PreviousSuccess;
@@ -29,4 +30,13 @@ pub trait Values: Send + Sync + 'static {
         &self,
         dag_run: DagRunKey,
     ) -> impl Future<Output = Result<Option<PreviousSuccess>, ValuesError>> + Send;
+
+    /// The newest events of an asset, the newest last.
+    fn asset_events(&self, uri: &str) -> impl Future<Output = Result<Vec<AssetEvent>, ValuesError>> + Send;
+
+    /// The events of assets that a run took; none for one that other things started.
+    fn triggering_asset_events(
+        &self,
+        dag_run: DagRunKey,
+    ) -> impl Future<Output = Result<Vec<AssetEvent>, ValuesError>> + Send;
 }

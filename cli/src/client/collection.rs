@@ -24,6 +24,8 @@ macro_rules! collections {
 }
 
 collections! {
+    AssetCollection, assets, Asset;
+    AssetEventCollection, asset_events, AssetEvent;
     DagCollection, dags, Dag;
     DagVersionCollection, dag_versions, DagVersion;
     DagRunCollection, dag_runs, DagRun;
@@ -35,8 +37,6 @@ collections! {
     BackfillCollection, backfills, Backfill;
     BackfillDayCollection, dates, BackfillDay;
     HitlDetailCollection, hitl_details, HitlDetail;
-    CallbackCollection, callbacks, Callback;
-    MissedDeadlineCollection, missed_deadlines, MissedDeadline;
 }
 
 impl Client {

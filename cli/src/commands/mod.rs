@@ -1,8 +1,8 @@
 //! The command line: its nouns, and which function each verb ends in.
 
 mod approvals;
+mod assets;
 mod backfill;
-mod callbacks;
 mod conf;
 mod config;
 mod dags;
@@ -101,9 +101,9 @@ enum Command {
     /// Tasks that wait for a person.
     #[command(subcommand)]
     Approvals(approvals::Approvals),
-    /// Messages that DAG files asked for, and what became of them.
+    /// Assets: what tasks update, and what DAGs wait for.
     #[command(subcommand)]
-    Callbacks(callbacks::Callbacks),
+    Assets(assets::Assets),
     /// DAG files that were refused.
     #[command(subcommand)]
     ImportErrors(import_errors::ImportErrors),
@@ -143,7 +143,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Xcom(verb) => xcom::run(&globals, verb).await,
         Command::Pools(verb) => pools::run(&globals, verb).await,
         Command::Approvals(verb) => approvals::run(&globals, verb).await,
-        Command::Callbacks(verb) => callbacks::run(&globals, verb).await,
+        Command::Assets(verb) => assets::run(&globals, verb).await,
         Command::ImportErrors(verb) => import_errors::run(&globals, verb).await,
         Command::Completions { shell } => manual::completions(shell),
         Command::Man(arguments) => manual::man(&arguments),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use executor::LocalExecutor;
+use model::asset::AssetEvent;
 use model::attempt::Attempt;
 use model::ids::{AttemptToken, DagRunKey};
 use model::mapping::Elements;
@@ -75,5 +76,13 @@ impl Values for MemoryValues {
 
     async fn previous_success(&self, _dag_run: DagRunKey) -> Result<Option<PreviousSuccess>, ValuesError> {
         Ok(None)
+    }
+
+    async fn asset_events(&self, uri: &str) -> Result<Vec<AssetEvent>, ValuesError> {
+        Ok(self.0.world().events_of(uri))
+    }
+
+    async fn triggering_asset_events(&self, dag_run: DagRunKey) -> Result<Vec<AssetEvent>, ValuesError> {
+        Ok(self.0.world().events_taken_by(dag_run))
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::callbacks::{self, About};
+use super::assets::Catalogue;
 use super::graph::{self, Layout};
 use super::node::{Mapping, Node, Value, mapping_to_json};
 use super::pools::PoolUse;
@@ -38,18 +38,19 @@ pub(super) fn dag(
     let mut templates = Templates::new(&lines);
     let mut dag = Dag { timezone: defaults.timezone.clone(), ..Dag::new(file_stem, Vec::new()) };
     let zone = zone(entries, &mut dag, defaults, problems);
+    // Before whatever may name one.
+    let mut catalogue = Catalogue::default();
+    if let Some((_, node)) =
+        entries.iter().find(|(key, node)| key.name == "assets" && !matches!(node.value, Value::Null))
+    {
+        catalogue.describe(node, problems);
+    }
     for (key, node) in entries {
         if key.name == "schedule" {
-            dag.schedule = schedule::schedule(node, &zone, problems).unwrap_or(Schedule::None);
+            dag.schedule = schedule::schedule(node, &zone, &mut catalogue, problems).unwrap_or(Schedule::None);
         } else if read::is_to_be_read(key, node, keys::DAG, "a DAG", problems) {
-            match key.name.as_str() {
-                "calendar" => dag.calendar = calendar::calendar(node, beside, problems),
-                "on_success" | "on_failure" => {
-                    let blocks = callbacks::notifies(node, &key.name, About::Run, &mut templates, problems);
-                    callbacks::set(&mut dag.callbacks, &key.name, blocks);
-                }
-                "deadline" => dag.deadline = callbacks::deadline(node, About::Run, &mut templates, problems),
-                _ => {}
+            if key.name == "calendar" {
+                dag.calendar = calendar::calendar(node, beside, problems);
             }
             field(&mut dag, &key.name, node, &zone, problems);
         }
@@ -66,14 +67,12 @@ pub(super) fn dag(
         templates.check(node, problems);
         templates.refuse_map("`map` is for tasks; the environment of the DAG is for all of them", problems);
     }
-    // A run is neither retried nor skipped: what the DAG says of that is said of its tasks.
-    let of_tasks: Mapping =
-        entries.iter().filter(|(key, _)| matches!(key.name.as_str(), "on_retry" | "on_skipped")).cloned().collect();
     let mut walk = Walk {
         templates: &mut templates,
+        catalogue: &mut catalogue,
         problems: &mut *problems,
         layout: Layout::default(),
-        defaults: vec![&of_tasks],
+        defaults: Vec::new(),
         pools: Vec::new(),
         mapped: Vec::new(),
     };
@@ -93,6 +92,7 @@ pub(super) fn dag(
     {
         problems.error(key.at, "a DAG needs at least one task");
     }
+    dag.assets = catalogue.into_assets();
     (dag.tasks, dag.groups) = graph::resolve(layout, find("flow").map(|(_, node)| node), problems);
     templates.finish(&dag.tasks, &dag.groups, problems);
     Some((dag, pools))
@@ -183,13 +183,13 @@ fn timing<'n>(
     problems: &mut Problems,
 ) {
     let at = |name: &str| find(name).map_or(root.at, |(_, node)| node.at);
-    let is_scheduled = dag.schedule != Schedule::None;
+    let is_timed = dag.schedule.is_timed();
     if matches!(dag.schedule, Schedule::Every { .. }) && find("start_date").is_none() {
         let help = Some("intervals of a fixed length are counted from it".to_owned());
         problems.error_with_help(at("schedule"), "a schedule that is a duration needs a `start_date`", help);
         return;
     }
-    if dag.catchup && dag.catchup_window.is_none() && is_scheduled && find("start_date").is_none() {
+    if dag.catchup && dag.catchup_window.is_none() && is_timed && find("start_date").is_none() {
         problems.error(at("catchup"), "`catchup: true` needs a `start_date` to catch up from");
     }
     if dag.catchup && dag.overlap != Overlap::Queue {
@@ -205,6 +205,19 @@ fn timing<'n>(
             problems.error(at("max_active_runs"), "a DAG with `schedule: '@continuous'` has one run at a time");
         }
         dag.max_active_runs = Some(1);
+    }
+    let bends = [
+        ("jitter", dag.jitter.is_some()),
+        ("calendar", dag.calendar.is_some()),
+        ("overlap", dag.overlap != Overlap::Queue),
+        ("catchup", dag.catchup),
+    ];
+    if let Some((key, _)) = bends.into_iter().find(|(_, bends)| *bends)
+        && matches!(dag.schedule, Schedule::Assets { cron: None, .. })
+    {
+        let help = Some("it bends a `cron` beside the assets".to_owned());
+        problems.error_with_help(at(key), format!("`{key}` means nothing for a DAG that only assets start"), help);
+        return;
     }
     if let Some(key) = ["jitter", "calendar"].into_iter().find(|key| find(key).is_some())
         && matches!(dag.schedule, Schedule::None | Schedule::Once | Schedule::Continuous)

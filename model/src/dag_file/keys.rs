@@ -34,12 +34,16 @@ pub(super) enum Takes {
     By,
     /// What a run is triggered with.
     Conf,
-    /// Messages.
-    Notifies,
-    /// From when a deadline is counted.
-    Since,
-    /// JSON.
-    Json,
+    /// Descriptions of assets.
+    Assets,
+    /// Assets, named or described.
+    AssetNames,
+    /// A layer of a pipeline.
+    Layer,
+    /// Columns by name.
+    Columns,
+    /// Anything.
+    Value,
     /// Part of the language that does not run yet.
     NotYet,
     /// Accepted with the value that changes nothing; anything else does not run yet.
@@ -50,9 +54,9 @@ pub(super) enum Takes {
 pub(super) type Keys = &'static [(&'static str, Takes)];
 
 use Takes::{
-    BackOff, By, Calendar, Catchup, Conf, Date, Duration, Expand, Flag, FlagOrKeyed, Json, Keyed, List, Mapping,
-    NotYet, Notifies, Numbers, OnlyDefault, Operator, Overlap, Rule, Schedule, Since, Tasks, Text, TextMapping, Texts,
-    WeightRule, Whole,
+    AssetNames, Assets, BackOff, By, Calendar, Catchup, Columns, Conf, Date, Duration, Expand, Flag, FlagOrKeyed,
+    Keyed, Layer, List, Mapping, NotYet, Numbers, OnlyDefault, Operator, Overlap, Rule, Schedule, Tasks, Text,
+    TextMapping, Texts, Value, WeightRule, Whole,
 };
 
 /// Keys of a DAG.
@@ -80,12 +84,12 @@ pub(super) const DAG: Keys = &[
     ("overlap", Overlap),
     ("jitter", Duration),
     ("calendar", Calendar),
-    ("assets", NotYet),
-    ("deadline", Keyed(DEADLINE)),
-    ("on_success", Notifies),
-    ("on_failure", Notifies),
-    ("on_retry", Notifies),
-    ("on_skipped", Notifies),
+    ("assets", Assets),
+    ("deadline", NotYet),
+    ("on_success", NotYet),
+    ("on_failure", NotYet),
+    ("on_retry", NotYet),
+    ("on_skipped", NotYet),
 ];
 
 /// Keys of a task beside its operator.
@@ -112,18 +116,18 @@ pub(super) const TASK: Keys = &[
     ("do_xcom_push", Flag),
     ("multiple_outputs", Flag),
     ("on_lost", Text),
-    ("inlets", NotYet),
-    ("outlets", NotYet),
+    ("inlets", AssetNames),
+    ("outlets", AssetNames),
     ("setup", Flag),
     ("teardown", FlagOrKeyed(TEARDOWN)),
     ("doc_md", Text),
     ("env", TextMapping),
     ("when", Text),
-    ("on_success", Notifies),
-    ("on_failure", Notifies),
-    ("on_retry", Notifies),
-    ("on_skipped", Notifies),
-    ("deadline", Keyed(DEADLINE)),
+    ("on_success", NotYet),
+    ("on_failure", NotYet),
+    ("on_retry", NotYet),
+    ("on_skipped", NotYet),
+    ("deadline", NotYet),
     ("expect", NotYet),
     ("retry_on", Keyed(RETRY_ON)),
     ("fail_on", Keyed(FAIL_ON)),
@@ -149,7 +153,7 @@ pub(super) const OPERATORS: Keys = &[
     ("short_circuit", Operator),
     ("sensor", Operator),
     ("trigger_dag", Operator),
-    ("notify", Operator),
+    ("notify", NotYet),
     ("evaluate", NotYet),
     ("approve", Operator),
 ];
@@ -220,22 +224,6 @@ pub(super) const TRIGGER_DAG: Keys =
 pub(super) const APPROVE: Keys =
     &[("prompt", Text), ("options", Texts), ("default", Text), ("timeout", Duration), ("roles", Texts)];
 
-/// Keys of a message.
-pub(super) const NOTIFY: Keys = &[("slack", Operator), ("webhook", Operator), ("email", Operator)];
-
-/// Keys of a message to Slack.
-pub(super) const SLACK: Keys = &[("url", Text), ("conn_id", Text), ("text", Text)];
-
-/// Keys of a request that is a message.
-pub(super) const WEBHOOK: Keys =
-    &[("url", Text), ("conn_id", Text), ("method", Text), ("headers", TextMapping), ("json", Json), ("body", Text)];
-
-/// Keys of an e-mail.
-pub(super) const EMAIL: Keys = &[("to", Texts), ("cc", Texts), ("subject", Text), ("body", Text), ("html", Flag)];
-
-/// Keys of `deadline`.
-pub(super) const DEADLINE: Keys = &[("after", Since), ("by", Duration), ("then", Notifies)];
-
 /// Keys of `branch`'s long form.
 pub(super) const BRANCH: Keys = &[("python", Operator)];
 
@@ -246,6 +234,21 @@ pub(super) fn is_expand(name: &str) -> bool {
 
 /// Keys of `short_circuit`'s long form.
 pub(super) const SHORT_CIRCUIT: Keys = &[("python", Operator), ("ignore_downstream_trigger_rules", Flag)];
+
+/// Keys of an asset.
+pub(super) const ASSET: Keys = &[
+    ("uri", Text),
+    ("name", Text),
+    ("group", Text),
+    ("owner", Text),
+    ("description", Text),
+    ("layer", Layer),
+    ("schema", Columns),
+    ("fresh_within", Duration),
+];
+
+/// Keys of a column of an asset's schema.
+pub(super) const COLUMN: Keys = &[("type", Text), ("description", Text), ("key", Flag), ("default", Value)];
 
 /// Keys of `teardown`'s long form.
 pub(super) const TEARDOWN: Keys = &[("of", Texts), ("on_failure_fail_dagrun", Flag)];

@@ -7,10 +7,10 @@
 //! 3. `graph` resolves `depends_on` and `flow` into edges between tasks, and `cycles` names a cycle edge by edge;
 //! 4. `hash` says whether the content is a new version.
 
-mod calendar;
-mod callbacks;
+mod assets;
 #[cfg(test)]
-mod callbacks_tests;
+mod assets_tests;
+mod calendar;
 mod check;
 mod cycles;
 mod dates;

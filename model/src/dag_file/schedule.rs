@@ -4,10 +4,12 @@ use std::str::FromStr;
 
 use jiff::tz::TimeZone;
 
-use super::node::{Mapping, Node, Value};
+use super::assets::Catalogue;
+use super::node::{Key, Mapping, Node, Value};
 use super::problems::Problems;
 use super::{dates, read};
-use crate::dag::Schedule;
+use crate::asset::due::AssetSchedule;
+use crate::dag::{CronPoints, Schedule};
 use crate::duration::Duration;
 use crate::timetable;
 
@@ -28,14 +30,19 @@ pub(super) const KEYS: [&str; 5] = ["cron", "interval", "at", "assets", "partiti
 /// What the value may be, for whoever wrote something else.
 const EXPECTED: &str = "a cron expression, a preset, a duration, a list of cron expressions, a mapping or null";
 
-/// Reads the value of `schedule`; dates without an offset are in `zone`.
-pub(super) fn schedule(node: &Node, zone: &TimeZone, problems: &mut Problems) -> Option<Schedule> {
+/// Reads the value of `schedule`; dates without an offset are in `zone`, names of assets are those of the `catalogue`.
+pub(super) fn schedule(
+    node: &Node,
+    zone: &TimeZone,
+    catalogue: &mut Catalogue,
+    problems: &mut Problems,
+) -> Option<Schedule> {
     match &node.value {
         Value::Null => Some(Schedule::None),
         Value::Text(text) => from_text(text.trim(), node, problems),
         Value::Number(number) => every(&number.to_string(), node, problems),
         Value::List(items) => crons(items, node, problems),
-        Value::Mapping(entries) => from_mapping(entries, node, zone, problems),
+        Value::Mapping(entries) => from_mapping(entries, node, zone, catalogue, problems),
         Value::Bool(_) => {
             problems.wrong_kind(node, "schedule", EXPECTED);
             None
@@ -108,19 +115,29 @@ fn crons(items: &[Node], node: &Node, problems: &mut Problems) -> Option<Schedul
     is_good.then_some(Schedule::Crons { expressions })
 }
 
-fn from_mapping(entries: &Mapping, node: &Node, zone: &TimeZone, problems: &mut Problems) -> Option<Schedule> {
+fn from_mapping(
+    entries: &Mapping,
+    node: &Node,
+    zone: &TimeZone,
+    catalogue: &mut Catalogue,
+    problems: &mut Problems,
+) -> Option<Schedule> {
     let find = |name: &str| entries.iter().find(|(key, _)| key.name == name);
     let mut is_good = true;
     for (key, _) in entries {
-        if matches!(key.name.as_str(), "assets" | "partition") {
-            problems.not_yet(key.at, &format!("`{}` in `schedule`", key.name));
-            is_good = false;
-        } else if !KEYS.contains(&key.name.as_str()) {
+        if !KEYS.contains(&key.name.as_str()) {
             problems.unknown_key(key, "`schedule`", KEYS.into_iter());
             is_good = false;
         }
     }
     if !is_good {
+        return None;
+    }
+    if let Some((_, condition)) = find("assets") {
+        return over_assets(condition, &find, catalogue, problems);
+    }
+    if let Some((key, _)) = find("partition") {
+        problems.error(key.at, "`partition` in `schedule` belongs to `assets`");
         return None;
     }
     match (find("cron"), find("at"), find("interval")) {
@@ -141,14 +158,53 @@ fn from_mapping(entries: &Mapping, node: &Node, zone: &TimeZone, problems: &mut 
     }
 }
 
+fn over_assets<'n>(
+    condition: &Node,
+    find: &impl Fn(&str) -> Option<&'n (Key, Node)>,
+    catalogue: &mut Catalogue,
+    problems: &mut Problems,
+) -> Option<Schedule> {
+    let condition = catalogue.condition(condition, problems);
+    if let Some((key, _)) = find("at") {
+        problems.error(key.at, "a schedule over assets may have a `cron` beside them, not `at`");
+        return None;
+    }
+    let by_interval = match find("partition") {
+        Some((_, node)) => partition(node, problems)?,
+        None => false,
+    };
+    let cron = match (find("cron"), find("interval")) {
+        (Some((_, cron)), interval) => Some(cron_points(cron, interval.map(|(_, node)| node), problems)?),
+        (None, Some((key, _))) => {
+            problems.error(key.at, "`interval` in `schedule` belongs to a `cron`");
+            return None;
+        }
+        (None, None) => None,
+    };
+    Some(Schedule::Assets { assets: AssetSchedule { condition: condition?, by_interval }, cron })
+}
+
+fn partition(node: &Node, problems: &mut Problems) -> Option<bool> {
+    let text = read::text(node, "schedule.partition", problems)?;
+    if text != "interval" {
+        problems.error(node.at, format!("`partition` must be `interval`, not `{text}`"));
+    }
+    (text == "interval").then_some(true)
+}
+
 fn cron_trigger(expression: &Node, interval: Option<&Node>, problems: &mut Problems) -> Option<Schedule> {
+    let CronPoints { expression, interval } = cron_points(expression, interval, problems)?;
+    Some(Schedule::CronTrigger { expression, interval })
+}
+
+fn cron_points(expression: &Node, interval: Option<&Node>, problems: &mut Problems) -> Option<CronPoints> {
     let text = read::text(expression, "schedule.cron", problems);
     let expression = text.and_then(|text| cron(text.trim(), expression, problems));
     let interval = match interval {
         Some(node) => read::duration(node, "schedule.interval", problems),
         None => Some(Duration::default()),
     };
-    Some(Schedule::CronTrigger { expression: expression?, interval: interval? })
+    Some(CronPoints { expression: expression?, interval: interval? })
 }
 
 fn instants(node: &Node, zone: &TimeZone, problems: &mut Problems) -> Option<Schedule> {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::calendar;
 use super::keys::{self, Keys, Takes};
-use crate::callback::Since;
+use crate::asset::Layer;
 use crate::pool::WeightRule;
 
 /// JSON Schema (2020-12) of a DAG file.
@@ -33,6 +33,7 @@ pub fn json_schema() -> Value {
             "default_args": {"type": "object", "additionalProperties": false, "properties": default_args},
             "bash": long_form(keys::BASH),
             "python": long_form(keys::PYTHON),
+            "asset": long_form(keys::ASSET),
             "branch": long_form(keys::BRANCH),
             "short_circuit": long_form(keys::SHORT_CIRCUIT),
             "sensor": sensor(),
@@ -41,7 +42,7 @@ pub fn json_schema() -> Value {
             "sensor_task": long_form(keys::SENSOR_TASK),
             "trigger_dag": long_form(keys::TRIGGER_DAG),
             "approve": long_form(keys::APPROVE),
-            "notify": notify(),
+            "condition": condition(),
         },
     })
 }
@@ -56,24 +57,11 @@ fn sensor() -> Value {
     json!({"type": "object", "additionalProperties": false, "properties": sensor, "oneOf": one})
 }
 
-/// A message goes over one channel.
-fn notify() -> Value {
-    let text = json!({"type": "string"});
-    let texts = property("to", Takes::Texts);
-    let webhook = json!({"anyOf": [{"required": ["url"]}, {"required": ["conn_id"]}]});
-    let form = |keys: Keys, short: &Value, more: Value| {
-        let mut form = long_form(keys);
-        if let (Some(form), Value::Object(more)) = (form.as_object_mut(), more) {
-            form.extend(more);
-        }
-        json!({"anyOf": [short, form]})
-    };
-    let properties = json!({
-        "slack": form(keys::SLACK, &text, json!({})),
-        "webhook": form(keys::WEBHOOK, &text, webhook),
-        "email": form(keys::EMAIL, &texts, json!({"required": ["to"]})),
-    });
-    json!({"type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1, "properties": properties})
+/// What a schedule over assets waits for.
+fn condition() -> Value {
+    let parts = json!({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition"}});
+    let of = |name: &str| json!({"type": "object", "additionalProperties": false, "required": [name], "properties": {name: parts}});
+    json!({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/asset"}, parts, of("any"), of("all")]})
 }
 
 fn long_form(keys: Keys) -> Value {
@@ -137,13 +125,7 @@ fn property(name: &str, takes: Takes) -> Value {
         Takes::Operator if name == "empty" => {
             json!({"type": ["object", "null"], "maxProperties": 0})
         }
-        Takes::Operator if matches!(name, "sensor" | "notify") => json!({"$ref": format!("#/$defs/{name}")}),
-        Takes::Notifies => {
-            let block = json!({"$ref": "#/$defs/notify"});
-            json!({"anyOf": [block, {"type": "array", "items": block}, {"type": "null"}], "description": "messages"})
-        }
-        Takes::Since => json!({"enum": Since::ALL.map(Since::as_str)}),
-        Takes::Json => json!({}),
+        Takes::Operator if name == "sensor" => json!({"$ref": "#/$defs/sensor"}),
         Takes::Conf => json!({"type": ["object", "string", "null"]}),
         Takes::By => {
             json!({"anyOf": [{"enum": ["logical_date", "latest"]}, {"type": "object", "additionalProperties": false, "required": ["delta"], "properties": {"delta": {"type": ["string", "number"]}}}]})
@@ -161,6 +143,19 @@ fn property(name: &str, takes: Takes) -> Value {
             json!({"type": ["boolean", "object", "null"], "additionalProperties": false, "properties": properties(keys)})
         }
         Takes::Numbers => json!({"type": ["integer", "array", "null"], "items": {"type": "integer"}}),
+        Takes::Assets => json!({"type": ["array", "null"], "items": {"$ref": "#/$defs/asset"}}),
+        Takes::AssetNames => {
+            let one = json!({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/asset"}]});
+            json!({"anyOf": [{"type": ["string", "null"]}, {"$ref": "#/$defs/asset"}, {"type": "array", "items": one}],
+                   "description": "assets by URI or name, or described"})
+        }
+        Takes::Layer => json!({"enum": Layer::ALL.map(Layer::as_str)}),
+        Takes::Columns => {
+            let column =
+                json!({"type": "object", "additionalProperties": false, "properties": properties(keys::COLUMN)});
+            json!({"type": ["object", "null"], "additionalProperties": {"anyOf": [{"type": "string"}, column]}})
+        }
+        Takes::Value => json!({}),
         Takes::NotYet => json!({"description": "not supported yet"}),
         Takes::OnlyDefault(default) => {
             json!({"description": format!("only `{default}` is supported yet")})
@@ -171,13 +166,25 @@ fn property(name: &str, takes: Takes) -> Value {
 fn schedule() -> Value {
     let trigger = json!({"type": "object", "additionalProperties": false, "required": ["cron"], "properties": {"cron": {"type": "string"}, "interval": property("interval", Takes::Duration)}});
     let events = json!({"type": "object", "additionalProperties": false, "required": ["at"], "properties": {"at": {"type": "array", "minItems": 1, "items": property("at", Takes::Date)}}});
+    let assets = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["assets"],
+        "properties": {
+            "assets": {"$ref": "#/$defs/condition"},
+            "partition": {"const": "interval"},
+            "cron": {"type": "string"},
+            "interval": property("interval", Takes::Duration),
+        },
+    });
     json!({
         "anyOf": [
             {"type": ["string", "number", "null"]},
             {"type": "array", "minItems": 1, "items": {"type": "string"}},
             trigger,
             events,
+            assets,
         ],
-        "description": "cron, @daily, a duration such as 1d, a list of crons, {cron, interval}, {at: [...]}, or null",
+        "description": "cron, @daily, a duration such as 1d, a list of crons, {cron, interval}, {at: [...]}, {assets: [...]}, or null",
     })
 }

@@ -3,13 +3,10 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::callbacks::About;
 use super::node::{Node, Place, Value};
 use super::problems::{Problems, did_you_mean};
 use super::scalar;
-use crate::callback::NAMES;
 use crate::dag::{Task, TaskGroup};
-use crate::template::Checked;
 use std::sync::Arc;
 
 /// Checks the templates of a file.
@@ -37,24 +34,6 @@ impl<'l> Templates<'l> {
         }
     }
 
-    /// Checks every text in a message.
-    pub(super) fn check_message(&mut self, node: &Node, about: About, problems: &mut Problems) {
-        match (&node.value, about) {
-            (_, About::Itself) => self.check(node, problems),
-            (Value::Text(text), About::Task) => self.check_text(text, node.at, &NAMES, problems),
-            (Value::Text(text), About::Run) if text.contains('{') => {
-                self.take(crate::template::check_of_run(text, &NAMES), text, node.at, problems);
-            }
-            (Value::List(items), _) => items.iter().for_each(|item| self.check_message(item, about, problems)),
-            (Value::Mapping(entries), _) => {
-                for (_, value) in entries {
-                    self.check_message(value, about, problems);
-                }
-            }
-            (Value::Text(_) | Value::Null | Value::Bool(_) | Value::Number(_), _) => {}
-        }
-    }
-
     /// Checks a text that may also use `response`.
     pub(super) fn check_with_response(&mut self, node: &Node, problems: &mut Problems) {
         if let Value::Text(text) = &node.value {
@@ -67,10 +46,7 @@ impl<'l> Templates<'l> {
         if !text.contains('{') {
             return;
         }
-        self.take(crate::template::check_with(text, more), text, at, problems);
-    }
-
-    fn take(&mut self, checked: Checked, text: &str, at: Place, problems: &mut Problems) {
+        let checked = crate::template::check_with(text, more);
         let place = |range: Range<usize>| scalar::locate(text, range, at, self.lines).unwrap_or(at);
         for problem in checked.problems {
             problems.error_with_help(problem.range.map_or(at, place), problem.message, problem.help);
@@ -116,6 +92,17 @@ impl<'l> Templates<'l> {
             let at = scalar::locate(text, start..start + 2, node.at, self.lines).unwrap_or(node.at);
             problems.error(at, format!("`{what}` is not a template"));
         }
+    }
+
+    /// The same for every text of a list; true when there is a template.
+    pub(super) fn refuse_all(&self, node: &Node, what: &str, problems: &mut Problems) -> bool {
+        let items = if let Value::List(items) = &node.value { items.as_slice() } else { std::slice::from_ref(node) };
+        for item in items {
+            self.refuse(item, what, problems);
+        }
+        let is_template =
+            |item: &Node| matches!(&item.value, Value::Text(text) if text.contains("{{") || text.contains("{%"));
+        items.iter().any(is_template)
     }
 
     /// The tasks that templates named must be there.

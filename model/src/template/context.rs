@@ -12,7 +12,7 @@ use super::delta::Delta;
 use super::language::{no_method, wrong};
 use super::macros::Macros;
 use super::moment::Moment;
-use super::{Fetched, Need, PreviousSuccess, Scope, names};
+use super::{Fetched, Need, PreviousSuccess, Scope, events, names};
 use crate::dag::{Dag, Task};
 use crate::dag_run::DagRunFacts;
 use crate::duration::Duration;
@@ -34,13 +34,14 @@ pub(super) struct Facts {
     /// XComs that were asked for, as values of the language.
     xcoms: Mutex<HashMap<(String, String), Value>>,
     needs: Mutex<Vec<Need>>,
+    /// Events of inlets that were asked for.
+    inlet_events: Mutex<HashMap<String, Value>>,
+    triggering_asset_events: OnceLock<Value>,
     /// Made once, because a loop may ask for them thousands of times.
     params: OnceLock<Value>,
     conf: OnceLock<Value>,
     task_ids: OnceLock<Value>,
     map: OnceLock<Value>,
-    /// Names beside those of the context.
-    more: HashMap<String, Value>,
 }
 
 /// A part of the context.
@@ -57,6 +58,7 @@ enum Part {
     Task,
     TaskInstance,
     DagRun,
+    InletEvents,
     XCom,
     XComPull,
 }
@@ -67,7 +69,7 @@ enum Part {
 struct Pending;
 
 impl Context {
-    pub(super) fn new(scope: &Scope<'_>, more: &serde_json::Map<String, serde_json::Value>) -> Self {
+    pub(super) fn new(scope: &Scope<'_>) -> Self {
         let facts = Facts {
             dag: scope.dag.clone(),
             task: scope.task.clone(),
@@ -79,11 +81,12 @@ impl Context {
             fetched: scope.fetched.clone(),
             xcoms: Mutex::default(),
             needs: Mutex::default(),
+            inlet_events: Mutex::default(),
+            triggering_asset_events: OnceLock::new(),
             params: OnceLock::new(),
             conf: OnceLock::new(),
             task_ids: OnceLock::new(),
             map: OnceLock::new(),
-            more: more.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value)))).collect(),
         };
         Self { facts: Arc::new(facts), part: Part::Root }
     }
@@ -99,13 +102,6 @@ impl Context {
 
     fn root(&self, name: &str) -> Option<Value> {
         let facts = &*self.facts;
-        if let Some(value) = facts.more.get(name) {
-            return Some(value.clone());
-        }
-        // A run as a whole.
-        if facts.task.task_id.is_empty() && names::OF_TASK.contains(&name) {
-            return None;
-        }
         let run = &facts.dag_run;
         Some(match name {
             "ds" => printed(run.logical_date, "%Y-%m-%d"),
@@ -132,6 +128,11 @@ impl Context {
             "map" => self.map(),
             "map_index" => facts.map_index.into(),
             "try_number" => facts.try_number.into(),
+            "inlets" => events::assets(&facts.dag, &facts.task.inlets),
+            "outlets" => events::assets(&facts.dag, &facts.task.outlets),
+            "inlet_events" => self.part(Part::InletEvents),
+            "outlet_events" => events::outlet_events(&facts.dag, &facts.task.outlets),
+            "triggering_asset_events" => self.triggering_asset_events(),
             "task_instance_key_str" => {
                 let about = run.logical_date.map_or_else(|| run.run_id.clone(), |at| at.strftime("%Y%m%d").to_string());
                 format!("{}__{}__{about}", run.dag_id, facts.task.task_id).into()
@@ -245,6 +246,32 @@ impl Context {
         }
     }
 
+    fn triggering_asset_events(&self) -> Value {
+        match &self.facts.fetched.triggering_asset_events {
+            Some(events) => self.facts.triggering_asset_events.get_or_init(|| events::by_uri(events)).clone(),
+            None => self.need(Need::TriggeringAssetEvents),
+        }
+    }
+
+    /// The events of an inlet, named by its URI or its name.
+    fn inlet_events(&self, asset: &str) -> Value {
+        let facts = &*self.facts;
+        let named = facts.dag.assets.iter().find(|known| known.name == asset).map(|known| known.uri.as_str());
+        let uri = named.unwrap_or(asset);
+        if !facts.task.inlets.iter().any(|inlet| inlet == uri) {
+            let hint = did_you_mean(asset, facts.task.inlets.iter().map(String::as_str));
+            let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+            return wrong(format!("`{asset}` is not among the `inlets` of the task{hint}")).into();
+        }
+        match facts.fetched.asset_events.get(uri) {
+            Some(found) => {
+                let convert = || found.iter().map(events::event).collect::<Vec<Value>>().into();
+                locked(&facts.inlet_events).entry(uri.to_owned()).or_insert_with(convert).clone()
+            }
+            None => self.need(Need::AssetEvents { uri: uri.to_owned() }),
+        }
+    }
+
     fn need(&self, need: Need) -> Value {
         let mut needs = locked(&self.facts.needs);
         if !needs.contains(&need) {
@@ -339,6 +366,7 @@ impl Object for Context {
             Part::Task => self.task(name),
             Part::TaskInstance => self.task_instance(name),
             Part::DagRun => self.dag_run(name),
+            Part::InletEvents => Some(self.inlet_events(name)),
             Part::XCom | Part::XComPull => None,
         }
     }
@@ -377,6 +405,7 @@ impl Object for Context {
             Part::Task => write!(f, "<Task({}): {}>", facts.task.operator.name(), facts.task.task_id),
             Part::TaskInstance => write!(f, "<TaskInstance: {}.{} {}>", run.dag_id, facts.task.task_id, run.run_id),
             Part::DagRun => write!(f, "<DagRun {} {}>", run.dag_id, run.run_id),
+            Part::InletEvents => f.write_str("inlet_events"),
             Part::XCom => f.write_str("xcom"),
             Part::XComPull => f.write_str("ti.xcom_pull"),
         }
@@ -390,7 +419,7 @@ impl Context {
             Part::Task => names::Kind::Task,
             Part::TaskInstance => names::Kind::TaskInstance,
             Part::DagRun => names::Kind::DagRun,
-            Part::Root | Part::XCom | Part::XComPull => names::Kind::Any,
+            Part::Root | Part::InletEvents | Part::XCom | Part::XComPull => names::Kind::Any,
         }
     }
 }

@@ -12,6 +12,7 @@ mod check;
 mod context;
 mod day;
 mod delta;
+mod events;
 mod filters;
 mod json;
 mod language;
@@ -30,11 +31,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::asset::AssetEvent;
 use crate::dag::{Dag, Task};
 use crate::dag_run::{DagRunFacts, DataInterval};
 use crate::mapping::{Elements, Mapped};
 
-pub use check::{Checked, check, check_of_run, check_with};
+pub use check::{Checked, check, check_with};
 pub use json::as_text;
 
 /// Something wrong with a template, found without rendering it.
@@ -66,6 +68,10 @@ pub struct Fetched {
     pub xcoms: HashMap<(String, String), Option<Value>>,
     /// Outer `None`: not asked for yet; inner `None`: there is no such run.
     pub previous_success: Option<Option<PreviousSuccess>>,
+    /// URI → the newest events of the asset, the newest last.
+    pub asset_events: HashMap<String, Vec<AssetEvent>>,
+    /// The events that the run took; none: not asked for yet.
+    pub triggering_asset_events: Option<Vec<AssetEvent>>,
 }
 
 /// What a template needs before it can be rendered.
@@ -82,6 +88,13 @@ pub enum Need {
     },
     /// The last successful run before this one.
     PreviousSuccess,
+    /// The newest events of an asset.
+    AssetEvents {
+        /// Which.
+        uri: String,
+    },
+    /// The events that the run took.
+    TriggeringAssetEvents,
 }
 
 /// Everything a template may refer to.
@@ -118,21 +131,11 @@ pub enum RenderError {
 
 /// Renders one template. A template that is one expression as a whole keeps its value's type; anything else is a string.
 pub fn render(source: &str, scope: &Scope<'_>) -> Result<Value, RenderError> {
-    render_with(source, scope, &serde_json::Map::new())
-}
-
-/// Renders a template that may name more than the context, as [`render`] does. The scope of a run as a whole has a task
-/// without an id; what is a task's is undefined there.
-pub fn render_with(
-    source: &str,
-    scope: &Scope<'_>,
-    more: &serde_json::Map<String, Value>,
-) -> Result<Value, RenderError> {
     // Jinja's delimiters all start with a brace; most strings have none.
     if !source.contains('{') {
         return Ok(Value::String(source.to_owned()));
     }
-    let context = context::Context::new(scope, more);
+    let context = context::Context::new(scope);
     let result = language::evaluate(source, &minijinja::Value::from_object(context.clone()));
     let needs = context.needs();
     if !needs.is_empty() {

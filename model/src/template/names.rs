@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 /// The context's names.
-pub(super) const ROOTS: [(&str, Kind); 29] = [
+pub(super) const ROOTS: [(&str, Kind); 34] = [
     ("ds", Kind::Any),
     ("ds_nodash", Kind::Any),
     ("ts", Kind::Any),
@@ -47,6 +47,11 @@ pub(super) const ROOTS: [(&str, Kind); 29] = [
     ("map_index", Kind::Any),
     ("try_number", Kind::Any),
     ("task_instance_key_str", Kind::Any),
+    ("inlets", Kind::Any),
+    ("outlets", Kind::Any),
+    ("inlet_events", Kind::Any),
+    ("outlet_events", Kind::Any),
+    ("triggering_asset_events", Kind::Any),
     // Jinja's own.
     ("range", Kind::Any),
     ("dict", Kind::Any),
@@ -65,24 +70,9 @@ pub(super) const OF_LOGICAL_DATE: [&str; 8] = [
     "data_interval_end",
 ];
 
-/// Names that a run as a whole does not have.
-pub(super) const OF_TASK: [&str; 7] =
-    ["task", "ti", "task_instance", "map", "map_index", "try_number", "task_instance_key_str"];
-
 /// Part of the language that does not run yet.
-const NOT_YET: [&str; 11] = [
-    "var",
-    "conn",
-    "inlets",
-    "outlets",
-    "inlet_events",
-    "outlet_events",
-    "triggering_asset_events",
-    "partition_key",
-    "partition_date",
-    "map_index_template",
-    "task_reschedule_count",
-];
+const NOT_YET: [&str; 6] =
+    ["var", "conn", "partition_key", "partition_date", "map_index_template", "task_reschedule_count"];
 
 /// What Airflow 3 removed, and what to write instead.
 const REMOVED: [(&str, &str); 12] = [

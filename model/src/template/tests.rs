@@ -57,6 +57,7 @@ fn fetched() -> Fetched {
     fetched.xcoms.insert(start("when"), Some(json!("2026-02-03T04:05:06+00:00")));
     fetched.xcoms.insert(start("gone"), None);
     fetched.xcoms.insert(("t".to_owned(), "return_value".to_owned()), Some(json!(7)));
+    fetched.triggering_asset_events = Some(Vec::new());
     fetched.previous_success = Some(Some(PreviousSuccess {
         data_interval: Some(DataInterval { start: at("2025-12-31T00:00:00Z"), end: at("2026-01-01T00:00:00Z") }),
         started_at: Some(at("2026-01-01T00:00:01Z")),
@@ -256,6 +257,8 @@ fn what_is_needed_comes_back_in_one_round_as_far_as_it_can_be_known() {
             .map(|need| match need {
                 Need::XCom { task_id, key, .. } => format!("{task_id}.{key}"),
                 Need::PreviousSuccess => "previous".to_owned(),
+                Need::AssetEvents { uri } => uri.clone(),
+                Need::TriggeringAssetEvents => "events".to_owned(),
             })
             .collect::<Vec<_>>(),
         other => panic!("{other:?}"),
@@ -394,10 +397,9 @@ fn the_check_finds_what_no_run_could_render() {
         [yer] a datetime has no `yer` (did you mean `year`?)
         [foo] a datetime has no `foo`
         "#);
-    assert_snapshot!(problems("{{ var.value.x }} {{ conn.db.host }} {{ map.city }} {{ inlet_events }} {{ next_ds }} {{ namespace() }}"), @r#"
+    assert_snapshot!(problems("{{ var.value.x }} {{ conn.db.host }} {{ map.city }} {{ next_ds }} {{ namespace() }}"), @r#"
         [var] `var` is not supported yet
         [conn] `conn` is not supported yet
-        [inlet_events] `inlet_events` is not supported yet
         [next_ds] `next_ds` was removed in Airflow 3 (write `data_interval_end | ds`)
         [namespace] `namespace` is not supported (use a filter such as `| sum`, `| join` or `| select`)
         "#);

@@ -1,7 +1,7 @@
 //! A schedule in a few words.
 
 use crate::calendar::{Calendar, Weekday};
-use crate::dag::{Dag, Schedule};
+use crate::dag::{CronPoints, Dag, Schedule};
 use crate::duration::Duration;
 
 /// What a person reads in a list or on a page.
@@ -18,6 +18,18 @@ pub fn describe(schedule: &Schedule) -> String {
         Schedule::CronTrigger { expression, interval } if interval.is_zero() => describe_cron(expression),
         Schedule::CronTrigger { expression, interval } => {
             format!("{}, over the {} before", describe_cron(expression), length(*interval))
+        }
+        Schedule::Assets { assets, cron } => {
+            let together = if assets.by_interval { " for the same interval" } else { "" };
+            let condition = format!("When {} was updated{together}", assets.condition);
+            let trigger = |cron: &CronPoints| Schedule::CronTrigger {
+                expression: cron.expression.clone(),
+                interval: cron.interval,
+            };
+            match cron {
+                Some(cron) => format!("{condition}; {}", describe(&trigger(cron))),
+                None => condition,
+            }
         }
         Schedule::At { instants } => match instants[..] {
             [] => "Never".to_owned(),

@@ -105,7 +105,7 @@ impl Timetable {
         let ticks = |source| Ticks::new(source, dag.calendar.as_ref(), &zone);
         let points = |source, interval| Rhythm::Points { ticks: ticks(source), interval };
         let rhythm = match &dag.schedule {
-            Schedule::None => Rhythm::Never,
+            Schedule::None | Schedule::Assets { cron: None, .. } => Rhythm::Never,
             Schedule::Once => Rhythm::Once,
             Schedule::Continuous => Rhythm::Continuous,
             Schedule::Cron { expression, .. } => Rhythm::Spans(ticks(Source::Cron(Cron::new(expression, &zone)?))),
@@ -121,6 +121,9 @@ impl Timetable {
             }
             Schedule::CronTrigger { expression, interval } => {
                 points(Source::Cron(Cron::new(expression, &zone)?), *interval)
+            }
+            Schedule::Assets { cron: Some(cron), .. } => {
+                points(Source::Cron(Cron::new(&cron.expression, &zone)?), cron.interval)
             }
             Schedule::At { instants } => points(Source::At(instants.clone()), Duration::default()),
         };

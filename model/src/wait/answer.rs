@@ -42,5 +42,5 @@ pub fn answer(approval: &Approval, answer: &Answer, since: Timestamp) -> Result<
         "responded_by_user": user,
     });
     let xcoms = vec![XComValue { key: RETURN_VALUE.to_owned(), value }];
-    Ok(Finished { started_at: since, ended_at: answer.at, outcome, xcoms })
+    Ok(Finished { started_at: since, ended_at: answer.at, outcome, xcoms, outlet_events: Vec::new() })
 }

@@ -14,8 +14,7 @@ use super::{Decisions, Planner, Timer};
 impl Planner {
     pub(super) fn fire_timers(&mut self, now: Timestamp) {
         while let Some((at, _)) = self.timers.first() {
-            let at = *at;
-            if at > now {
+            if *at > now {
                 return;
             }
             let Some((_, timer)) = self.timers.pop_first() else { return };
@@ -29,7 +28,6 @@ impl Planner {
                 }
                 Timer::RunTimeout(key) => self.time_out(key, now),
                 Timer::Pool(pool) => self.pools.wake(pool),
-                Timer::Deadline(late) => self.fire_deadline(late, at, now),
                 Timer::RunAfter(dag_id) | Timer::Schedule(dag_id) => {
                     self.dirty_dags.insert(dag_id);
                 }
@@ -43,6 +41,7 @@ impl Planner {
             self.start_runs(&dag_id, now);
             self.start_backfill_runs(&dag_id, now);
             self.create_runs(&dag_id, now, decisions);
+            self.create_asset_runs(&dag_id, decisions);
             self.go_on_with_backfill(&dag_id, decisions);
         }
     }
@@ -91,7 +90,6 @@ impl Planner {
             run.task_instances().map(|ti| (ti.key, ti.state, ti.retry_at)).collect();
         self.dirty_runs.insert(key);
         self.watch_timeout(key);
-        self.watch_start(key);
         let dag_run = key;
         for (key, state, retry_at) in unstarted {
             if state == TaskInstanceState::None {
@@ -142,7 +140,7 @@ impl Planner {
         let Some(dag) = self.dags.get(dag_id) else { return };
         let limit = version.loaded.dag.max_active_runs.unwrap_or(self.limits.max_active_runs_per_dag);
         let unfinished = dag.running + u32::try_from(dag.queued.len()).unwrap_or(u32::MAX);
-        if unfinished < limit {
+        if unfinished.saturating_add(decisions.runs_wanted(dag_id)) < limit {
             decisions.new_runs.push(new);
         }
     }

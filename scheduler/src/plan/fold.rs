@@ -137,7 +137,6 @@ impl Planner {
         }
         self.dirty_dags.insert(dag_id);
         self.resume_waits(key, waits, &fate);
-        self.watch_deadlines(key);
         if state == DagRunState::Running {
             self.watch_timeout(key);
             self.resume_run(key, &fate, now);
@@ -180,13 +179,12 @@ impl Planner {
         self.expanding.retain(|expanding| expanding.attempt.key.dag_run != key);
         self.instant.retain(|ti| ti.dag_run != key);
         self.ended.retain(|ended| ended.key.dag_run != key);
-        self.told.forget(key);
         self.xcoms.retain(|xcom| xcom.dag_run != key);
+        self.asset_updates.retain(|update| update.dag_run != key);
         self.cleared_xcoms.retain(|(dag_run, _, _)| *dag_run != key);
         self.timers.retain(|(_, timer)| match timer {
             Timer::Retry(ti) => ti.dag_run != key,
             Timer::RunTimeout(run) => *run != key,
-            Timer::Deadline(late) => late.dag_run() != key,
             Timer::RunAfter(_) | Timer::Schedule(_) | Timer::Pool(_) => true,
         });
     }
@@ -256,7 +254,10 @@ impl Planner {
                 Outcome::Failed { reason, exit_code: None, may_retry: false }
             }
         };
-        self.finish_attempt(key, Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new() });
+        self.finish_attempt(
+            key,
+            Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new(), outlet_events: Vec::new() },
+        );
     }
 
     /// The token under which a task instance's newest attempt writes; none when it holds no slot or is to be stopped.
@@ -334,6 +335,7 @@ impl Planner {
                             ended_at: now,
                             outcome: Outcome::Lost { reason },
                             xcoms: Vec::new(),
+                            outlet_events: Vec::new(),
                         },
                     );
                 }

@@ -310,7 +310,8 @@ fn what_an_element_pushed_is_kept_under_its_map_index() {
     let mut planner = planner_with(dag, 8);
     let attempt = planner.plan(at(1), false).dispatch.remove(1);
     let xcoms = vec![XComValue { key: "return_value".to_owned(), value: json!(1) }];
-    let finished = Finished { started_at: at(2), ended_at: at(2), outcome: Outcome::Success, xcoms };
+    let finished =
+        Finished { started_at: at(2), ended_at: at(2), outcome: Outcome::Success, xcoms, outlet_events: Vec::new() };
     planner
         .fold_report(&Report { token: attempt.token, key: attempt.key, event: AttemptEvent::Finished(finished) }, None);
     assert_eq!(planner.plan(at(2), false).batch.xcoms[0].map_index, 1);

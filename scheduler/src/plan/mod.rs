@@ -13,10 +13,10 @@
 //!    limits of tasks allow;
 //! 5. the rows that changed become one [`Batch`].
 
-mod backfill;
-mod callbacks;
+mod assets;
 #[cfg(test)]
-mod callbacks_tests;
+mod assets_tests;
+mod backfill;
 mod choice;
 mod disabled;
 mod due;
@@ -58,6 +58,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use model::asset::OutletEvent;
+use model::asset::records::{AssetRun, AssetUpdate};
 use model::attempt::Attempt;
 use model::backfill::BackfillStep;
 use model::dag::Dag;
@@ -110,8 +112,6 @@ enum Timer {
     Schedule(String),
     /// A pool's rate lets the next one start.
     Pool(PoolIndex),
-    /// A deadline passes.
-    Deadline(callbacks::Late),
 }
 
 /// The unfinished runs and everything that follows from them.
@@ -148,7 +148,10 @@ pub struct Planner {
     reports: Vec<i64>,
     next_runs: BTreeSet<String>,
     pauses: Vec<DagPause>,
-    told: callbacks::Told,
+    /// Assets that successes update.
+    asset_updates: Vec<AssetUpdate>,
+    /// What the attempt that is being folded said about its updates.
+    said_of_outlets: Option<(TaskInstanceKey, Vec<OutletEvent>)>,
     /// Runs whose past has to be read.
     wanted_past: BTreeSet<DagRunKey>,
     /// For a run, those whose tasks may depend on it.
@@ -175,6 +178,8 @@ pub struct Decisions {
     pub ended_dags: Vec<String>,
     /// Runs that timetables want.
     pub new_runs: Vec<ScheduledRun>,
+    /// Runs that updates of assets make due.
+    pub asset_runs: Vec<AssetRun>,
     /// Runs that timetables want and that are left out.
     pub skipped_runs: Vec<SkippedRun>,
     /// What backfills want, each with its DAG.
@@ -195,6 +200,7 @@ impl Decisions {
             && self.watch.is_empty()
             && self.unwatch.is_empty()
             && self.new_runs.is_empty()
+            && self.asset_runs.is_empty()
             && self.skipped_runs.is_empty()
             && self.backfills.is_empty()
             && self.next_runs.is_empty()
@@ -230,7 +236,8 @@ impl Planner {
             reports: Vec::new(),
             next_runs: BTreeSet::new(),
             pauses: Vec::new(),
-            told: callbacks::Told::default(),
+            asset_updates: Vec::new(),
+            said_of_outlets: None,
             wanted_past: BTreeSet::new(),
             followers: HashMap::new(),
             waits: wait::Waits::default(),

@@ -61,7 +61,6 @@ fn run_row(dag_id: &str, version: i64, key: i64) -> DagRunRow {
         dag_version: DagVersionKey(version),
         version: 0,
         state: DagRunState::Queued,
-        queued_at: at(0),
         task_instances: Vec::new(),
         choices: Vec::new(),
         waits: Vec::new(),
@@ -127,6 +126,7 @@ impl Site {
             skip_next: 0,
             disabled_tasks: Vec::new(),
             backfill: None,
+            queued_events: Vec::new(),
         });
     }
 
@@ -162,6 +162,7 @@ impl Site {
             ended_at: at(second),
             outcome,
             xcoms: Vec::new(),
+            outlet_events: Vec::new(),
         });
         assert!(self.planner.fold_report(&Report { token: attempt.token, key: attempt.key, event }, None));
     }

@@ -122,8 +122,7 @@ impl Planner {
                 | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(_), .. })
                 | Operator::Sensor(_)
                 | Operator::TriggerDag(_)
-                | Operator::Approve(_)
-                | Operator::Notify(_) => {
+                | Operator::Approve(_) => {
                     self.end(key, TaskInstanceEvent::Succeed, now);
                 }
             }

@@ -51,6 +51,7 @@ pub(super) fn dag_row(is_paused: bool) -> DagRow {
         skip_next: 0,
         disabled_tasks: Vec::new(),
         backfill: None,
+        queued_events: Vec::new(),
     }
 }
 
@@ -72,7 +73,6 @@ pub(super) fn run_row(key: DagRunKey) -> DagRunRow {
         dag_version: DagVersionKey(1),
         version: 0,
         state: DagRunState::Queued,
-        queued_at: at(0),
         task_instances: Vec::new(),
         choices: Vec::new(),
         waits: Vec::new(),
@@ -93,7 +93,7 @@ pub(super) fn planner_with(dag: Dag, parallelism: u32) -> Planner {
 }
 
 pub(super) fn report(attempt: &Attempt, outcome: Outcome, now: Timestamp) -> Report {
-    let finished = Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new() };
+    let finished = Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new(), outlet_events: Vec::new() };
     Report { token: attempt.token, key: attempt.key, event: AttemptEvent::Finished(finished) }
 }
 

@@ -132,7 +132,10 @@ impl Planner {
             Ok(awaited) => self.begin_waiting(key, token, awaited, now),
             Err(reason) => {
                 let outcome = Outcome::Failed { reason, exit_code: None, may_retry: false };
-                self.finish_attempt(key, Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new() });
+                self.finish_attempt(
+                    key,
+                    Finished { started_at: now, ended_at: now, outcome, xcoms: Vec::new(), outlet_events: Vec::new() },
+                );
             }
         }
     }
@@ -208,7 +211,6 @@ impl Planner {
             Operator::Sensor(sensor) => Some(sensor.timeout),
             Operator::Approve(approve) => approve.timeout,
             Operator::TriggerDag(_)
-            | Operator::Notify(_)
             | Operator::Bash(_)
             | Operator::Python(_)
             | Operator::Empty
@@ -250,7 +252,10 @@ impl Planner {
                 }
             };
             let started_at = row.since;
-            self.finish_attempt(key, Finished { started_at, ended_at: now, outcome, xcoms: Vec::new() });
+            self.finish_attempt(
+                key,
+                Finished { started_at, ended_at: now, outcome, xcoms: Vec::new(), outlet_events: Vec::new() },
+            );
         }
     }
 
@@ -276,7 +281,10 @@ impl Planner {
             // Trying again would wait for the same, and the time is over for all attempts.
             Outcome::Failed { reason, exit_code: None, may_retry: false }
         };
-        self.finish_attempt(key, Finished { started_at: since, ended_at: now, outcome, xcoms: Vec::new() });
+        self.finish_attempt(
+            key,
+            Finished { started_at: since, ended_at: now, outcome, xcoms: Vec::new(), outlet_events: Vec::new() },
+        );
     }
 
     fn fails_softly(&self, key: TaskInstanceKey) -> bool {

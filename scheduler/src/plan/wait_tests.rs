@@ -67,7 +67,8 @@ fn stored(batches: &[&Decisions]) -> DagRunRow {
 }
 
 fn ended(wait: &WaitRow, outcome: Outcome, now: Timestamp) -> Report {
-    let finished = Finished { started_at: wait.since, ended_at: now, outcome, xcoms: Vec::new() };
+    let finished =
+        Finished { started_at: wait.since, ended_at: now, outcome, xcoms: Vec::new(), outlet_events: Vec::new() };
     Report { token: wait.token, key: wait.key, event: AttemptEvent::Finished(finished) }
 }
 

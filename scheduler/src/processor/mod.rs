@@ -13,7 +13,7 @@ mod folder;
 mod read;
 mod writers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -66,6 +66,8 @@ pub struct Processor<C> {
     writers: Writers,
     /// Files that were refused because of pools that do not exist, with the names of those.
     without_pool: BTreeMap<String, Vec<String>>,
+    /// Files that contradict another one about an asset: read again when another one changes.
+    asset_conflicts: BTreeSet<String>,
 }
 
 impl<C: Clock> Processor<C> {
@@ -82,6 +84,7 @@ impl<C: Clock> Processor<C> {
             folder_is_missing: false,
             writers: Writers::default(),
             without_pool: BTreeMap::new(),
+            asset_conflicts: BTreeSet::new(),
         }
     }
 
@@ -156,6 +159,11 @@ impl<C: Clock> Processor<C> {
             return Ok(());
         }
         self.save_gone(&mut difference).await?;
+        // Behind the others, which may have been what they contradicted.
+        let conflicts = std::mem::take(&mut self.asset_conflicts);
+        let again = |path: &String| after.contains_key(path) && !difference.changed.contains(path);
+        let again: Vec<String> = conflicts.into_iter().filter(again).collect();
+        difference.changed.extend(again);
         let unfinished = self.writers.take_unfinished(&self.config.folder, &mut difference.changed);
         for path in &unfinished {
             after.remove(path);
@@ -245,6 +253,10 @@ impl<C: Clock> Processor<C> {
                         self.without_pool.insert(file.relative.clone(), names);
                         // None when somebody created the pool meanwhile: then the next look reads the file again.
                         return if problems.is_empty() { Ok(()) } else { self.refuse(&file.relative, &problems).await };
+                    }
+                    Err(store::Error::AssetConflict { reason }) => {
+                        self.asset_conflicts.insert(file.relative.clone());
+                        return self.refuse(&file.relative, &[read::whole_file(reason)]).await;
                     }
                     Err(error) => return Err(error),
                 };

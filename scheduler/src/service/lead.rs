@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::freshness::watch_assets;
 use super::outside::SystemClock;
 use super::{BACK_OFF, BEAT, HEARTBEAT_BEATS, SchedulerConfig, ServiceLeader, pause};
 use crate::causes::with_causes;
@@ -80,6 +81,11 @@ pub(super) async fn lead(
                     && let Err(error) = store.service_heartbeat(config.id).await
                 {
                     tracing::warn!(error = with_causes(&error), "the heartbeat was not written");
+                }
+                if beats.is_multiple_of(HEARTBEAT_BEATS)
+                    && let Err(error) = watch_assets(store, leader.epoch()).await
+                {
+                    tracing::warn!(error = with_causes(&error), "whether assets are fresh is not known");
                 }
             }
         }

@@ -9,6 +9,7 @@
 //! Whenever it begins to stand by, nothing of this home runs: what a crashed predecessor left running is ended first,
 //! and so is what left its process group when the executor was stopped.
 
+mod freshness;
 mod lead;
 mod outside;
 mod term;
@@ -27,7 +28,6 @@ use worker::WorkerConfig;
 pub use outside::SystemClock;
 
 use crate::leader::Leader;
-use crate::notifier::NotificationSettings;
 use crate::processor::{Processor, ProcessorConfig};
 use outside::LocalDispatch;
 
@@ -59,8 +59,6 @@ pub struct SchedulerConfig {
     pub limits: Limits,
     /// How attempts are run.
     pub worker: WorkerConfig,
-    /// How messages are sent.
-    pub notifications: NotificationSettings,
     /// Whether this process also reads the DAG folder; false when [`process_dags`] runs elsewhere.
     pub with_dag_processor: bool,
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use executor::LocalExecutor;
 use jiff::Timestamp;
+use model::asset::AssetEvent;
 use model::attempt::Attempt;
 use model::ids::{AttemptToken, DagRunKey};
 use model::mapping::Elements;
 use model::template::PreviousSuccess;
 use store::journal::LeaderJournal;
-use tokio::sync::Notify;
 use worker::{Values, ValuesError};
 
 use super::BACK_OFF;
@@ -48,6 +48,14 @@ impl Values for StoreValues {
     async fn previous_success(&self, dag_run: DagRunKey) -> Result<Option<PreviousSuccess>, ValuesError> {
         once_it_answers(|| self.0.previous_success(dag_run)).await
     }
+
+    async fn asset_events(&self, uri: &str) -> Result<Vec<AssetEvent>, ValuesError> {
+        once_it_answers(|| self.0.asset_events(uri)).await
+    }
+
+    async fn triggering_asset_events(&self, dag_run: DagRunKey) -> Result<Vec<AssetEvent>, ValuesError> {
+        once_it_answers(|| self.0.triggering_asset_events(dag_run)).await
+    }
 }
 
 /// A task must not fail because the database restarts: it waits, like the leader. Its stop and its timeout end the wait.
@@ -66,11 +74,10 @@ where
     }
 }
 
-/// Hands attempts to the local executor, what waits to the waiter, and wakes who delivers messages.
+/// Hands attempts to the local executor, and what waits to the waiter.
 pub(super) struct LocalDispatch {
     pub(super) executor: Arc<LocalExecutor>,
     pub(super) waiter: Arc<Waiter>,
-    pub(super) notifier: Arc<Notify>,
 }
 
 impl Dispatch for LocalDispatch {
@@ -86,10 +93,6 @@ impl Dispatch for LocalDispatch {
 
     fn dags_moved(&mut self, dag_ids: Vec<String>) {
         self.waiter.dags_moved(dag_ids);
-    }
-
-    fn deliver(&mut self) {
-        self.notifier.notify_one();
     }
 
     fn cancel(&mut self, token: AttemptToken) {

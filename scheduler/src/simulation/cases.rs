@@ -66,7 +66,16 @@ impl Stage {
     fn ends(&mut self, attempt: &Attempt, outcome: Outcome) {
         let now = self.clock.now();
         let xcoms = vec![XComValue { key: "said".to_owned(), value: attempt.try_number.into() }];
-        self.report(attempt, AttemptEvent::Finished(Finished { started_at: now, ended_at: now, outcome, xcoms }));
+        self.report(
+            attempt,
+            AttemptEvent::Finished(Finished {
+                started_at: now,
+                ended_at: now,
+                outcome,
+                xcoms,
+                outlet_events: Vec::new(),
+            }),
+        );
     }
 
     /// A person's change of the only run.

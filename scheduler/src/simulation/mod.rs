@@ -1,6 +1,7 @@
 //! The whole loop under a seed: random DAGs and outcomes, commits that fail before and *after* they were written,
 //! crashes, people who interfere. However it goes, every run must end as it ends without faults.
 
+mod assets;
 mod cases;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
+use model::asset::records::AssetRun;
 use model::attempt::{Attempt, AttemptEvent, Finished, Outcome, Report};
 use model::backfill::BackfillStep;
 use model::dag::{Dag, Task, TaskGroup};
@@ -153,6 +155,18 @@ impl Journal for Faulty {
         now: Timestamp,
     ) -> Result<Vec<DagRunKey>, CommitError> {
         self.inner.create_runs(epoch, runs, now).await
+    }
+    async fn create_asset_runs(
+        &self,
+        epoch: Epoch,
+        runs: &[AssetRun],
+        now: Timestamp,
+    ) -> Result<Vec<DagRunKey>, CommitError> {
+        if self.fails() {
+            return Err(CommitError::Unknown("before".to_owned()));
+        }
+        let created = self.inner.create_asset_runs(epoch, runs, now).await;
+        if self.fails() { Err(CommitError::Unknown("after".to_owned())) } else { created }
     }
     async fn skip_runs(&self, epoch: Epoch, runs: &[SkippedRun], now: Timestamp) -> Result<(), CommitError> {
         self.inner.skip_runs(epoch, runs, now).await
@@ -366,7 +380,7 @@ async fn simulate_dag(seed: u64, fault_odds: u64, crash_odds: u64, dag: Dag, dep
                 vec![XComValue { key: "return_value".to_owned(), value: vec![0; attempt.key.task.at() % 4].into() }];
             let report = |event| Report { token: attempt.token, key: attempt.key, event };
             leader.receive(report(AttemptEvent::Started { at: now, pid: Some(1) }));
-            let finished = Finished { started_at: now, ended_at: now, outcome, xcoms };
+            let finished = Finished { started_at: now, ended_at: now, outcome, xcoms, outlet_events: Vec::new() };
             leader.receive(report(AttemptEvent::Finished(finished)));
         }
         clock.set(now.checked_add(SignedDuration::from_secs(1)).unwrap());

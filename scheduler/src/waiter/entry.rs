@@ -43,7 +43,6 @@ impl Entry {
             | Awaited::Http(_)
             | Awaited::Sql { .. }
             | Awaited::Approval(_)
-            | Awaited::Delivery { .. }
             | Awaited::Python => None,
         }
     }
@@ -70,7 +69,8 @@ impl Entry {
 
     pub(super) fn report(&self, outcome: Outcome, xcoms: Vec<XComValue>, at: Timestamp) -> Report {
         let (attempt, started_at) = (&self.watch.attempt, self.watch.wait.since);
-        let event = AttemptEvent::Finished(Finished { started_at, ended_at: at, outcome, xcoms });
+        let event =
+            AttemptEvent::Finished(Finished { started_at, ended_at: at, outcome, xcoms, outlet_events: Vec::new() });
         Report { token: attempt.token, key: attempt.key, event }
     }
 }

@@ -6,8 +6,10 @@ use model::ids::Epoch;
 use model::journal::{Batch, CommitError, TaskInstanceRow};
 use model::wait::Awaited;
 use serde::Serialize;
+use sqlx::PgExecutor;
 
 use super::LeaderJournal;
+use super::assets::write_updates;
 use crate::to_sql;
 
 type Instant = Option<chrono::DateTime<chrono::Utc>>;
@@ -89,6 +91,17 @@ impl LeaderJournal {
     /// Writes a batch, all of it or nothing: unless the epoch holds and every run has the version it was planned
     /// from. Waits for people who are changing one of the runs; they wait for it.
     pub async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
+        if batch.asset_updates.is_empty() {
+            return Self::write(&self.pool, epoch, batch).await;
+        }
+        let mut transaction = self.pool.begin().await.map_err(unknown)?;
+        Self::write(&mut *transaction, epoch, batch).await?;
+        write_updates(&mut transaction, &batch.asset_updates).await?;
+        transaction.commit().await.map_err(unknown)
+    }
+
+    /// The statement of a batch.
+    async fn write<'c>(executor: impl PgExecutor<'c>, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
         let run_keys: Vec<i64> = batch.runs.iter().map(|run| run.key.0).collect();
         let run_versions: Vec<i64> = batch.runs.iter().map(|run| run.version).collect();
         let changed: Vec<_> =
@@ -209,26 +222,6 @@ impl LeaderJournal {
                     attempt_token = excluded.attempt_token, max_tries = excluded.max_tries,
                     awaited = excluded.awaited, since = excluded.since, deadline = excluded.deadline,
                     looked_at = excluded.looked_at, looks = excluded.looks, saw = excluded.saw
-            ), missed AS (
-                INSERT INTO missed_deadline (dag_run_id, task_id, map_index, due_at, missed_at)
-                SELECT m.dag_run_id, m.task_id, m.map_index, m.due_at, m.missed_at
-                FROM json_to_recordset($42::text::json) AS m (dag_run_id bigint, task_id text, map_index int,
-                    due_at timestamptz, missed_at timestamptz), go
-                WHERE go.leads = 1 AND go.runs = cardinality($2::bigint[])
-                ON CONFLICT DO NOTHING
-                RETURNING dag_run_id, task_id, map_index, due_at
-            ), callbacks AS (
-                INSERT INTO callback (dag_run_id, dag_version_id, task_index, map_index, try_number, max_tries, event,
-                    block, channel, task_state, reason, deadline, mapped, happened_at)
-                SELECT c.dag_run_id, c.dag_version_id, c.task_index, c.map_index, c.try_number, c.max_tries, c.event,
-                    c.block, c.channel, c.task_state, c.reason, c.deadline, c.mapped, c.happened_at
-                FROM json_to_recordset($43::text::json) AS c (dag_run_id bigint, dag_version_id bigint,
-                    task_index int, map_index int, try_number int, max_tries int, event text, block int, channel text,
-                    task_state text, reason text, deadline timestamptz, mapped json, happened_at timestamptz,
-                    task_id text), go
-                WHERE go.leads = 1 AND go.runs = cardinality($2::bigint[])
-                  AND (c.deadline IS NULL OR EXISTS (SELECT FROM missed m WHERE m.dag_run_id = c.dag_run_id
-                       AND m.task_id = c.task_id AND m.map_index = c.map_index AND m.due_at = c.deadline))
             )
             SELECT go.leads AS "leads!", go.runs AS "runs!", (SELECT count(*) FROM updated) AS "updated!" FROM go"#,
             epoch.0,
@@ -271,11 +264,9 @@ impl LeaderJournal {
             &paused as &[&str],
             &pause_reasons as &[&str],
             waits(batch),
-            ended_waits(batch),
-            crate::callback::missed(batch),
-            crate::callback::callbacks(batch)
+            ended_waits(batch)
         )
-        .fetch_one(&self.pool)
+        .fetch_one(executor)
         .await
         .map_err(unknown)?;
         if result.leads != 1 {
@@ -344,7 +335,7 @@ fn xcoms(batch: &Batch) -> XComColumns {
 }
 
 /// PostgreSQL's text cannot hold a NUL; what a task printed must not make a batch fail for ever.
-fn storable(text: &str) -> String {
+pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 

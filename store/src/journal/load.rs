@@ -37,7 +37,14 @@ impl LeaderJournal {
                          FROM (SELECT * FROM backfill_dag_run x
                                WHERE x.backfill_id = b.id AND x.dag_run_id IS NULL AND x.left_out IS NULL
                                ORDER BY x.ordinal LIMIT b.max_active_runs) AS p), '[]'))
-                     FROM backfill b WHERE b.dag_id = d.dag_id AND b.completed_at IS NULL)::text AS backfill
+                     FROM backfill b WHERE b.dag_id = d.dag_id AND b.completed_at IS NULL)::text AS backfill,
+                    (SELECT json_agg(json_build_object('id', q.id, 'uri', a.uri, 'at', e.at, 'data_interval',
+                        CASE WHEN q.data_interval_start IS NOT NULL THEN json_build_object(
+                            'start', q.data_interval_start, 'end', q.data_interval_end) END) ORDER BY q.id)
+                     FROM (SELECT max(asset_event_id) AS id, asset_id, data_interval_start, data_interval_end
+                           FROM asset_queue WHERE dag_id = d.dag_id
+                           GROUP BY asset_id, data_interval_start, data_interval_end) AS q
+                          JOIN asset_event e ON e.id = q.id JOIN asset a ON a.id = q.asset_id)::text AS queued_events
              FROM dag d WHERE $1::text[] IS NULL OR d.dag_id = ANY($1)"#,
             only
         )
@@ -58,6 +65,7 @@ impl LeaderJournal {
                     skip_next: row.skip_next.cast_unsigned(),
                     disabled_tasks: json(row.disabled_tasks.as_deref())?.unwrap_or_default(),
                     backfill: json(row.backfill.as_deref())?,
+                    queued_events: json(row.queued_events.as_deref())?.unwrap_or_default(),
                 })
             })
             .collect()
@@ -103,7 +111,7 @@ impl LeaderJournal {
             r#"-- dag_run.load
             SELECT r.id, r.dag_id, r.run_id, r.dag_version_id, r.version, r.state::text AS "state!",
                    r.run_type::text AS "run_type!", r.logical_date, r.data_interval_start, r.data_interval_end,
-                   r.run_after, r.queued_at, r.started_at, r.conf::text AS "conf!", r.params::text AS "params!", r.triggered_by
+                   r.run_after, r.started_at, r.conf::text AS "conf!", r.params::text AS "params!", r.triggered_by
             FROM dag_run r
             WHERE ($1::bigint[] IS NULL AND r.state IN ('queued', 'running')) OR r.id = ANY($1)
             ORDER BY r.id"#,
@@ -181,7 +189,6 @@ impl LeaderJournal {
                     dag_version: DagVersionKey(run.dag_version_id),
                     version: run.version,
                     state: decode(&run.state)?,
-                    queued_at: from_sql(run.queued_at),
                     task_instances: by_run.remove(&run.id).unwrap_or_default(),
                     choices: choices_by_run.remove(&run.id).unwrap_or_default(),
                     waits: waits.remove(&run.id).unwrap_or_default(),
@@ -199,6 +206,12 @@ impl LeaderJournal {
                 Need::XCom { task_id, key, elements } => {
                     let value = self.xcom(dag_run, task_id, key, *elements).await?;
                     fetched.xcoms.insert((task_id.clone(), key.clone()), value);
+                }
+                Need::AssetEvents { uri } => {
+                    fetched.asset_events.insert(uri.clone(), self.asset_events(uri).await?);
+                }
+                Need::TriggeringAssetEvents => {
+                    fetched.triggering_asset_events = Some(self.triggering_asset_events(dag_run).await?);
                 }
                 Need::PreviousSuccess => fetched.previous_success = Some(self.previous_success(dag_run).await?),
             }

@@ -4,6 +4,7 @@
 //! first locks the lease row and the runs in id order and counts them; unless all are as the batch believes, none of
 //! its parts writes anything.
 
+mod assets;
 mod backfills;
 mod commit;
 mod inbox;

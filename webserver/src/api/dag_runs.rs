@@ -127,6 +127,11 @@ pub(super) async fn trigger_dag_run(
     Path(dag_id): Path<String>,
     Body(body): Body<TriggerDagRunBody>,
 ) -> ApiResult<Json<DagRun>> {
+    trigger(&api, &who, &dag_id, body).await.map(Json)
+}
+
+/// Creates a run as a body asks for it.
+pub(super) async fn trigger(api: &Api, who: &LoggedIn, dag_id: &str, body: TriggerDagRunBody) -> ApiResult<DagRun> {
     if body.partition_key.is_some() {
         return Err(ApiError::not_implemented("partition_key: partitions are not supported yet"));
     }
@@ -139,7 +144,7 @@ pub(super) async fn trigger_dag_run(
         }
     };
     let trigger = Trigger {
-        dag_id: dag_id.clone(),
+        dag_id: dag_id.to_owned(),
         run_id: body.dag_run_id,
         logical_date: body.logical_date,
         data_interval,
@@ -148,8 +153,8 @@ pub(super) async fn trigger_dag_run(
         note: body.note,
         triggered_by: TriggeredBy::RestApi,
     };
-    let run_id = api.doors.trigger(&who, trigger).await.map_err(missing::or(missing::dag(&dag_id)))?;
-    load(&api, &dag_id, &run_id).await.map(Json)
+    let run_id = api.doors.trigger(who, trigger).await.map_err(missing::or(missing::dag(dag_id)))?;
+    load(api, dag_id, &run_id).await
 }
 
 fn wire(row: DagRunRow) -> DagRun {

@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path, Query, flag, words};
 use super::listing::listing;
-use super::{Api, missing, versions};
+use super::{Api, assets, missing, versions};
 use crate::doors::LoggedIn;
 
 /// Which DAGs.
@@ -131,7 +131,9 @@ pub(super) async fn get_dag_details(State(api): State<Api>, Path(dag_id): Path<S
     let row = api.store.api_dag_details(&dag_id).await?.ok_or_else(|| missing::dag(&dag_id))?;
     let spec = serde_json::from_str(&row.spec)
         .map_err(|problem| ApiError::internal(&format!("the version of DAG `{dag_id}` cannot be read"), &problem))?;
-    Ok(Json(details(dag, spec, &row)))
+    let mut details = details(dag, spec, &row);
+    assets::add_to_details(&api, &mut details, &row.spec).await?;
+    Ok(Json(details))
 }
 
 fn details(dag: Dag, spec: model::dag::Dag, row: &DagDetailsRow) -> DagDetails {
@@ -145,6 +147,7 @@ fn details(dag: Dag, spec: model::dag::Dag, row: &DagDetailsRow) -> DagDetails {
         catchup: spec.catchup,
         dag_run_timeout: spec.dagrun_timeout.map(|limit| iso_duration(limit.absolute())),
         asset_expression: None,
+        waits_for: None,
         doc_md: spec.doc_md,
         start_date: spec.start_date,
         end_date: spec.end_date,

@@ -7,10 +7,10 @@
 
 mod again;
 mod approvals;
+mod assets;
 mod auth;
 mod backfills;
 mod bulk_pools;
-mod callbacks;
 mod clear;
 mod dag_runs;
 mod dags;
@@ -25,6 +25,7 @@ mod mark_task;
 mod missing;
 mod monitor;
 mod pools;
+mod queued_events;
 mod session;
 mod skip_next;
 mod task_instances;
@@ -46,6 +47,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use assets::{wire as wire_asset, wire_event as wire_asset_event};
 pub(crate) use versions::pretty;
 
 use crate::doors::Doors;
@@ -112,9 +114,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(task_instances())
         .merge(pools())
         .merge(backfills())
-        .routes(routes!(callbacks::get_callbacks))
-        .routes(routes!(callbacks::get_callback))
-        .routes(routes!(callbacks::get_missed_deadlines))
+        .merge(assets())
         .routes(routes!(import_errors::get_import_errors))
         .routes(routes!(import_errors::get_import_error))
         .route_layer(from_fn_with_state(api.clone(), session::require));
@@ -175,6 +175,20 @@ fn task_instances() -> OpenApiRouter<Api> {
         .routes(routes!(logs::get_log))
         .routes(routes!(xcoms::get_xcom_entries))
         .routes(routes!(xcoms::get_xcom_entry))
+}
+
+fn assets() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(assets::get_assets))
+        .routes(routes!(assets::get_asset))
+        .routes(routes!(assets::get_asset_events, assets::create_asset_event))
+        .routes(routes!(assets::get_asset_aliases))
+        .routes(routes!(assets::get_asset_alias))
+        .routes(routes!(assets::materialize_asset))
+        .routes(routes!(queued_events::get_asset_queued_events, queued_events::delete_asset_queued_events))
+        .routes(routes!(queued_events::get_dag_queued_events, queued_events::delete_dag_queued_events))
+        .routes(routes!(queued_events::get_dag_asset_queued_event, queued_events::delete_dag_asset_queued_event))
+        .routes(routes!(assets::get_upstream_asset_events))
 }
 
 fn backfills() -> OpenApiRouter<Api> {

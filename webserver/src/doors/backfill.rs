@@ -118,7 +118,7 @@ impl Doors {
         let Some(dag) = self.store.current_dag(&asked.dag_id).await? else {
             return Err(ActionError::NotFound(format!("no DAG `{}`", asked.dag_id)));
         };
-        if matches!(dag.schedule, Schedule::None | Schedule::Once | Schedule::Continuous) {
+        if !dag.schedule.is_timed() || matches!(dag.schedule, Schedule::Once | Schedule::Continuous) {
             let problem = format!("DAG `{}` has no regular schedule, and so no data intervals to fill", asked.dag_id);
             return Err(ActionError::Invalid(problem));
         }

@@ -4,6 +4,7 @@
 mod account;
 mod again;
 mod approval;
+mod asset;
 mod attempts;
 mod backfill;
 mod dag;

@@ -122,6 +122,8 @@ struct DagView {
     is_stale: bool,
     has_import_errors: bool,
     schedule: String,
+    /// How far the assets are that it is scheduled by; empty: it is not.
+    waits_for: String,
     description: String,
     next: Option<Moment>,
     version_number: i32,
@@ -173,6 +175,7 @@ pub(super) async fn show(
         is_stale: row.is_stale,
         has_import_errors: row.has_import_errors,
         schedule: dag.schedule.text().unwrap_or_else(|| "by trigger".to_owned()),
+        waits_for: waits_for(&pages, &dag).await?,
         description: dag.description.clone().unwrap_or_default(),
         next: row.next_run_after.filter(|_| !row.is_paused).map(Moment),
         version_number: row.version_number,
@@ -182,6 +185,12 @@ pub(super) async fn show(
         legend: LEGEND.iter().map(|state| State(state.as_str().to_owned())).collect(),
         dag_id,
     })
+}
+
+async fn waits_for(pages: &Pages, dag: &Dag) -> Result<String, PageError> {
+    let Some(schedule) = dag.schedule.assets() else { return Ok(String::new()) };
+    let queued = pages.store.queued_events(&dag.dag_id).await.map_err(crate::doors::ActionError::from)?;
+    Ok(schedule.waits_for(&queued))
 }
 
 fn tab_link(href: &str, name: &str, text: &'static str, current: &str) -> Tab {

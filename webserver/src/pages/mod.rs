@@ -7,8 +7,10 @@
 mod actions;
 mod ansi;
 mod approvals;
+mod asset;
 mod assets;
 mod backfills;
+mod catalog;
 mod clear;
 mod dag;
 mod dag_graph;
@@ -93,6 +95,9 @@ pub fn router(pages: Pages) -> Router {
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/disable", post(actions::disable))
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/answer", post(approvals::answer))
         .route("/approvals", get(approvals::show))
+        .route("/assets", get(catalog::show))
+        .route("/asset/{id}", get(asset::show))
+        .route("/asset/{id}/update", post(asset::update))
         .route("/import-errors", get(import_errors::show))
         .route("/events", get(events::stream))
         .route("/logout", post(session::log_out))

@@ -99,7 +99,7 @@ pub(super) async fn show(
     page(&PoolsPage { shell, rows, form, may_edit: locked.is_empty(), locked })
 }
 
-fn unread(error: ReadError) -> PageError {
+pub(super) fn unread(error: ReadError) -> PageError {
     match error {
         ReadError::Database(source) => PageError::Database(source),
         // The order is this page's own.

@@ -1,6 +1,7 @@
 //! The REST API over a real database, and over a real scheduler where runs have to run.
 
 mod again;
+mod assets;
 mod auth;
 mod dag_runs;
 mod dags;

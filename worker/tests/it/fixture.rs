@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use model::asset::{Asset, AssetEvent, AssetName, EventSource, SourceDagRun};
 use model::attempt::{Attempt, Finished, Outcome};
 use model::dag::{Dag, Task};
 use model::dag_run::{DagRunFacts, DataInterval};
@@ -37,6 +38,41 @@ impl Values for Known {
             ended_at: None,
         }))
     }
+
+    async fn asset_events(&self, uri: &str) -> Result<Vec<AssetEvent>, ValuesError> {
+        Ok(vec![event(1, uri), event(2, uri)])
+    }
+
+    async fn triggering_asset_events(&self, _: DagRunKey) -> Result<Vec<AssetEvent>, ValuesError> {
+        Ok(vec![event(3, "s3://in")])
+    }
+}
+
+/// An update of an asset by a run of 1 March.
+fn event(id: i64, uri: &str) -> AssetEvent {
+    let data_interval = DataInterval { start: instant("2026-03-01T00:00:00Z"), end: instant("2026-03-02T00:00:00Z") };
+    let dag_run = SourceDagRun {
+        logical_date: Some(data_interval.start),
+        data_interval: Some(data_interval),
+        run_after: data_interval.end,
+        start_date: None,
+        end_date: None,
+        state: "success".to_owned(),
+    };
+    AssetEvent {
+        id,
+        asset: AssetName { id: 1, uri: uri.to_owned(), name: uri.to_owned(), group: "asset".to_owned() },
+        timestamp: data_interval.end,
+        extra: json!({"rows": id}).as_object().unwrap().clone(),
+        source: Some(EventSource {
+            dag_id: "maker".to_owned(),
+            run_id: "r".to_owned(),
+            task_id: "make".to_owned(),
+            map_index: -1,
+            dag_run: Some(dag_run),
+        }),
+        data_interval: Some(data_interval),
+    }
 }
 
 /// An instant.
@@ -52,6 +88,10 @@ pub(crate) struct World {
     pub(crate) config: WorkerConfig,
     /// What others pushed.
     pub(crate) known: Known,
+    /// What the DAG file describes.
+    assets: Vec<Asset>,
+    /// Why the run exists.
+    run_type: DagRunType,
 }
 
 impl World {
@@ -61,7 +101,7 @@ impl World {
         std::fs::create_dir(folder.path().join("dags")).unwrap();
         let mut config = WorkerConfig::new(folder.path().join("home"));
         config.killed_task_cleanup_time = std::time::Duration::from_millis(300);
-        Self { folder, config, known: Known::default() }
+        Self { folder, config, known: Known::default(), assets: Vec::new(), run_type: DagRunType::Manual }
     }
 
     /// A file beside the DAG file.
@@ -82,9 +122,24 @@ impl World {
         self
     }
 
+    /// An asset that the DAG file describes.
+    pub(crate) fn with_asset(mut self, asset: Asset) -> Self {
+        self.assets.push(asset);
+        self
+    }
+
+    /// The run exists because assets were updated.
+    pub(crate) fn triggered_by_assets(mut self) -> Self {
+        self.run_type = DagRunType::AssetTriggered;
+        self
+    }
+
     /// An attempt of a task.
     pub(crate) fn attempt(&self, task: Task) -> Attempt {
-        attempt(task, AttemptToken(7), &self.dags())
+        let mut attempt = attempt(task, AttemptToken(7), &self.dags());
+        Arc::make_mut(&mut attempt.dag).assets.clone_from(&self.assets);
+        Arc::make_mut(&mut attempt.dag_run).run_type = self.run_type;
+        attempt
     }
 
     /// Runs a task to its end.

@@ -3,6 +3,7 @@
 
 mod bash;
 mod fixture;
+mod outlets;
 mod output;
 mod python;
 mod stopping;

@@ -51,6 +51,7 @@ fn fields(found: &DagDetails) -> Vec<(&'static str, Cell)> {
         ("version", version.map_or_else(|| "–".to_owned(), |version| version.version_number.to_string()).into()),
         ("schedule", text(&dag.timetable_summary)),
         ("in words", text(&dag.timetable_description)),
+        ("assets", text(&found.waits_for)),
         ("timezone", text(&found.timezone)),
         ("start_date", moment(found.start_date).into()),
         ("end_date", moment(found.end_date).into()),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use api::SkipNext;
+use api::{DagDetails, SkipNext};
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -59,11 +59,17 @@ pub(super) async fn run(globals: &Globals, arguments: &Next) -> anyhow::Result<E
     let runs = timetable.upcoming(None, from, arguments.count.saturating_add(overdue)).into_iter().skip(overdue);
     let zone = local.zone();
     let entries: Vec<Entry> = runs.map(|run| entry(&run, &zone)).collect();
+    if local.dag.schedule.assets().is_some() && !local.dag.schedule.is_timed() {
+        anstream::eprintln!("only updates of assets start it; no clock says when they come");
+    }
     anstream::eprintln!("{}: {} ({})", local.dag.dag_id, timetable.describe(), local.dag.timezone);
     let total = u64::try_from(entries.len()).unwrap_or(u64::MAX);
     globals.output().list(&entries, &COLUMNS, total)?;
     if local.dag.dag_id == arguments.dag {
         tell_skipped(globals, &local.dag.dag_id).await;
+        if local.dag.schedule.assets().is_some() {
+            tell_waiting(globals, &local.dag.dag_id).await;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -75,6 +81,15 @@ async fn tell_skipped(globals: &Globals, dag_id: &str) {
     if skips.count > 0 {
         let runs = if skips.count == 1 { "scheduled run" } else { "scheduled runs" };
         anstream::eprintln!("{} leaves out the next {} {runs} (dags skip-next)", client.server(), skips.count);
+    }
+}
+
+/// Says what a server that answers waits for. There need not be one.
+async fn tell_waiting(globals: &Globals, dag_id: &str) {
+    let Ok(client) = globals.client() else { return };
+    let Ok(details) = client.get::<DagDetails>(&["dags", dag_id, "details"], &[]).await else { return };
+    if let Some(waits_for) = details.waits_for {
+        anstream::eprintln!("{}: {waits_for}", client.server());
     }
 }
 

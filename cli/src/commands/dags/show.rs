@@ -61,6 +61,9 @@ pub(super) fn run(globals: &Globals, arguments: &Show) -> anyhow::Result<ExitCod
         let groups = if groups.is_empty() { String::new() } else { format!(", groups {}", groups.join(", ")) };
         anstream::eprintln!("{}: {} tasks, {edges} edges{groups}", local.dag.dag_id, local.dag.tasks.len());
     }
+    if let (Some(schedule), true) = (local.dag.schedule.text(), local.dag.schedule.assets().is_some()) {
+        anstream::eprintln!("schedule: {schedule}");
+    }
     output.list(&entries, &COLUMNS, u64::try_from(entries.len()).unwrap_or(u64::MAX))?;
     Ok(ExitCode::SUCCESS)
 }

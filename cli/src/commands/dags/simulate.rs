@@ -121,6 +121,10 @@ pub(super) async fn run(globals: &Globals, arguments: &Simulate) -> anyhow::Resu
         most_runs: arguments.limit,
         dag: local.dag,
     };
+    if let Some(assets) = scenario.dag.schedule.assets() {
+        let condition = &assets.condition;
+        anstream::eprintln!("runs that updates of {condition} would start are not foreseen: other DAGs make those");
+    }
     let forecast = simulate(&scenario).await?;
     let entries: Vec<Entry> = forecast.runs.iter().map(|run| entry(run, &zone)).collect();
     let total = u64::try_from(entries.len()).unwrap_or(u64::MAX);

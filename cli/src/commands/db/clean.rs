@@ -17,7 +17,7 @@ use crate::services::{self, Access};
 /// What to delete.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Runs that ended before this time; without an offset in the default time zone.
+    /// Runs that ended, and updates of assets, before this time; without an offset in the default time zone.
     #[arg(long, value_name = "T", value_parser = when::parse)]
     before: When,
     /// Counts only.
@@ -46,8 +46,10 @@ pub(super) async fn run(
     };
     let mut cleaned = Cleaned::default();
     let mut logs = 0_u64;
+    let mut asset_events = 0_i64;
     if arguments.dry_run {
         cleaned = access.store.count_to_clean(before).await?;
+        asset_events = access.store.count_asset_events_to_clean(before).await?;
     } else {
         cleaned.skipped_runs = access.store.clean_skipped_runs(before).await?;
         loop {
@@ -60,13 +62,20 @@ pub(super) async fn run(
                 logs += u64::from(remove_logs(&settings.home, dag_id, run_id));
             }
         }
+        loop {
+            let events = access.store.clean_asset_events(before, BATCH).await?;
+            if events == 0 {
+                break;
+            }
+            asset_events += events;
+        }
     }
     let verb = if arguments.dry_run { "would be deleted" } else { "are deleted" };
     anstream::eprintln!("what ended before {before} and {verb}:");
     globals.output().entry(
         &json!({
             "dry_run": arguments.dry_run, "dag_runs": cleaned.dag_runs, "task_instances": cleaned.task_instances,
-            "attempts": cleaned.attempts, "xcoms": cleaned.xcoms,
+            "attempts": cleaned.attempts, "xcoms": cleaned.xcoms, "asset_events": asset_events,
             "skipped_runs": cleaned.skipped_runs, "log_folders": logs,
         }),
         &[
@@ -75,6 +84,7 @@ pub(super) async fn run(
             ("attempts", cleaned.attempts.to_string().into()),
             ("xcoms", cleaned.xcoms.to_string().into()),
             ("skipped_runs", cleaned.skipped_runs.to_string().into()),
+            ("asset_events", asset_events.to_string().into()),
             ("log_folders", if arguments.dry_run { "not counted".into() } else { logs.to_string().into() }),
         ],
     )?;

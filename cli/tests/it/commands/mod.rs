@@ -2,8 +2,8 @@
 
 mod access;
 mod again;
+mod assets;
 mod bad_input;
-mod callbacks;
 mod listings;
 mod manual;
 mod newcomer;

@@ -4,6 +4,7 @@
 //! its statements are put together from parts, each of them constant text; only values vary, and they are bound. One
 //! entry is read with the same `SELECT`.
 
+mod assets;
 mod dag_runs;
 mod dags;
 mod import_errors;
@@ -14,6 +15,7 @@ mod times;
 mod versions;
 mod xcoms;
 
+pub use assets::{AssetEventFilter, AssetEventRow, AssetFilter, AssetRow, QueuedEventRow};
 pub use dag_runs::{DagRunFilter, DagRunRow, RunState};
 pub use dags::{DagDetailsRow, DagFilter, DagRow};
 pub use import_errors::{ImportErrorFilter, ImportErrorRow};

@@ -87,13 +87,18 @@ pub struct DagCounts {
     pub queued: i64,
 }
 
+/// A schedule of a version, as a list shows it.
+fn schedule_text(schedule: serde_json::Value) -> Option<String> {
+    serde_json::from_value::<model::dag::Schedule>(schedule).ok()?.text()
+}
+
 impl Store {
     /// A page of the DAG list with each DAG's newest runs.
     pub async fn pages_dags(&self, filter: &DagFilter) -> Result<DagPage, sqlx::Error> {
         let rows = sqlx::query!(
             r#"-- pages.dags
             SELECT d.dag_id, d.is_paused, d.has_import_errors, d.description, d.owner, d.tags, d.next_run_after,
-                   coalesce(v.spec->'schedule'->'cron'->>'text', v.spec->'schedule'->'every'->>'text') AS schedule,
+                   v.spec->'schedule' AS schedule,
                    (SELECT json_agg(json_build_object('run_id', r.run_id, 'state', r.state, 'queued_at', r.queued_at,
                                                       'started_at', r.started_at, 'ended_at', r.ended_at) ORDER BY r.id DESC)
                       FROM (SELECT id, run_id, state, queued_at, started_at, ended_at FROM dag_run
@@ -126,7 +131,7 @@ impl Store {
                 description: row.description,
                 owner: row.owner,
                 tags: row.tags,
-                schedule: row.schedule,
+                schedule: row.schedule.and_then(schedule_text),
                 next_run_after: row.next_run_after.map(instant),
                 recent: row.recent.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default(),
             })
