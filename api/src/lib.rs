@@ -15,6 +15,7 @@ mod asset;
 mod auth;
 mod backfill;
 mod bulk;
+mod callback;
 mod dag;
 mod dag_run;
 mod error;
@@ -39,6 +40,9 @@ pub use backfill::{
     BackfillPlanCollection, BackfillProgress,
 };
 pub use bulk::{BulkAction, BulkBody, BulkError, BulkOutcome, BulkResponse, OnExistence, OnNonExistence};
+pub use callback::{
+    Callback, CallbackCollection, CallbackDetails, CallbackTry, MissedDeadline, MissedDeadlineCollection,
+};
 pub use dag::{
     Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagTag, DagVersion, DagVersionCollection, DagVersionDiff,
 };

@@ -169,6 +169,7 @@ fn run_row(dag_id: &str, key: i64) -> DagRunRow {
         dag_version: DagVersionKey(1),
         version: 0,
         state: DagRunState::Queued,
+        queued_at: at(0),
         task_instances: Vec::new(),
         choices: Vec::new(),
         waits: Vec::new(),

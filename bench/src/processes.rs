@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use model::limits::Limits;
+use scheduler::notifier::NotificationSettings;
 use scheduler::service::{SchedulerConfig, run as serve};
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,7 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
             run_folder: worker::run_folder(database.home.path()),
             ..WorkerConfig::new(database.home.path())
         },
+        notifications: NotificationSettings::default(),
         with_dag_processor: false,
     };
     let serving = tokio::spawn(serve(store.clone(), config, stop.clone()));

@@ -74,7 +74,11 @@ async fn serve(settings: &Settings, url: &str, listener: TcpListener) -> anyhow:
     let mut services = Services::new();
     let (pages, stop) = (services::pages(settings, &store), services.stop());
     services.spawn("web server", async move { Ok(webserver::serve(pages, listener, stop).await?) });
-    let config = services::scheduler(settings, services::process(), true);
+    let mut config = services::scheduler(settings, services::process(), true);
+    if settings.base_url.is_none() {
+        // The port may have been a free one.
+        config.notifications.links.base_url = Some(address.clone());
+    }
     let (scheduled, stop) = (store.clone(), services.stop());
     services.spawn("scheduler", async move { Ok(scheduler::service::run(scheduled, config, stop).await?) });
 

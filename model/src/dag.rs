@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::asset::Asset;
 use crate::asset::due::AssetSchedule;
 use crate::calendar::Calendar;
+use crate::callback::{Callbacks, Deadline};
 use crate::duration::Duration;
 use crate::ids::TaskIndex;
 use crate::mapping::Expand;
@@ -84,6 +85,12 @@ pub struct Dag {
     /// The file's `default_args`, already merged into the tasks; kept to be shown.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub default_args: serde_json::Map<String, serde_json::Value>,
+    /// Messages about its runs; those of its tasks, which a DAG may also say, are in the tasks.
+    #[serde(default, skip_serializing_if = "Callbacks::is_empty")]
+    pub callbacks: Callbacks,
+    /// When a run should have finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Deadline>,
     /// In the file's order. Shared, because each attempt carries its task.
     pub tasks: Vec<Arc<Task>>,
     /// Task groups, outer before inner.
@@ -118,6 +125,8 @@ impl Dag {
             params: IndexMap::new(),
             env: IndexMap::new(),
             default_args: serde_json::Map::new(),
+            callbacks: Callbacks::default(),
+            deadline: None,
             tasks,
             groups: Vec::new(),
         }
@@ -457,6 +466,12 @@ pub struct Task {
     /// What each element is called; a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map_index_template: Option<String>,
+    /// Messages about it.
+    #[serde(default, skip_serializing_if = "Callbacks::is_empty")]
+    pub callbacks: Callbacks,
+    /// When it should have finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Deadline>,
     /// Line of the file on which it starts, from 1; where template errors at run time point to.
     pub line: u32,
 }
@@ -498,6 +513,8 @@ impl Task {
             doc_md: None,
             expand: None,
             map_index_template: None,
+            callbacks: Callbacks::default(),
+            deadline: None,
             line: 1,
         }
     }

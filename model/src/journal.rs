@@ -10,6 +10,7 @@ use crate::asset::due::QueuedEvent;
 use crate::asset::records::AssetUpdate;
 use crate::attempt::Report;
 use crate::backfill::ActiveBackfill;
+use crate::callback::{CallbackRow, MissedDeadline};
 use crate::dag::Dag;
 use crate::dag_run::{DagRunFacts, DataInterval, NewDagRun};
 use crate::ids::{AttemptToken, DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
@@ -74,6 +75,8 @@ pub struct DagRunRow {
     pub version: i64,
     /// Its state.
     pub state: DagRunState,
+    /// When it was created or last cleared.
+    pub queued_at: Timestamp,
     /// Its task instances; empty before the leader has first seen the run.
     pub task_instances: Vec<TaskInstanceRow>,
     /// What its branches and short circuits chose.
@@ -171,6 +174,10 @@ pub struct Batch {
     pub waits: Vec<WaitRow>,
     /// What does not wait any more.
     pub ended_waits: Vec<TaskInstanceKey>,
+    /// Messages about what happened.
+    pub callbacks: Vec<CallbackRow>,
+    /// Deadlines that passed. One that is known already is left out, with its messages.
+    pub missed: Vec<MissedDeadline>,
 }
 
 /// A DAG that the scheduler pauses.

@@ -15,6 +15,7 @@ pub mod asset;
 pub mod attempt;
 pub mod backfill;
 pub mod calendar;
+pub mod callback;
 pub mod dag;
 pub mod dag_file;
 pub mod dag_run;

@@ -166,7 +166,7 @@ const fn kind(value: &Value) -> &'static str {
 pub type Lengths = BTreeMap<String, u32>;
 
 /// What an attempt in a DAG with mappings knows of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Mapped {
     /// `map` of the task instance, from the outermost mapping to its own; empty when it is not mapped.
     pub values: Map<String, Value>,

@@ -5,6 +5,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::callback::Notify;
 use crate::wait::{Approve, Event, Sensor, TriggerDag};
 
 /// What a task does.
@@ -27,6 +28,8 @@ pub enum Operator {
     TriggerDag(TriggerDag),
     /// Waits for a person.
     Approve(Approve),
+    /// Delivers a message.
+    Notify(Notify),
 }
 
 impl Operator {
@@ -41,6 +44,7 @@ impl Operator {
             Self::Sensor(_) => "sensor",
             Self::TriggerDag(_) => "trigger_dag",
             Self::Approve(_) => "approve",
+            Self::Notify(_) => "notify",
         }
     }
 
@@ -57,7 +61,8 @@ impl Operator {
             | Self::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. })
             | Self::Sensor(_)
             | Self::TriggerDag(_)
-            | Self::Approve(_) => false,
+            | Self::Approve(_)
+            | Self::Notify(_) => false,
         }
     }
 
@@ -65,7 +70,7 @@ impl Operator {
     pub const fn waits(&self) -> bool {
         match self {
             Self::Sensor(sensor) => !matches!(sensor.event, Event::Python(_)),
-            Self::TriggerDag(_) | Self::Approve(_) => true,
+            Self::TriggerDag(_) | Self::Approve(_) | Self::Notify(_) => true,
             Self::Bash(_) | Self::Python(_) | Self::Empty | Self::Branch(_) | Self::ShortCircuit(_) => false,
         }
     }
@@ -88,7 +93,8 @@ impl Operator {
             | Self::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. })
             | Self::Sensor(_)
             | Self::TriggerDag(_)
-            | Self::Approve(_) => None,
+            | Self::Approve(_)
+            | Self::Notify(_) => None,
         }
     }
 }

@@ -449,6 +449,9 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         if !decisions.watch.is_empty() {
             self.dispatch.watch(decisions.watch);
         }
+        if !decisions.batch.callbacks.is_empty() {
+            self.dispatch.deliver();
+        }
         if !decisions.ended_dags.is_empty() {
             self.dispatch.dags_moved(decisions.ended_dags);
         }

@@ -7,8 +7,10 @@
 
 mod branch;
 mod causes;
+mod connection;
 pub mod leader;
 pub mod memory;
+pub mod notifier;
 pub mod plan;
 pub mod ports;
 mod postgres;

@@ -8,6 +8,7 @@ use model::asset::due::QueuedEvent;
 use model::asset::records::{AssetRun, AssetUpdate, without};
 use model::asset::{Asset, AssetEvent, AssetName, EventSource};
 use model::backfill::{BackfillStep, PendingRun};
+use model::callback::{CallbackRow, Subject};
 use model::dag_run::{DagRunFacts, DataInterval, NewDagRun};
 use model::ids::{DagRunKey, DagVersionKey, Epoch, TaskInstanceKey};
 use model::journal::{
@@ -43,6 +44,10 @@ pub struct World {
     pub reasons: BTreeMap<DagRunKey, String>,
     /// When each ended run ended.
     pub ended_at: BTreeMap<DagRunKey, Timestamp>,
+    /// Messages to be delivered, in the order in which what they are about happened.
+    pub callbacks: Vec<CallbackRow>,
+    /// Deadlines that passed: run, task id, map index, instant.
+    pub missed: BTreeSet<(DagRunKey, String, i32, Timestamp)>,
     /// In the order they ended.
     pub attempts: Vec<EndedAttempt>,
     /// `(run, task, map index, key)` → value.
@@ -141,6 +146,7 @@ impl World {
             dag_version,
             version: 0,
             state: DagRunState::Queued,
+            queued_at: run.run_after,
             task_instances: Vec::new(),
             choices: Vec::new(),
             waits: Vec::new(),
@@ -308,6 +314,22 @@ impl World {
         tasks.map(|(index, task)| (task.task_id.clone(), telling(of_task(index).map(|ti| ti.state)))).collect()
     }
 
+    /// Keeps the messages of a batch; those of a deadline once.
+    fn tell(&mut self, batch: &Batch) {
+        let mut known = BTreeSet::new();
+        for missed in &batch.missed {
+            let name = (missed.dag_run, missed.task_id.clone(), missed.map_index, missed.due_at);
+            if !self.missed.insert(name) {
+                known.insert((missed.dag_run, missed.task, missed.map_index, missed.due_at));
+            }
+        }
+        let is_news = |row: &&CallbackRow| {
+            let Subject { dag_run, task, map_index, .. } = row.subject;
+            row.happened.deadline.is_none_or(|due_at| !known.contains(&(dag_run, task, map_index, due_at)))
+        };
+        self.callbacks.extend(batch.callbacks.iter().filter(is_news).cloned());
+    }
+
     fn write(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
         if epoch.0 != self.epoch {
             return Err(CommitError::Fenced(epoch));
@@ -379,6 +401,7 @@ impl World {
                 dag.is_paused = true;
             }
         }
+        self.tell(batch);
         self.reports.retain(|entry| !batch.reports.contains(&entry.id));
         Ok(())
     }

@@ -99,6 +99,8 @@ pub trait Dispatch: Send + 'static {
     fn watch(&mut self, watches: Vec<Watch>);
     /// Runs of these DAGs ended: who waits for one need not wait until the next look.
     fn dags_moved(&mut self, dag_ids: Vec<String>);
+    /// Messages were written: whoever delivers them need not wait until he looks. Nobody does where nothing is delivered.
+    fn deliver(&mut self) {}
     /// Stops an attempt. The report of its end still comes when it had a process, and is refused by its token.
     fn cancel(&mut self, token: AttemptToken);
 }

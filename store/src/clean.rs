@@ -82,6 +82,10 @@ impl Store {
                 DELETE FROM disabled_task WHERE dag_run_id IN (SELECT id FROM doomed)
             ), waits AS (
                 DELETE FROM waiting WHERE dag_run_id IN (SELECT id FROM doomed)
+            ), callbacks AS (
+                DELETE FROM callback WHERE dag_run_id IN (SELECT id FROM doomed)
+            ), missed_deadlines AS (
+                DELETE FROM missed_deadline WHERE dag_run_id IN (SELECT id FROM doomed)
             ), approvals AS (
                 DELETE FROM approval WHERE dag_run_id IN (SELECT id FROM doomed)
             ), taken_events AS (

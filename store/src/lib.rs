@@ -7,6 +7,7 @@
 pub mod account;
 pub mod asset;
 pub mod backfill;
+pub mod callback;
 pub mod check;
 pub mod clean;
 pub mod dag;

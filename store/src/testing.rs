@@ -82,6 +82,12 @@ impl TestDatabase {
     }
 }
 
+/// Lets messages that are to be delivered later, or that a process that died had taken, be due at once.
+pub async fn make_callbacks_due(store: &Store) {
+    let sql = "UPDATE callback SET due_at = now() WHERE state = 'pending'";
+    sqlx::raw_sql(sql).execute(store.pool()).await.expect("the test's statement");
+}
+
 fn lock(path: &Path, how: FlockArg) -> Flock<File> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).expect("a lock file");
     Flock::lock(file, how).map_err(|(_, error)| error).expect("a lock")

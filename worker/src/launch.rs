@@ -93,7 +93,8 @@ pub(crate) async fn prepare<'a, V: Values>(
         | Operator::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. })
         | Operator::Sensor(_)
         | Operator::TriggerDag(_)
-        | Operator::Approve(_) => {
+        | Operator::Approve(_)
+        | Operator::Notify(_) => {
             return Err(NotLaunched::for_good("this task needs no process: the scheduler itself finishes it"));
         }
     };

@@ -37,6 +37,8 @@ collections! {
     BackfillCollection, backfills, Backfill;
     BackfillDayCollection, dates, BackfillDay;
     HitlDetailCollection, hitl_details, HitlDetail;
+    CallbackCollection, callbacks, Callback;
+    MissedDeadlineCollection, missed_deadlines, MissedDeadline;
 }
 
 impl Client {

@@ -3,6 +3,7 @@
 mod approvals;
 mod assets;
 mod backfill;
+mod callbacks;
 mod conf;
 mod config;
 mod dags;
@@ -101,6 +102,9 @@ enum Command {
     /// Tasks that wait for a person.
     #[command(subcommand)]
     Approvals(approvals::Approvals),
+    /// Messages that DAG files asked for, and what became of them.
+    #[command(subcommand)]
+    Callbacks(callbacks::Callbacks),
     /// Assets: what tasks update, and what DAGs wait for.
     #[command(subcommand)]
     Assets(assets::Assets),
@@ -143,6 +147,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Xcom(verb) => xcom::run(&globals, verb).await,
         Command::Pools(verb) => pools::run(&globals, verb).await,
         Command::Approvals(verb) => approvals::run(&globals, verb).await,
+        Command::Callbacks(verb) => callbacks::run(&globals, verb).await,
         Command::Assets(verb) => assets::run(&globals, verb).await,
         Command::ImportErrors(verb) => import_errors::run(&globals, verb).await,
         Command::Completions { shell } => manual::completions(shell),

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use scheduler::notifier::MailTls;
+
 use super::settings::{LogFormat, Settings};
 use super::value::{self, Wrong};
 
@@ -143,6 +145,78 @@ pub(crate) const KEYS: &[Key] = &[
         "Where the web server listens. Port 0 takes a free one.",
     ),
     key(
+        "webserver.base_url",
+        "an http:// or https:// URL",
+        None,
+        |settings, text, _| value::url(text).map(|url| settings.base_url = Some(url)),
+        "Where people reach the web server; messages link to its pages. Unset: `http://` and webserver.bind.",
+    ),
+    key(
+        "notifications.smtp_host",
+        "a host name or an IP address",
+        None,
+        |settings, text, _| {
+            settings.mail.host = Some(text.to_owned());
+            Ok(())
+        },
+        "The mail server that `email` messages are handed to. Unset: they are refused, and the log of each callback says so.",
+    ),
+    key(
+        "notifications.smtp_port",
+        "a port",
+        None,
+        |settings, text, _| value::port(text).map(|port| settings.mail.port = Some(port)),
+        "Its port. Unset: 587, or 465 with `smtp_tls = \"tls\"`, or 25 with `smtp_tls = \"none\"`.",
+    ),
+    key(
+        "notifications.smtp_tls",
+        "starttls, tls or none",
+        Some("starttls"),
+        |settings, text, _| {
+            settings.mail.tls = match text {
+                "starttls" => MailTls::StartTls,
+                "tls" => MailTls::Tls,
+                "none" => MailTls::None,
+                _ => return Err(Wrong::new("neither `starttls` nor `tls` nor `none`")),
+            };
+            Ok(())
+        },
+        "How the connection to it is kept secret. `none` is for a server on the same machine.",
+    ),
+    key(
+        "notifications.smtp_user",
+        "a text",
+        None,
+        |settings, text, _| {
+            settings.mail.user = Some(text.to_owned());
+            Ok(())
+        },
+        "Who logs in to it. Unset: nobody does.",
+    ),
+    Key {
+        is_secret: true,
+        ..key(
+            "notifications.smtp_password",
+            "a text",
+            None,
+            |settings, text, _| {
+                settings.mail.password = Some(text.to_owned());
+                Ok(())
+            },
+            "The password of notifications.smtp_user.",
+        )
+    },
+    key(
+        "notifications.smtp_from",
+        "an e-mail address, such as `flowctl <flowctl@example.com>`",
+        None,
+        |settings, text, _| {
+            settings.mail.from = Some(text.to_owned());
+            Ok(())
+        },
+        "Whom e-mails come from. Unset: `flowctl@` and the name of this host.",
+    ),
+    key(
         "worker.max_log_bytes",
         "a size",
         Some("256MiB"),
@@ -173,11 +247,10 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 /// Keys of the contract whose features come later: their names are taken.
-pub(crate) const NOT_YET: &[&str] = &["webserver.base_url"];
+pub(crate) const NOT_YET: &[&str] = &[];
 
 /// Sections of the contract that have no key yet.
-pub(crate) const SECTIONS_NOT_YET: &[&str] =
-    &["scheduler", "executor", "auth", "metrics", "retention", "secrets", "notifications"];
+pub(crate) const SECTIONS_NOT_YET: &[&str] = &["scheduler", "executor", "auth", "metrics", "retention", "secrets"];
 
 /// The key with this name.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {

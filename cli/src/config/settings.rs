@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
+use model::callback::Links;
 use model::dag_file::Defaults;
 use model::limits::Limits;
+use scheduler::notifier::{MailSettings, MailTls, NotificationSettings};
 use worker::WorkerConfig;
 
 /// How flowctl's own log is written.
@@ -16,6 +18,23 @@ pub(crate) enum LogFormat {
     Text,
     /// One object a line.
     Json,
+}
+
+/// The mail server, as far as it is said.
+#[derive(Clone)]
+pub(crate) struct Mail {
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub tls: MailTls,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    pub from: Option<String>,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self { host: None, port: None, tls: MailTls::StartTls, user: None, password: None, from: None }
+    }
 }
 
 /// The settings in force. The fields are those of the table of keys.
@@ -32,6 +51,8 @@ pub(crate) struct Settings {
     pub database_url: Option<String>,
     pub database_connect_timeout: Duration,
     pub bind: SocketAddr,
+    pub base_url: Option<String>,
+    pub mail: Mail,
     pub log_filter: String,
     pub log_format: LogFormat,
 }
@@ -58,9 +79,28 @@ impl Settings {
             database_url: None,
             database_connect_timeout: Duration::ZERO,
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            base_url: None,
+            mail: Mail::default(),
             log_filter: String::new(),
             log_format: LogFormat::Text,
         }
+    }
+
+    /// How messages are sent.
+    pub(crate) fn notifications(&self) -> NotificationSettings {
+        let base_url = self.base_url.clone().unwrap_or_else(|| match self.bind.ip() {
+            // All addresses are none that somebody could open.
+            ip if ip.is_unspecified() => format!("http://{}:{}", crate::services::hostname(), self.bind.port()),
+            _ => format!("http://{}", self.bind),
+        });
+        let mail = self.mail.host.clone().map(|host| MailSettings {
+            host,
+            port: self.mail.port.unwrap_or_else(|| self.mail.tls.port()),
+            tls: self.mail.tls,
+            credentials: self.mail.user.clone().map(|user| (user, self.mail.password.clone().unwrap_or_default())),
+            from: self.mail.from.clone().unwrap_or_else(|| format!("flowctl@{}", crate::services::hostname())),
+        });
+        NotificationSettings { mail, links: Links { base_url: Some(base_url) } }
     }
 
     /// What DAG files that do not say mean.

@@ -84,6 +84,18 @@ pub(super) fn address(text: &str) -> Read<SocketAddr> {
         .map_err(|_| Wrong::new("not an IP address with a port; write for example `127.0.0.1:8080` or `0.0.0.0:80`"))
 }
 
+pub(super) fn port(text: &str) -> Read<u16> {
+    match text.parse() {
+        Ok(port @ 1..) => Ok(port),
+        _ => Err(Wrong::new("not a port; write a number from 1 to 65535")),
+    }
+}
+
+pub(super) fn url(text: &str) -> Read<String> {
+    let is_url = ["http://", "https://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
+    if is_url { Ok(text.to_owned()) } else { Err(Wrong::new("not an `http://` or `https://` URL")) }
+}
+
 /// The text is a secret: it is not repeated.
 pub(super) fn database_url(text: &str) -> Read<String> {
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {

@@ -28,8 +28,13 @@ pub(crate) struct Process {
 /// Names this process.
 #[expect(clippy::disallowed_methods, reason = "the process names itself")]
 pub(crate) fn process() -> Process {
+    Process { id: Uuid::new_v4(), hostname: hostname() }
+}
+
+/// The name of this machine.
+pub(crate) fn hostname() -> String {
     let hostname = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
-    Process { id: Uuid::new_v4(), hostname: hostname.unwrap_or_else(|_| "localhost".to_owned()) }
+    hostname.unwrap_or_else(|_| "localhost".to_owned())
 }
 
 /// The application's clock.
@@ -48,6 +53,7 @@ pub(crate) fn scheduler(settings: &Settings, process: Process, with_dag_processo
         dags_are_paused_at_creation: settings.dags_are_paused_at_creation,
         limits: settings.limits,
         worker: WorkerConfig { run_folder: worker::run_folder(&settings.home), ..settings.worker() },
+        notifications: settings.notifications(),
         with_dag_processor,
     }
 }

@@ -30,6 +30,7 @@ use model::state::{DagRunState, DagRunType, TriggeredBy};
 use model::timetable::Timetable;
 use scheduler::leader::Leader;
 use scheduler::memory::MemoryJournal;
+use scheduler::notifier::{NotificationSettings, Sender};
 use scheduler::ports::Clock;
 use scheduler::service::SystemClock;
 use scheduler::waiter::{Outside, Waiter};
@@ -59,6 +60,8 @@ pub(crate) struct TestRun {
     pub conf: serde_json::Map<String, serde_json::Value>,
     /// The parameters that follow.
     pub params: serde_json::Map<String, serde_json::Value>,
+    /// How the messages of `notify` tasks are sent.
+    pub notifications: NotificationSettings,
     /// What may run at once.
     pub limits: Limits,
     /// How attempts are run; its home is the run's own, removed by whoever made it.
@@ -72,12 +75,13 @@ pub(crate) async fn run(test: TestRun) -> anyhow::Result<DagRunState> {
     let home = test.worker.home.clone();
     let limits = test.limits;
     let worker = test.worker.clone();
+    let sender = Arc::new(Sender::new(test.notifications.clone()));
     let journal = MemoryJournal::default();
     let key = create(test, &journal)?;
 
     let (reports, mut reported) = mpsc::unbounded_channel();
     let slots = limits.parallelism as usize;
-    let waiter = Waiter::start(Outside::new(None), reports.clone());
+    let waiter = Waiter::start(Outside::new(None, sender), reports.clone());
     let executor = Arc::new(LocalExecutor::start(MemoryValues(journal.clone()), worker, slots, reports));
     let dispatched = Dispatched::default();
     let dispatch = TestDispatch::new(Arc::clone(&executor), waiter, dispatched.clone());
@@ -91,6 +95,7 @@ pub(crate) async fn run(test: TestRun) -> anyhow::Result<DagRunState> {
     tails.look()?;
     let state = result?;
     narrator.summary(&journal);
+    narrator.callbacks(&journal);
     Ok(state)
 }
 

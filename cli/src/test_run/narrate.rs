@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
+use model::callback::CallbackEvent;
 use model::dag::Dag;
 use model::ids::{DagRunKey, TaskInstanceKey};
 use model::journal::TaskInstanceRow;
@@ -35,6 +36,22 @@ impl Narrator {
             }
         }
         run.state.is_finished().then_some(run.state)
+    }
+
+    /// The messages that a server would deliver: a test sends none but those of its `notify` tasks.
+    pub(super) fn callbacks(&self, journal: &MemoryJournal) {
+        let world = journal.world();
+        let version = world.runs.get(&self.run).and_then(|run| world.versions.get(&run.dag_version));
+        let Some(version) = version else { return };
+        for row in &world.callbacks {
+            let what = match row.happened.event {
+                CallbackEvent::Deadline => "deadline".to_owned(),
+                event => format!("on_{}", event.as_str()),
+            };
+            let task = row.subject.task.map(|task| named(&version.dag.task(task).task_id, row.subject.map_index));
+            let of = task.unwrap_or_else(|| "the run".to_owned());
+            anstream::eprintln!("{what} of {of}: a message over {} would be delivered", row.channel.as_str());
+        }
     }
 
     /// How each task instance ended, and the run.

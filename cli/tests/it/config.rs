@@ -23,6 +23,13 @@ fn each_setting_is_listed_with_its_source_and_secrets_are_masked() {
     database.url	********	FLOWCTL_DATABASE_URL
     database.connect_timeout	30s	default
     webserver.bind	127.0.0.1:9999	HOME/flowctl.toml:2:1
+    webserver.base_url	–	default
+    notifications.smtp_host	–	default
+    notifications.smtp_port	–	default
+    notifications.smtp_tls	starttls	default
+    notifications.smtp_user	–	default
+    notifications.smtp_password	–	default
+    notifications.smtp_from	–	default
     worker.max_log_bytes	256MiB	default
     logging.level	warn,scheduler=info	default
     logging.format	text	default

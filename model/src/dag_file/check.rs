@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::assets::Catalogue;
+use super::callbacks::{self, About};
 use super::graph::{self, Layout};
 use super::node::{Mapping, Node, Value, mapping_to_json};
 use super::pools::PoolUse;
@@ -49,8 +50,14 @@ pub(super) fn dag(
         if key.name == "schedule" {
             dag.schedule = schedule::schedule(node, &zone, &mut catalogue, problems).unwrap_or(Schedule::None);
         } else if read::is_to_be_read(key, node, keys::DAG, "a DAG", problems) {
-            if key.name == "calendar" {
-                dag.calendar = calendar::calendar(node, beside, problems);
+            match key.name.as_str() {
+                "calendar" => dag.calendar = calendar::calendar(node, beside, problems),
+                "on_success" | "on_failure" => {
+                    let blocks = callbacks::notifies(node, &key.name, About::Run, &mut templates, problems);
+                    callbacks::set(&mut dag.callbacks, &key.name, blocks);
+                }
+                "deadline" => dag.deadline = callbacks::deadline(node, About::Run, &mut templates, problems),
+                _ => {}
             }
             field(&mut dag, &key.name, node, &zone, problems);
         }
@@ -67,12 +74,15 @@ pub(super) fn dag(
         templates.check(node, problems);
         templates.refuse_map("`map` is for tasks; the environment of the DAG is for all of them", problems);
     }
+    // A run is neither retried nor skipped: what the DAG says of that is said of its tasks.
+    let of_tasks: Mapping =
+        entries.iter().filter(|(key, _)| matches!(key.name.as_str(), "on_retry" | "on_skipped")).cloned().collect();
     let mut walk = Walk {
         templates: &mut templates,
         catalogue: &mut catalogue,
         problems: &mut *problems,
         layout: Layout::default(),
-        defaults: Vec::new(),
+        defaults: vec![&of_tasks],
         pools: Vec::new(),
         mapped: Vec::new(),
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::callback::{Callbacks, Deadline, Notify};
 use crate::dag::Dag;
 use crate::operator::{Branch, Condition, Operator, Python, ShortCircuit};
 use crate::wait::Event;
@@ -40,10 +41,26 @@ pub(super) fn content_hash(dag: &Dag) -> [u8; 32] {
             | Operator::Branch(Branch::Expression(_))
             | Operator::ShortCircuit(ShortCircuit { condition: Condition::Expression(_), .. })
             | Operator::Approve(_) => {}
+            Operator::Notify(notify) => sort_message(notify),
         }
+        sort_messages(&mut task.callbacks, task.deadline.as_mut());
     }
+    sort_messages(&mut normal.callbacks, normal.deadline.as_mut());
     // A DAG has no map whose keys are not texts, so it can be written.
     Sha256::digest(serde_json::to_vec(&normal).unwrap_or_default()).into()
+}
+
+fn sort_messages(callbacks: &mut Callbacks, deadline: Option<&mut Deadline>) {
+    let Callbacks { on_success, on_failure, on_retry, on_skipped } = callbacks;
+    let then = deadline.into_iter().flat_map(|deadline| &mut deadline.then);
+    on_success.iter_mut().chain(on_failure).chain(on_retry).chain(on_skipped).chain(then).for_each(sort_message);
+}
+
+fn sort_message(notify: &mut Notify) {
+    if let Notify::Webhook(webhook) = notify {
+        webhook.headers.sort_unstable_keys();
+        webhook.json.iter_mut().for_each(Value::sort_all_objects);
+    }
 }
 
 fn sort_arguments(python: &mut Python) {

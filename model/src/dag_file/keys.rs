@@ -34,6 +34,12 @@ pub(super) enum Takes {
     By,
     /// What a run is triggered with.
     Conf,
+    /// Messages.
+    Notifies,
+    /// From when a deadline is counted.
+    Since,
+    /// JSON.
+    Json,
     /// Descriptions of assets.
     Assets,
     /// Assets, named or described.
@@ -54,9 +60,9 @@ pub(super) enum Takes {
 pub(super) type Keys = &'static [(&'static str, Takes)];
 
 use Takes::{
-    AssetNames, Assets, BackOff, By, Calendar, Catchup, Columns, Conf, Date, Duration, Expand, Flag, FlagOrKeyed,
-    Keyed, Layer, List, Mapping, NotYet, Numbers, OnlyDefault, Operator, Overlap, Rule, Schedule, Tasks, Text,
-    TextMapping, Texts, Value, WeightRule, Whole,
+    AssetNames, Assets, BackOff, By, Calendar, Catchup, Columns, Conf, Date, Duration, Expand, Flag, FlagOrKeyed, Json,
+    Keyed, Layer, List, Mapping, NotYet, Notifies, Numbers, OnlyDefault, Operator, Overlap, Rule, Schedule, Since,
+    Tasks, Text, TextMapping, Texts, Value, WeightRule, Whole,
 };
 
 /// Keys of a DAG.
@@ -85,11 +91,11 @@ pub(super) const DAG: Keys = &[
     ("jitter", Duration),
     ("calendar", Calendar),
     ("assets", Assets),
-    ("deadline", NotYet),
-    ("on_success", NotYet),
-    ("on_failure", NotYet),
-    ("on_retry", NotYet),
-    ("on_skipped", NotYet),
+    ("deadline", Keyed(DEADLINE)),
+    ("on_success", Notifies),
+    ("on_failure", Notifies),
+    ("on_retry", Notifies),
+    ("on_skipped", Notifies),
 ];
 
 /// Keys of a task beside its operator.
@@ -123,11 +129,11 @@ pub(super) const TASK: Keys = &[
     ("doc_md", Text),
     ("env", TextMapping),
     ("when", Text),
-    ("on_success", NotYet),
-    ("on_failure", NotYet),
-    ("on_retry", NotYet),
-    ("on_skipped", NotYet),
-    ("deadline", NotYet),
+    ("on_success", Notifies),
+    ("on_failure", Notifies),
+    ("on_retry", Notifies),
+    ("on_skipped", Notifies),
+    ("deadline", Keyed(DEADLINE)),
     ("expect", NotYet),
     ("retry_on", Keyed(RETRY_ON)),
     ("fail_on", Keyed(FAIL_ON)),
@@ -153,7 +159,7 @@ pub(super) const OPERATORS: Keys = &[
     ("short_circuit", Operator),
     ("sensor", Operator),
     ("trigger_dag", Operator),
-    ("notify", NotYet),
+    ("notify", Operator),
     ("evaluate", NotYet),
     ("approve", Operator),
 ];
@@ -223,6 +229,22 @@ pub(super) const TRIGGER_DAG: Keys =
 /// Keys of `approve`'s long form.
 pub(super) const APPROVE: Keys =
     &[("prompt", Text), ("options", Texts), ("default", Text), ("timeout", Duration), ("roles", Texts)];
+
+/// Keys of a message.
+pub(super) const NOTIFY: Keys = &[("slack", Operator), ("webhook", Operator), ("email", Operator)];
+
+/// Keys of a message to Slack.
+pub(super) const SLACK: Keys = &[("url", Text), ("conn_id", Text), ("text", Text)];
+
+/// Keys of a request that is a message.
+pub(super) const WEBHOOK: Keys =
+    &[("url", Text), ("conn_id", Text), ("method", Text), ("headers", TextMapping), ("json", Json), ("body", Text)];
+
+/// Keys of an e-mail.
+pub(super) const EMAIL: Keys = &[("to", Texts), ("cc", Texts), ("subject", Text), ("body", Text), ("html", Flag)];
+
+/// Keys of `deadline`.
+pub(super) const DEADLINE: Keys = &[("after", Since), ("by", Duration), ("then", Notifies)];
 
 /// Keys of `branch`'s long form.
 pub(super) const BRANCH: Keys = &[("python", Operator)];

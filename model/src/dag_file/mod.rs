@@ -11,6 +11,9 @@ mod assets;
 #[cfg(test)]
 mod assets_tests;
 mod calendar;
+mod callbacks;
+#[cfg(test)]
+mod callbacks_tests;
 mod check;
 mod cycles;
 mod dates;

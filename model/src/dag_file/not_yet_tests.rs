@@ -5,16 +5,10 @@ use super::tests::mistakes;
 
 /// Each file has exactly one problem, at the text beside it.
 const FILES: &[(&str, &str)] = &[
-    ("deadline: {after: queued_at, by: 30m, then: [{slack: x}]}\nTASKS", "deadline"),
-    ("on_success: [{slack: x}]\nTASKS", "on_success"),
-    ("on_failure: [{webhook: x}]\nTASKS", "on_failure"),
-    ("on_retry: [{email: x}]\nTASKS", "on_retry"),
-    ("on_skipped: [{slack: x}]\nTASKS", "on_skipped"),
     ("tasks: [{id: a, http: 'https://example.org'}]", "http"),
     ("tasks: [{id: a, sql: {conn_id: c, sql: select 1}}]", "sql"),
     ("tasks: [{id: a, container: {image: alpine}}]", "container"),
     ("tasks: [{id: a, sensor: {http: {url: 'http://x', conn_id: api}}}]", "conn_id"),
-    ("tasks: [{id: a, notify: {slack: x}}]", "notify"),
     ("tasks: [{id: a, evaluate: {predictions: p.csv, k: [5, 10]}}]", "evaluate"),
     ("tasks: [{id: a, python: {callable: m.f, requirements: [x]}}]", "requirements"),
     ("tasks: [{id: a, python: {callable: m.f, preload: [pandas]}}]", "preload"),
@@ -27,11 +21,6 @@ const FILES: &[(&str, &str)] = &[
 const TASK_KEYS: &[(&str, &str)] = &[
     ("queue", "gpu"),
     ("executor", "kubernetes"),
-    ("on_success", "[{slack: x}]"),
-    ("on_failure", "[{slack: x}]"),
-    ("on_retry", "[{slack: x}]"),
-    ("on_skipped", "[{slack: x}]"),
-    ("deadline", "{after: start, by: 30m, then: [{slack: x}]}"),
     ("expect", "['{{ true }}']"),
     ("only_latest", "true"),
     ("mutex", "serving"),

@@ -1,5 +1,6 @@
 //! Operator keys: what a task does.
 
+use super::callbacks::{self, About};
 use super::keys::{self, Keys};
 use super::node::{Key, Mapping, Node, Place, Value, mapping_to_json};
 use super::problems::Problems;
@@ -28,6 +29,7 @@ pub(super) fn operator(
         "sensor" => waiting::sensor(node, defaults, templates, problems).map(Operator::Sensor),
         "trigger_dag" => waiting::trigger_dag(node, defaults, templates, problems).map(Operator::TriggerDag),
         "approve" => waiting::approve(node, defaults, templates, problems).map(Operator::Approve),
+        "notify" => callbacks::notify(node, "notify", About::Itself, templates, problems).map(Operator::Notify),
         _ => empty(node, problems),
     }
 }

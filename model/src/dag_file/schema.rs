@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::calendar;
 use super::keys::{self, Keys, Takes};
 use crate::asset::Layer;
+use crate::callback::Since;
 use crate::pool::WeightRule;
 
 /// JSON Schema (2020-12) of a DAG file.
@@ -42,6 +43,7 @@ pub fn json_schema() -> Value {
             "sensor_task": long_form(keys::SENSOR_TASK),
             "trigger_dag": long_form(keys::TRIGGER_DAG),
             "approve": long_form(keys::APPROVE),
+            "notify": notify(),
             "condition": condition(),
         },
     })
@@ -55,6 +57,26 @@ fn sensor() -> Value {
     sensor.insert("task".to_owned(), json!({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/sensor_task"}]}));
     let one: Vec<Value> = super::waiting::CONDITIONS.iter().map(|name| json!({"required": [name]})).collect();
     json!({"type": "object", "additionalProperties": false, "properties": sensor, "oneOf": one})
+}
+
+/// A message goes over one channel.
+fn notify() -> Value {
+    let text = json!({"type": "string"});
+    let texts = property("to", Takes::Texts);
+    let webhook = json!({"anyOf": [{"required": ["url"]}, {"required": ["conn_id"]}]});
+    let form = |keys: Keys, short: &Value, more: Value| {
+        let mut form = long_form(keys);
+        if let (Some(form), Value::Object(more)) = (form.as_object_mut(), more) {
+            form.extend(more);
+        }
+        json!({"anyOf": [short, form]})
+    };
+    let properties = json!({
+        "slack": form(keys::SLACK, &text, json!({})),
+        "webhook": form(keys::WEBHOOK, &text, webhook),
+        "email": form(keys::EMAIL, &texts, json!({"required": ["to"]})),
+    });
+    json!({"type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1, "properties": properties})
 }
 
 /// What a schedule over assets waits for.
@@ -125,7 +147,13 @@ fn property(name: &str, takes: Takes) -> Value {
         Takes::Operator if name == "empty" => {
             json!({"type": ["object", "null"], "maxProperties": 0})
         }
-        Takes::Operator if name == "sensor" => json!({"$ref": "#/$defs/sensor"}),
+        Takes::Operator if matches!(name, "sensor" | "notify") => json!({"$ref": format!("#/$defs/{name}")}),
+        Takes::Notifies => {
+            let block = json!({"$ref": "#/$defs/notify"});
+            json!({"anyOf": [block, {"type": "array", "items": block}, {"type": "null"}], "description": "messages"})
+        }
+        Takes::Since => json!({"enum": Since::ALL.map(Since::as_str)}),
+        Takes::Json => json!({}),
         Takes::Conf => json!({"type": ["object", "string", "null"]}),
         Takes::By => {
             json!({"anyOf": [{"enum": ["logical_date", "latest"]}, {"type": "object", "additionalProperties": false, "required": ["delta"], "properties": {"delta": {"type": ["string", "number"]}}}]})

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::assets::Catalogue;
+use super::callbacks::{self, About};
 use super::graph::{Group, Item, Layout, Wish};
 use super::keys::{self, names};
 use super::limits;
@@ -60,6 +61,9 @@ impl<'n> Walk<'n, '_, '_> {
                 self.unknown(key, "`default_args`");
             } else if is_known(keys::TASK, &key.name) {
                 read::is_to_be_read(key, node, keys::TASK, "`default_args`", self.problems);
+            } else if key.name == "notify" {
+                let message = "`notify` cannot stand in `default_args`: each task says its own message";
+                self.problems.error(key.at, message);
             } else if !matches!(node.value, Value::Mapping(_)) {
                 self.problems.wrong_kind(node, &format!("default_args.{}", key.name), "a mapping");
             } else if keys::takes(keys::OPERATORS, &key.name) == Some(keys::Takes::NotYet) {
@@ -235,7 +239,7 @@ impl<'n> Walk<'n, '_, '_> {
 
     fn operator(&mut self, operators: &[(&Key, &Node)], at: Place, task_id: &str) -> Option<Operator> {
         let Some((key, node)) = operators.first() else {
-            let help = "give it one of `bash`, `python`, `empty`, `branch`, `short_circuit`, `sensor`, `trigger_dag`, `approve`"
+            let help = "give it one of `bash`, `python`, `empty`, `branch`, `short_circuit`, `sensor`, `trigger_dag`, `approve`, `notify`"
                 .to_owned();
             self.problems.error_with_help(
                 at,
@@ -341,6 +345,11 @@ impl<'n> Walk<'n, '_, '_> {
                 if name == "inlets" { task.inlets = uris } else { task.outlets = uris }
             }
             "doc_md" => task.doc_md = read::text(node, "doc_md", problems),
+            "on_success" | "on_failure" | "on_retry" | "on_skipped" => {
+                let blocks = callbacks::notifies(node, &key.name, About::Task, self.templates, problems);
+                callbacks::set(&mut task.callbacks, &key.name, blocks);
+            }
+            "deadline" => task.deadline = callbacks::deadline(node, About::Task, self.templates, problems),
             "env" => {
                 self.templates.check(node, problems);
                 task.env = read::environment(node, "env", problems);

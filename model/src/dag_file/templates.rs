@@ -3,10 +3,13 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::callbacks::About;
 use super::node::{Node, Place, Value};
 use super::problems::{Problems, did_you_mean};
 use super::scalar;
+use crate::callback::NAMES;
 use crate::dag::{Task, TaskGroup};
+use crate::template::Checked;
 use std::sync::Arc;
 
 /// Checks the templates of a file.
@@ -34,6 +37,24 @@ impl<'l> Templates<'l> {
         }
     }
 
+    /// Checks every text in a message.
+    pub(super) fn check_message(&mut self, node: &Node, about: About, problems: &mut Problems) {
+        match (&node.value, about) {
+            (_, About::Itself) => self.check(node, problems),
+            (Value::Text(text), About::Task) => self.check_text(text, node.at, &NAMES, problems),
+            (Value::Text(text), About::Run) if text.contains('{') => {
+                self.take(crate::template::check_of_run(text, &NAMES), text, node.at, problems);
+            }
+            (Value::List(items), _) => items.iter().for_each(|item| self.check_message(item, about, problems)),
+            (Value::Mapping(entries), _) => {
+                for (_, value) in entries {
+                    self.check_message(value, about, problems);
+                }
+            }
+            (Value::Text(_) | Value::Null | Value::Bool(_) | Value::Number(_), _) => {}
+        }
+    }
+
     /// Checks a text that may also use `response`.
     pub(super) fn check_with_response(&mut self, node: &Node, problems: &mut Problems) {
         if let Value::Text(text) = &node.value {
@@ -46,7 +67,10 @@ impl<'l> Templates<'l> {
         if !text.contains('{') {
             return;
         }
-        let checked = crate::template::check_with(text, more);
+        self.take(crate::template::check_with(text, more), text, at, problems);
+    }
+
+    fn take(&mut self, checked: Checked, text: &str, at: Place, problems: &mut Problems) {
         let place = |range: Range<usize>| scalar::locate(text, range, at, self.lines).unwrap_or(at);
         for problem in checked.problems {
             problems.error_with_help(problem.range.map_or(at, place), problem.message, problem.help);

@@ -254,7 +254,7 @@ tasks:
         12:10 the id `a` is taken (line 11)
         13:25 there is no task or group `aa` (did you mean `a`?)
         13:36 `empty` takes nothing; write `empty: {}`
-        14:6 task `c` does nothing: it has no operator key (give it one of `bash`, `python`, `empty`, `branch`, `short_circuit`, `sensor`, `trigger_dag`, `approve`)
+        14:6 task `c` does nothing: it has no operator key (give it one of `bash`, `python`, `empty`, `branch`, `short_circuit`, `sensor`, `trigger_dag`, `approve`, `notify`)
         15:22 task `d` has two operator keys, `bash` and `python`; a task does one thing
         16:6 a task needs an `id` (a group has `group` in its place)
         17:21 `script.py` is not a callable; write `module.function` (a file is run with `python: {script: script.py}`)
@@ -267,20 +267,16 @@ tasks:
 #[test]
 fn what_does_not_run_yet_is_refused_by_name() {
     assert_snapshot!(mistakes("
-deadline: {}
 max_consecutive_failed_dag_runs: 3
-on_failure: []
 tasks:
   - {id: a, http: x}
   - {id: b, bash: x, queue: gpu, when: y, expand: {a: [1]}}
   - {id: c, python: {callable: m.f, requirements: [x]}}
   - {id: d, bash: x, queue: default, depends_on_past: false}
 "), @r#"
-        2:1 `deadline` is not supported yet
-        4:1 `on_failure` is not supported yet
-        6:13 `http` is not supported yet
-        7:22 `queue` other than `default` is not supported yet (`queue: default` is what it does today)
-        8:37 `requirements` is not supported yet
+        4:13 `http` is not supported yet
+        5:22 `queue` other than `default` is not supported yet (`queue: default` is what it does today)
+        6:37 `requirements` is not supported yet
         "#);
 }
 

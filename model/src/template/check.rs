@@ -30,7 +30,16 @@ pub fn check(source: &str) -> Checked {
 
 /// Checks a template that may use `more` names, whatever they are.
 pub fn check_with<'s>(source: &'s str, more: &[&'s str]) -> Checked {
-    let mut checker = Checker { source, checked: Checked::default(), scopes: vec![more.to_vec()] };
+    check_without(source, more, &[])
+}
+
+/// Checks a template that is about a run as a whole, and may use `more` names.
+pub fn check_of_run<'s>(source: &'s str, more: &[&'s str]) -> Checked {
+    check_without(source, more, &names::OF_TASK)
+}
+
+fn check_without<'s>(source: &'s str, more: &[&'s str], without: &'static [&'static str]) -> Checked {
+    let mut checker = Checker { source, checked: Checked::default(), scopes: vec![more.to_vec()], without };
     match language::syntax(source) {
         Ok(tree) => checker.statement(&tree),
         Err(error) => {
@@ -47,6 +56,8 @@ struct Checker<'s> {
     checked: Checked,
     /// Names that the template itself defines, innermost last.
     scopes: Vec<Vec<&'s str>>,
+    /// Names of the context that are not there.
+    without: &'static [&'static str],
 }
 
 impl<'s> Checker<'s> {
@@ -268,6 +279,11 @@ impl<'s> Checker<'s> {
 
     fn name(&mut self, name: &str, range: Range<usize>) -> Kind {
         if self.scopes.iter().any(|scope| scope.contains(&name)) {
+            return Kind::Any;
+        }
+        if self.without.contains(&name) {
+            let help = Some("this is about the run as a whole, which may have many tasks".to_owned());
+            self.problem(range, format!("`{name}` is not there"), help);
             return Kind::Any;
         }
         if name == "map" {

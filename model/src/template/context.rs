@@ -42,6 +42,8 @@ pub(super) struct Facts {
     conf: OnceLock<Value>,
     task_ids: OnceLock<Value>,
     map: OnceLock<Value>,
+    /// Names beside those of the context.
+    more: HashMap<String, Value>,
 }
 
 /// A part of the context.
@@ -69,7 +71,7 @@ enum Part {
 struct Pending;
 
 impl Context {
-    pub(super) fn new(scope: &Scope<'_>) -> Self {
+    pub(super) fn new(scope: &Scope<'_>, more: &serde_json::Map<String, serde_json::Value>) -> Self {
         let facts = Facts {
             dag: scope.dag.clone(),
             task: scope.task.clone(),
@@ -87,6 +89,7 @@ impl Context {
             conf: OnceLock::new(),
             task_ids: OnceLock::new(),
             map: OnceLock::new(),
+            more: more.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value)))).collect(),
         };
         Self { facts: Arc::new(facts), part: Part::Root }
     }
@@ -102,6 +105,13 @@ impl Context {
 
     fn root(&self, name: &str) -> Option<Value> {
         let facts = &*self.facts;
+        if let Some(value) = facts.more.get(name) {
+            return Some(value.clone());
+        }
+        // A run as a whole.
+        if facts.task.task_id.is_empty() && names::OF_TASK.contains(&name) {
+            return None;
+        }
         let run = &facts.dag_run;
         Some(match name {
             "ds" => printed(run.logical_date, "%Y-%m-%d"),

@@ -36,7 +36,7 @@ use crate::dag::{Dag, Task};
 use crate::dag_run::{DagRunFacts, DataInterval};
 use crate::mapping::{Elements, Mapped};
 
-pub use check::{Checked, check, check_with};
+pub use check::{Checked, check, check_of_run, check_with};
 pub use json::as_text;
 
 /// Something wrong with a template, found without rendering it.
@@ -131,11 +131,21 @@ pub enum RenderError {
 
 /// Renders one template. A template that is one expression as a whole keeps its value's type; anything else is a string.
 pub fn render(source: &str, scope: &Scope<'_>) -> Result<Value, RenderError> {
+    render_with(source, scope, &serde_json::Map::new())
+}
+
+/// Renders a template that may name more than the context, as [`render`] does. The scope of a run as a whole has a task
+/// without an id; what is a task's is undefined there.
+pub fn render_with(
+    source: &str,
+    scope: &Scope<'_>,
+    more: &serde_json::Map<String, Value>,
+) -> Result<Value, RenderError> {
     // Jinja's delimiters all start with a brace; most strings have none.
     if !source.contains('{') {
         return Ok(Value::String(source.to_owned()));
     }
-    let context = context::Context::new(scope);
+    let context = context::Context::new(scope, more);
     let result = language::evaluate(source, &minijinja::Value::from_object(context.clone()));
     let needs = context.needs();
     if !needs.is_empty() {

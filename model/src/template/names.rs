@@ -70,6 +70,10 @@ pub(super) const OF_LOGICAL_DATE: [&str; 8] = [
     "data_interval_end",
 ];
 
+/// Names that a run as a whole does not have.
+pub(super) const OF_TASK: [&str; 7] =
+    ["task", "ti", "task_instance", "map", "map_index", "try_number", "task_instance_key_str"];
+
 /// Part of the language that does not run yet.
 const NOT_YET: [&str; 6] =
     ["var", "conn", "partition_key", "partition_date", "map_index_template", "task_reschedule_count"];

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::callback::Message;
+
 /// What one attempt waits for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -34,6 +36,11 @@ pub enum Awaited {
     Trigger(Trigger),
     /// A person.
     Approval(Approval),
+    /// The delivery of a message.
+    Delivery {
+        /// Which.
+        message: Message,
+    },
     /// A piece of Python, in a process per look.
     Python,
 }
@@ -42,7 +49,12 @@ impl Awaited {
     /// Whether somebody has to look. A time comes by itself, and a person and a process report.
     pub const fn is_looked_at(&self) -> bool {
         match self {
-            Self::File { .. } | Self::Http(_) | Self::Sql { .. } | Self::Run(_) | Self::Trigger(_) => true,
+            Self::File { .. }
+            | Self::Http(_)
+            | Self::Sql { .. }
+            | Self::Run(_)
+            | Self::Trigger(_)
+            | Self::Delivery { .. } => true,
             Self::Time { .. } | Self::Approval(_) | Self::Python => false,
         }
     }

@@ -12,6 +12,7 @@ use super::{
     TriggerDag,
 };
 use crate::attempt::Attempt;
+use crate::callback::{self, Notify};
 use crate::dag_run::to_microsecond;
 use crate::operator::Operator;
 use crate::template::{Fetched, RenderError, as_text, render};
@@ -24,6 +25,7 @@ pub fn awaited(attempt: &Attempt, fetched: &Arc<Fetched>, now: Timestamp) -> Res
         Operator::Sensor(sensor) => rendering.sensor(sensor),
         Operator::TriggerDag(trigger) => rendering.trigger(trigger).map(Awaited::Trigger),
         Operator::Approve(approve) => rendering.approval(approve).map(Awaited::Approval),
+        Operator::Notify(notify) => rendering.delivery(notify),
         Operator::Bash(_) | Operator::Python(_) | Operator::Empty | Operator::Branch(_) | Operator::ShortCircuit(_) => {
             Err(RenderError::Failed(format!("`{}` waits for nothing", attempt.task().task_id)))
         }
@@ -68,6 +70,15 @@ impl Rendering<'_> {
                 entries.iter().map(entry).collect::<Result<Map<_, _>, _>>().map(Value::Object)
             }
             other => Ok(other.clone()),
+        }
+    }
+
+    fn delivery(&self, notify: &Notify) -> Result<Awaited, RenderError> {
+        let scope = self.attempt.scope(self.attempt.task(), self.fetched);
+        match callback::notice(notify, &scope) {
+            Ok(message) => Ok(Awaited::Delivery { message }),
+            Err(RenderError::Failed(message)) => Err(self.wrong("notify", message)),
+            Err(needs @ RenderError::Needs(_)) => Err(needs),
         }
     }
 

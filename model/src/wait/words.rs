@@ -18,6 +18,7 @@ impl fmt::Display for Awaited {
                 write!(f, "{what} `{}` of DAG `{}`", trigger.run_id, trigger.dag_id)
             }
             Self::Approval(approval) => approval.fmt(f),
+            Self::Delivery { message } => write!(f, "the delivery of {message}"),
             Self::Python => f.write_str("a true value of its Python"),
         }
     }

@@ -14,7 +14,8 @@ use super::{Decisions, Planner, Timer};
 impl Planner {
     pub(super) fn fire_timers(&mut self, now: Timestamp) {
         while let Some((at, _)) = self.timers.first() {
-            if *at > now {
+            let at = *at;
+            if at > now {
                 return;
             }
             let Some((_, timer)) = self.timers.pop_first() else { return };
@@ -28,6 +29,7 @@ impl Planner {
                 }
                 Timer::RunTimeout(key) => self.time_out(key, now),
                 Timer::Pool(pool) => self.pools.wake(pool),
+                Timer::Deadline(late) => self.fire_deadline(late, at, now),
                 Timer::RunAfter(dag_id) | Timer::Schedule(dag_id) => {
                     self.dirty_dags.insert(dag_id);
                 }
@@ -90,6 +92,7 @@ impl Planner {
             run.task_instances().map(|ti| (ti.key, ti.state, ti.retry_at)).collect();
         self.dirty_runs.insert(key);
         self.watch_timeout(key);
+        self.watch_start(key);
         let dag_run = key;
         for (key, state, retry_at) in unstarted {
             if state == TaskInstanceState::None {

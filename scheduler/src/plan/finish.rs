@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::attempt::{Finished, Outcome};
+use model::callback::CallbackEvent;
 use model::dag::OnLost;
 use model::ids::{DagRunKey, TaskIndex, TaskInstanceKey};
 use model::journal::{EndedAttempt, TaskInstanceRow, XComRow};
@@ -41,6 +42,7 @@ impl Planner {
         }
         self.move_slots(key, before, next);
         self.follow_wait(key, before, next);
+        self.tell_step(key, event);
         if next == TaskInstanceState::Success {
             self.update_outlets(key);
         }
@@ -67,6 +69,7 @@ impl Planner {
             Outcome::Success => self.end(key, TaskInstanceEvent::Succeed, ended_at),
             Outcome::Skipped { reason } => {
                 self.record_attempt(key, "skipped", reason, None, ended_at);
+                self.tell(key, CallbackEvent::Skipped, Some(TaskInstanceState::Skipped.as_str()));
                 self.end(key, TaskInstanceEvent::Skip, ended_at);
             }
             Outcome::ShortCircuit { goes_on } => self.finish_short_circuit(key, goes_on, ended_at),
@@ -83,6 +86,7 @@ impl Planner {
                         if let Some(ti) = self.task_instance_mut(key) {
                             ti.max_tries += 1;
                         }
+                        self.tell(key, CallbackEvent::Retry, Some(TaskInstanceState::UpForRetry.as_str()));
                         self.start_over(key, ended_at);
                     }
                     OnLost::Fail => self.end(key, TaskInstanceEvent::Fail, ended_at),
@@ -268,6 +272,7 @@ impl Planner {
         self.dirty_dags.insert(run.facts.dag_id.clone());
         self.dirty_runs.insert(key);
         self.finished_runs.push(key);
+        self.tell_end(key, at);
         self.note_end(key);
         self.tell_all_followers(key, at);
     }

@@ -137,6 +137,7 @@ impl Planner {
         }
         self.dirty_dags.insert(dag_id);
         self.resume_waits(key, waits, &fate);
+        self.watch_deadlines(key);
         if state == DagRunState::Running {
             self.watch_timeout(key);
             self.resume_run(key, &fate, now);
@@ -179,12 +180,14 @@ impl Planner {
         self.expanding.retain(|expanding| expanding.attempt.key.dag_run != key);
         self.instant.retain(|ti| ti.dag_run != key);
         self.ended.retain(|ended| ended.key.dag_run != key);
+        self.told.forget(key);
         self.xcoms.retain(|xcom| xcom.dag_run != key);
         self.asset_updates.retain(|update| update.dag_run != key);
         self.cleared_xcoms.retain(|(dag_run, _, _)| *dag_run != key);
         self.timers.retain(|(_, timer)| match timer {
             Timer::Retry(ti) => ti.dag_run != key,
             Timer::RunTimeout(run) => *run != key,
+            Timer::Deadline(late) => late.dag_run() != key,
             Timer::RunAfter(_) | Timer::Schedule(_) | Timer::Pool(_) => true,
         });
     }

@@ -2,6 +2,7 @@
 //! past, then its `when`.
 
 use jiff::Timestamp;
+use model::callback::CallbackEvent;
 use model::ids::{TaskIndex, TaskInstanceKey};
 use model::state::{DagRunState, TaskInstanceState};
 use model::transition::TaskInstanceEvent;
@@ -41,6 +42,10 @@ impl Planner {
         let when = self.runs.get(&key.dag_run).and_then(|run| run.version.loaded.dag.task(key.task).when.clone());
         self.count_try(key, at);
         self.record_attempt(key, "skipped", format!("`when` is false: {}", when.unwrap_or_default()), None, at);
+        if let Some(ti) = self.task_instance_mut(key) {
+            ti.ended_at = Some(at);
+        }
+        self.tell(key, CallbackEvent::Skipped, Some(TaskInstanceState::Skipped.as_str()));
         self.end(key, TaskInstanceEvent::Skip, at);
     }
 

@@ -17,6 +17,9 @@ mod assets;
 #[cfg(test)]
 mod assets_tests;
 mod backfill;
+mod callbacks;
+#[cfg(test)]
+mod callbacks_tests;
 mod choice;
 mod disabled;
 mod due;
@@ -112,6 +115,8 @@ enum Timer {
     Schedule(String),
     /// A pool's rate lets the next one start.
     Pool(PoolIndex),
+    /// A deadline passes.
+    Deadline(callbacks::Late),
 }
 
 /// The unfinished runs and everything that follows from them.
@@ -148,6 +153,7 @@ pub struct Planner {
     reports: Vec<i64>,
     next_runs: BTreeSet<String>,
     pauses: Vec<DagPause>,
+    told: callbacks::Told,
     /// Assets that successes update.
     asset_updates: Vec<AssetUpdate>,
     /// What the attempt that is being folded said about its updates.
@@ -236,6 +242,7 @@ impl Planner {
             reports: Vec::new(),
             next_runs: BTreeSet::new(),
             pauses: Vec::new(),
+            told: callbacks::Told::default(),
             asset_updates: Vec::new(),
             said_of_outlets: None,
             wanted_past: BTreeSet::new(),

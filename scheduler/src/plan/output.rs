@@ -53,6 +53,8 @@ impl Planner {
         batch.reports = std::mem::take(&mut self.reports);
         batch.asset_updates = std::mem::take(&mut self.asset_updates);
         batch.paused = std::mem::take(&mut self.pauses);
+        batch.callbacks = std::mem::take(&mut self.told.callbacks);
+        batch.missed = std::mem::take(&mut self.told.missed);
         self.write_waits(decisions);
         for key in std::mem::take(&mut self.finished_runs) {
             decisions.ended_dags.extend(self.runs.get(&key).map(|run| run.facts.dag_id.clone()));

@@ -61,6 +61,7 @@ fn run_row(dag_id: &str, version: i64, key: i64) -> DagRunRow {
         dag_version: DagVersionKey(version),
         version: 0,
         state: DagRunState::Queued,
+        queued_at: at(0),
         task_instances: Vec::new(),
         choices: Vec::new(),
         waits: Vec::new(),

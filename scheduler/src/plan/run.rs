@@ -27,6 +27,8 @@ pub(super) struct Run {
     /// Of the row: what people's changes bump.
     pub(super) row_version: i64,
     pub(super) state: DagRunState,
+    /// When it was created or last cleared.
+    pub(super) queued_at: Timestamp,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) reason: Option<String>,
     /// By task index.
@@ -93,6 +95,7 @@ impl Run {
             facts: Arc::new(row.facts),
             row_version: row.version,
             state: row.state,
+            queued_at: row.queued_at,
             ended_at: None,
             reason: None,
             upstream,

@@ -122,7 +122,8 @@ impl Planner {
                 | Operator::ShortCircuit(ShortCircuit { condition: Condition::Python(_), .. })
                 | Operator::Sensor(_)
                 | Operator::TriggerDag(_)
-                | Operator::Approve(_) => {
+                | Operator::Approve(_)
+                | Operator::Notify(_) => {
                     self.end(key, TaskInstanceEvent::Succeed, now);
                 }
             }

@@ -73,6 +73,7 @@ pub(super) fn run_row(key: DagRunKey) -> DagRunRow {
         dag_version: DagVersionKey(1),
         version: 0,
         state: DagRunState::Queued,
+        queued_at: at(0),
         task_instances: Vec::new(),
         choices: Vec::new(),
         waits: Vec::new(),

@@ -27,6 +27,10 @@ pub(crate) struct Version {
     pub(crate) is_leaf: Vec<bool>,
     /// Whether a task depends on the run before.
     pub(crate) has_past: bool,
+    /// Whether a task has callbacks.
+    pub(crate) has_callbacks: bool,
+    /// Whether a task has a deadline.
+    pub(crate) has_deadlines: bool,
     /// By task: the branches and short circuits that may skip it. No entries when the DAG has none.
     choosers: Vec<Vec<TaskIndex>>,
 }
@@ -47,6 +51,8 @@ impl Version {
             scopes: Scopes::new(dag, &downstream),
             is_leaf,
             has_past: dag.tasks.iter().any(|task| task.depends_on_past),
+            has_callbacks: dag.tasks.iter().any(|task| !task.callbacks.is_empty()),
+            has_deadlines: dag.tasks.iter().any(|task| task.deadline.is_some()),
             choosers: choosers(dag, &downstream),
             downstream,
             loaded,

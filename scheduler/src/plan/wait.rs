@@ -211,6 +211,7 @@ impl Planner {
             Operator::Sensor(sensor) => Some(sensor.timeout),
             Operator::Approve(approve) => approve.timeout,
             Operator::TriggerDag(_)
+            | Operator::Notify(_)
             | Operator::Bash(_)
             | Operator::Python(_)
             | Operator::Empty

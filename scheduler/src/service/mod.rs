@@ -28,6 +28,7 @@ use worker::WorkerConfig;
 pub use outside::SystemClock;
 
 use crate::leader::Leader;
+use crate::notifier::NotificationSettings;
 use crate::processor::{Processor, ProcessorConfig};
 use outside::LocalDispatch;
 
@@ -59,6 +60,8 @@ pub struct SchedulerConfig {
     pub limits: Limits,
     /// How attempts are run.
     pub worker: WorkerConfig,
+    /// How messages are sent.
+    pub notifications: NotificationSettings,
     /// Whether this process also reads the DAG folder; false when [`process_dags`] runs elsewhere.
     pub with_dag_processor: bool,
 }

@@ -11,6 +11,7 @@ use model::ids::{AttemptToken, DagRunKey};
 use model::mapping::Elements;
 use model::template::PreviousSuccess;
 use store::journal::LeaderJournal;
+use tokio::sync::Notify;
 use worker::{Values, ValuesError};
 
 use super::BACK_OFF;
@@ -74,10 +75,11 @@ where
     }
 }
 
-/// Hands attempts to the local executor, and what waits to the waiter.
+/// Hands attempts to the local executor, what waits to the waiter, and wakes who delivers messages.
 pub(super) struct LocalDispatch {
     pub(super) executor: Arc<LocalExecutor>,
     pub(super) waiter: Arc<Waiter>,
+    pub(super) notifier: Arc<Notify>,
 }
 
 impl Dispatch for LocalDispatch {
@@ -93,6 +95,10 @@ impl Dispatch for LocalDispatch {
 
     fn dags_moved(&mut self, dag_ids: Vec<String>) {
         self.waiter.dags_moved(dag_ids);
+    }
+
+    fn deliver(&mut self) {
+        self.notifier.notify_one();
     }
 
     fn cancel(&mut self, token: AttemptToken) {

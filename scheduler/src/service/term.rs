@@ -16,6 +16,7 @@ use super::outside::{LocalDispatch, StoreValues, SystemClock};
 use super::{BACK_OFF, BEAT, SchedulerConfig, ServiceError, ServiceLeader, pause};
 use crate::causes::with_causes;
 use crate::leader::{Leader, LeaderError};
+use crate::notifier::{Notifier, Sender};
 use crate::waiter::{Outside, Waiter};
 
 /// How often a standby looks whether the lease is free. With a lease of 3 s it leads at most 3.5 s after a crash.
@@ -31,11 +32,13 @@ pub(super) async fn schedule(
     store.register_service(config.id, "scheduler", &config.hostname, pid).await?;
     let owner_name = format!("{}:{pid}", config.hostname);
     let journal = LeaderJournal::new(store, lease_owner(config), owner_name);
+    let sender = Arc::new(Sender::new(config.notifications.clone()));
+    let notifier = Notifier::start(store.clone(), journal.clone(), Arc::clone(&sender));
     let start_executor = || {
         let (reports, reported) = mpsc::unbounded_channel();
         let values = StoreValues(journal.clone());
         let slots = config.limits.parallelism as usize;
-        let waiter = Arc::new(Waiter::start(Outside::new(Some(store.clone())), reports.clone()));
+        let waiter = Arc::new(Waiter::start(Outside::new(Some(store.clone()), Arc::clone(&sender)), reports.clone()));
         let executor = Arc::new(LocalExecutor::start(values, config.worker.clone(), slots, reports));
         (executor, waiter, reported)
     };
@@ -49,7 +52,8 @@ pub(super) async fn schedule(
             worker::clear_run_folder(&config.worker.run_folder);
         }
         let (executor, waiter, mut reported) = idle.take().unwrap_or_else(start_executor);
-        let dispatch = LocalDispatch { executor: Arc::clone(&executor), waiter: Arc::clone(&waiter) };
+        let dispatch =
+            LocalDispatch { executor: Arc::clone(&executor), waiter: Arc::clone(&waiter), notifier: notifier.wake() };
         match Leader::take_over(journal.clone(), dispatch, SystemClock, config.limits).await {
             Ok(Ok(mut leader)) => {
                 tracing::info!(epoch = leader.epoch().0, runs = leader.planner().run_count(), "this scheduler leads");
@@ -74,6 +78,7 @@ pub(super) async fn schedule(
             }
         }
     }
+    notifier.stop().await;
     worker::clear_run_folder(&config.worker.run_folder);
     Ok(store.stop_service(config.id).await?)
 }

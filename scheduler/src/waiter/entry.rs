@@ -43,6 +43,7 @@ impl Entry {
             | Awaited::Http(_)
             | Awaited::Sql { .. }
             | Awaited::Approval(_)
+            | Awaited::Delivery { .. }
             | Awaited::Python => None,
         }
     }

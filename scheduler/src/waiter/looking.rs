@@ -149,7 +149,11 @@ impl Looking {
                 }
                 Awaited::Sql { conn_id, sql } => {
                     let (conn_id, sql) = (conn_id.clone(), sql.clone());
-                    self.looks.spawn(async move { vec![(token, sql::look(&outside, &conn_id, &sql).await)] });
+                    self.looks.spawn(async move { vec![(token, sql::look(&conn_id, &sql).await)] });
+                }
+                Awaited::Delivery { message } => {
+                    let message = message.clone();
+                    self.looks.spawn(async move { vec![(token, outside.deliver(&message, token).await)] });
                 }
                 // Nobody looks for these.
                 Awaited::Time { .. } | Awaited::Approval(_) | Awaited::Python => {}

@@ -1,13 +1,16 @@
 //! The world that is looked at.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use model::callback::Message;
+use model::ids::AttemptToken;
 use store::Store;
 
 use super::Seen;
 use crate::causes::with_causes;
+use crate::notifier::Sender;
 use crate::ports::Clock;
 use crate::service::SystemClock;
 
@@ -17,15 +20,16 @@ const HTTP_PATIENCE: Duration = Duration::from_secs(30);
 /// What looks are made with.
 #[derive(Debug)]
 pub struct Outside {
+    sender: Arc<Sender>,
     /// Where runs of other DAGs are; none: there are none.
     pub(super) store: Option<Store>,
     http: OnceLock<Result<reqwest::Client, String>>,
 }
 
 impl Outside {
-    /// With the database that the runs of other DAGs are in, unless a DAG runs alone.
-    pub fn new(store: Option<Store>) -> Self {
-        Self { store, http: OnceLock::new() }
+    /// With the database that the runs of other DAGs are in, unless a DAG runs alone, and with what sends messages.
+    pub const fn new(store: Option<Store>, sender: Arc<Sender>) -> Self {
+        Self { sender, store, http: OnceLock::new() }
     }
 
     /// What becomes of a task that needs other DAGs where there are none.
@@ -38,10 +42,12 @@ impl Outside {
         SystemClock.now()
     }
 
-    /// Connections come from the environment until they are in the database.
-    #[expect(clippy::unused_self, reason = "what looks are made with, the environment among it")]
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
+    /// The message of a `notify` task.
+    pub(super) async fn deliver(&self, message: &Message, token: AttemptToken) -> Seen {
+        match self.sender.send(message, &format!("attempt-{}", token.0)).await {
+            Ok(_) => Seen::Met(Vec::new()),
+            Err(undelivered) => Seen::Failed { reason: undelivered.reason, may_retry: undelivered.may_retry },
+        }
     }
 
     /// Made when the first sensor needs it.

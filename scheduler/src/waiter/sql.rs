@@ -3,17 +3,16 @@
 use model::operator::is_true;
 use store::waiting::{ConnectionUrl, first_value};
 
-use super::{Outside, Seen};
+use super::Seen;
 use crate::causes::with_causes;
+use crate::connection;
 
 /// A database that does not answer in this time is asked again later.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
-pub(super) async fn look(outside: &Outside, conn_id: &str, sql: &str) -> Seen {
-    let name = format!("CONN_{}", conn_id.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
-    let variables = [format!("FLOWCTL_{name}"), format!("AIRFLOW_{name}")];
-    let Some(uri) = variables.iter().find_map(|name| outside.variable(name)) else {
-        let either = variables.join(" or ");
+pub(super) async fn look(conn_id: &str, sql: &str) -> Seen {
+    let Some(uri) = connection::uri(conn_id) else {
+        let either = connection::variables(conn_id).join(" or ");
         let reason =
             format!("there is no connection `{conn_id}`: set {either} to postgres://user:password@host/database");
         return Seen::failed_for_good(reason);

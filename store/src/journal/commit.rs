@@ -222,6 +222,26 @@ impl LeaderJournal {
                     attempt_token = excluded.attempt_token, max_tries = excluded.max_tries,
                     awaited = excluded.awaited, since = excluded.since, deadline = excluded.deadline,
                     looked_at = excluded.looked_at, looks = excluded.looks, saw = excluded.saw
+            ), missed AS (
+                INSERT INTO missed_deadline (dag_run_id, task_id, map_index, due_at, missed_at)
+                SELECT m.dag_run_id, m.task_id, m.map_index, m.due_at, m.missed_at
+                FROM json_to_recordset($42::text::json) AS m (dag_run_id bigint, task_id text, map_index int,
+                    due_at timestamptz, missed_at timestamptz), go
+                WHERE go.leads = 1 AND go.runs = cardinality($2::bigint[])
+                ON CONFLICT DO NOTHING
+                RETURNING dag_run_id, task_id, map_index, due_at
+            ), callbacks AS (
+                INSERT INTO callback (dag_run_id, dag_version_id, task_index, map_index, try_number, max_tries, event,
+                    block, channel, task_state, reason, deadline, mapped, happened_at)
+                SELECT c.dag_run_id, c.dag_version_id, c.task_index, c.map_index, c.try_number, c.max_tries, c.event,
+                    c.block, c.channel, c.task_state, c.reason, c.deadline, c.mapped, c.happened_at
+                FROM json_to_recordset($43::text::json) AS c (dag_run_id bigint, dag_version_id bigint,
+                    task_index int, map_index int, try_number int, max_tries int, event text, block int, channel text,
+                    task_state text, reason text, deadline timestamptz, mapped json, happened_at timestamptz,
+                    task_id text), go
+                WHERE go.leads = 1 AND go.runs = cardinality($2::bigint[])
+                  AND (c.deadline IS NULL OR EXISTS (SELECT FROM missed m WHERE m.dag_run_id = c.dag_run_id
+                       AND m.task_id = c.task_id AND m.map_index = c.map_index AND m.due_at = c.deadline))
             )
             SELECT go.leads AS "leads!", go.runs AS "runs!", (SELECT count(*) FROM updated) AS "updated!" FROM go"#,
             epoch.0,
@@ -264,7 +284,9 @@ impl LeaderJournal {
             &paused as &[&str],
             &pause_reasons as &[&str],
             waits(batch),
-            ended_waits(batch)
+            ended_waits(batch),
+            crate::callback::missed(batch),
+            crate::callback::callbacks(batch)
         )
         .fetch_one(executor)
         .await

@@ -111,7 +111,7 @@ impl LeaderJournal {
             r#"-- dag_run.load
             SELECT r.id, r.dag_id, r.run_id, r.dag_version_id, r.version, r.state::text AS "state!",
                    r.run_type::text AS "run_type!", r.logical_date, r.data_interval_start, r.data_interval_end,
-                   r.run_after, r.started_at, r.conf::text AS "conf!", r.params::text AS "params!", r.triggered_by
+                   r.run_after, r.queued_at, r.started_at, r.conf::text AS "conf!", r.params::text AS "params!", r.triggered_by
             FROM dag_run r
             WHERE ($1::bigint[] IS NULL AND r.state IN ('queued', 'running')) OR r.id = ANY($1)
             ORDER BY r.id"#,
@@ -189,6 +189,7 @@ impl LeaderJournal {
                     dag_version: DagVersionKey(run.dag_version_id),
                     version: run.version,
                     state: decode(&run.state)?,
+                    queued_at: from_sql(run.queued_at),
                     task_instances: by_run.remove(&run.id).unwrap_or_default(),
                     choices: choices_by_run.remove(&run.id).unwrap_or_default(),
                     waits: waits.remove(&run.id).unwrap_or_default(),

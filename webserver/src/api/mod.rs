@@ -11,6 +11,7 @@ mod assets;
 mod auth;
 mod backfills;
 mod bulk_pools;
+mod callbacks;
 mod clear;
 mod dag_runs;
 mod dags;
@@ -114,6 +115,9 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(task_instances())
         .merge(pools())
         .merge(backfills())
+        .routes(routes!(callbacks::get_callbacks))
+        .routes(routes!(callbacks::get_callback))
+        .routes(routes!(callbacks::get_missed_deadlines))
         .merge(assets())
         .routes(routes!(import_errors::get_import_errors))
         .routes(routes!(import_errors::get_import_error))

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use model::dag::Dag;
 use model::state::TaskInstanceState;
 use serde::Deserialize;
+use store::callback::{CallbackFilter, MissedDeadlineInfo};
 use store::read::pages::{RunDetails, TaskInstanceRow};
 
 use super::format::{
@@ -20,6 +21,8 @@ use crate::doors::LoggedIn;
 
 /// Rows of tasks on one page.
 const PAGE_SIZE: usize = 200;
+/// Messages on one page, in each state; `flowctl callbacks list` has all.
+const MAX_CALLBACKS: i64 = 50;
 
 /// The page's state.
 #[derive(Deserialize, Default)]
@@ -52,6 +55,17 @@ struct TaskView {
     why: String,
 }
 
+/// A message that was given up, or is tried again.
+struct Undelivered {
+    task: String,
+    event: String,
+    channel: String,
+    state: String,
+    tries: i32,
+    happened: Moment,
+    error: String,
+}
+
 #[derive(Template)]
 #[template(path = "run.html")]
 struct RunView {
@@ -67,6 +81,9 @@ struct RunView {
     has_started: bool,
     waiting: String,
     reason: String,
+    /// Sentences.
+    missed: Vec<String>,
+    undelivered: Vec<Undelivered>,
     facts: Vec<Fact>,
     graph: String,
     sums: Vec<Sum>,
@@ -98,7 +115,8 @@ pub(super) async fn show(
     let now = (pages.clock)();
     let states = why::states_by_task(&dag, &rows);
     let contention = why::contention(&pages.store, &run, &dag, &rows).await?;
-    let waits = pages.store.waits(model::ids::DagRunKey(run.id)).await?;
+    let run_key = model::ids::DagRunKey(run.id);
+    let waits = pages.store.waits(run_key).await?;
     let why = Why::new(&dag, &run, &states, &rows, &contention, pages.limits, now).with_waits(waits);
     let layout = dag_graph::lay_out(&pages, run.version_id, &dag).await;
     let by_task = first_rows(&dag, &rows);
@@ -166,6 +184,8 @@ pub(super) async fn show(
         },
         sums: sums(&rows, &href, &query.state),
         graph: picture,
+        missed: pages.store.missed_deadlines(run_key).await?.iter().map(missed).collect(),
+        undelivered: undelivered(&pages, &dag_id, &run_id).await?,
         facts: facts(&dag_id, &run),
         state: State(run.state.clone()),
         duration: duration(run.started_at, run.ended_at, now),
@@ -182,6 +202,39 @@ pub(super) async fn show(
         dag_id,
         run_id,
     })
+}
+
+/// A deadline that passed, in a sentence that is HTML.
+pub(super) fn missed(missed: &MissedDeadlineInfo) -> String {
+    let who = match (missed.task_id.as_str(), missed.map_index) {
+        ("", _) => "The run".to_owned(),
+        (task_id, map_index) if map_index < 0 => escape(task_id),
+        (task_id, map_index) => escape(&format!("{task_id}[{map_index}]")),
+    };
+    format!("{who} missed its deadline: {}", absolute(missed.due_at))
+}
+
+/// The messages of a run that did not arrive at once: those that were given up, and those that are tried again.
+async fn undelivered(pages: &Pages, dag_id: &str, run_id: &str) -> Result<Vec<Undelivered>, PageError> {
+    let filter = |state: &str| CallbackFilter {
+        dag_id: Some(dag_id.to_owned()),
+        run_id: Some(run_id.to_owned()),
+        state: Some(state.to_owned()),
+        ..CallbackFilter::default()
+    };
+    let (mut rows, _) = pages.store.callbacks(&filter("failed"), MAX_CALLBACKS, 0).await?;
+    let (pending, _) = pages.store.callbacks(&filter("pending"), MAX_CALLBACKS, 0).await?;
+    rows.extend(pending.into_iter().filter(|row| row.last_error.is_some()));
+    let view = rows.into_iter().map(|row| Undelivered {
+        task: row.task_id.unwrap_or_else(|| "–".to_owned()),
+        event: row.event,
+        channel: row.channel,
+        state: if row.state == "failed" { "given up".to_owned() } else { "is tried again".to_owned() },
+        tries: row.tries,
+        happened: Moment(row.happened_at),
+        error: row.last_error.unwrap_or_else(|| "the process that delivered it died".to_owned()),
+    });
+    Ok(view.collect())
 }
 
 /// Where counting stops: only what runs counts on.

@@ -82,6 +82,8 @@ struct TaskPage {
     /// Why it cannot be cleared, as attributes of the button; empty: it can.
     locked: String,
     why: String,
+    /// Deadlines that it missed, in sentences that are HTML.
+    missed: Vec<String>,
     /// Of a mapped task: all its elements.
     elements: Vec<ElementLink>,
     /// That the task is disabled, in words; empty: it is not.
@@ -136,6 +138,7 @@ pub(super) async fn show(
     });
     let states = crate::why::states_by_task(&dag, &rows);
     let waits = pages.store.waits(DagRunKey(found.id)).await?;
+    let missed = pages.store.missed_deadlines(DagRunKey(found.id)).await?;
     let contention = why::contention(&pages.store, &found, &dag, &rows).await?;
     let why = Why::new(&dag, &found, &states, &rows, &contention, pages.limits, now).with_waits(waits);
     let filter = ApprovalFilter {
@@ -171,6 +174,11 @@ pub(super) async fn show(
         is_running: why::parse(&row.state).holds_slot(),
         is_failed: why::parse(&row.state).is_failed(),
         why: why.task(row),
+        missed: missed
+            .iter()
+            .filter(|one| one.task_id == task_id && one.map_index == row.map_index)
+            .map(run::missed)
+            .collect(),
         tries: tries(row, &attempts, shown, &href),
         log_href: format!("{run_href}/tasks/{}/log?try={shown}&map_index={}", segment(&task_id), row.map_index),
         log_html: chunk.html,

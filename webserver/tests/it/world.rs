@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use jiff::Timestamp;
 use model::dag_file::{Defaults, parse};
 use model::limits::Limits;
+use scheduler::notifier::NotificationSettings;
 use scheduler::ports::Clock;
 use scheduler::service::{SchedulerConfig, SystemClock};
 use serde_json::{Value, json};
@@ -160,6 +161,7 @@ impl World {
             dags_are_paused_at_creation: false,
             limits: Limits::default(),
             worker: WorkerConfig::new(self.home.path()),
+            notifications: NotificationSettings::default(),
             with_dag_processor: true,
         };
         let (store, stop) = (self.database.store().clone(), self.stop.clone());

@@ -54,7 +54,16 @@ pub(super) async fn run(globals: &Globals, arguments: &Test) -> anyhow::Result<E
     let own = WorkerConfig::new(home.path());
     let worker =
         WorkerConfig { home: own.home, run_folder: own.run_folder, executor_id: own.executor_id, ..settings.worker() };
-    let test = TestRun { dag, file: local.file, logical_date, conf, params, limits: settings.limits, worker };
+    let test = TestRun {
+        dag,
+        file: local.file,
+        logical_date,
+        conf,
+        params,
+        limits: settings.limits,
+        notifications: settings.notifications(),
+        worker,
+    };
     let state = test_run::run(test).await?;
     Ok(if state == DagRunState::Success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

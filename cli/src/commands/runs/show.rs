@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use api::{DagRun, DagRunWaiting, TaskInstance, TaskInstanceCollection};
+use api::{
+    Callback, CallbackCollection, DagRun, DagRunWaiting, MissedDeadline, MissedDeadlineCollection, TaskInstance,
+    TaskInstanceCollection,
+};
 use jiff::Timestamp;
 use scheduler::ports::Clock;
 use scheduler::service::SystemClock;
@@ -20,6 +23,9 @@ pub(super) struct Shown {
     pub(super) dag_run: DagRun,
     pub(super) task_instances: Vec<TaskInstance>,
     pub(super) waiting: DagRunWaiting,
+    pub(super) missed_deadlines: Vec<MissedDeadline>,
+    /// Messages that were given up.
+    pub(super) failed_callbacks: Vec<Callback>,
     /// When it was loaded.
     #[serde(skip)]
     pub(super) at: Timestamp,
@@ -32,7 +38,12 @@ impl Shown {
         let waiting = client.get(&[&path[..], &["waiting"]].concat(), &[]).await?;
         let task_instances =
             client.all::<TaskInstanceCollection>(&[&path[..], &["taskInstances"]].concat(), &[]).await?;
-        Ok(Self { dag_run, task_instances, waiting, at: SystemClock.now() })
+        let path = [&path[..], &["missedDeadlines"]].concat();
+        let missed_deadlines = client.get::<MissedDeadlineCollection>(&path, &[]).await?.missed_deadlines;
+        let of_run = [("dag_id", dag_run.dag_id.clone()), ("dag_run_id", dag_run.dag_run_id.clone())];
+        let query = [&of_run[..], &[("state", "failed".to_owned())]].concat();
+        let failed_callbacks = client.all::<CallbackCollection>(&["callbacks"], &query).await?;
+        Ok(Self { dag_run, task_instances, waiting, missed_deadlines, failed_callbacks, at: SystemClock.now() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A run as a tree: groups are branches, task instances are leaves.
 
-use api::TaskInstance;
+use api::{Callback, TaskInstance};
 use jiff::Timestamp;
 
 use super::show::Shown;
@@ -73,8 +73,25 @@ fn heading(shown: &Shown, target: Target) -> String {
         vec!["duration".into(), span(run.duration.or(so_far(&run.state, run.start_date, shown.at))).into()],
     ];
     rows.extend(shown.waiting.reason.iter().map(|reason| vec!["why".into(), reason.as_str().into()]));
+    rows.extend(shown.missed_deadlines.iter().map(|missed| {
+        let of = missed.task_id.as_deref().map(|task_id| format!(" by {}", element(task_id, missed.map_index)));
+        let when = moment(Some(missed.deadline));
+        vec!["missed deadline".into(), format!("{when}{}", of.unwrap_or_default()).into()]
+    }));
+    rows.extend(shown.failed_callbacks.iter().map(|callback| {
+        let Callback { callback_id, event, channel, last_error, .. } = callback;
+        let of = callback.task_id.as_deref().map(|task_id| format!(" of {}", element(task_id, callback.map_index)));
+        let (of, error) = (of.unwrap_or_default(), last_error.as_deref().unwrap_or("its process died"));
+        let told = format!("{event}{of}, over {channel}: {error} (flowctl callbacks show {callback_id})");
+        vec!["not delivered".into(), told.into()]
+    }));
     rows.extend(run.note.iter().map(|note| vec!["note".into(), note.as_str().into()]));
     table(&[], rows, target)
+}
+
+/// A task, or an element of a mapped one.
+fn element(task_id: &str, map_index: i32) -> String {
+    if map_index < 0 { task_id.to_owned() } else { format!("{task_id}[{map_index}]") }
 }
 
 fn leaf(corner: &str, name: &str, shown: &Shown, instance: &TaskInstance) -> Vec<Cell> {
@@ -169,6 +186,8 @@ mod tests {
                 instance("extract.cities.one", 1, "failed", (1, 0), Some(2.5)),
                 instance("load", -1, "none", (0, 0), None),
             ],
+            missed_deadlines: Vec::new(),
+            failed_callbacks: Vec::new(),
             waiting: DagRunWaiting { dag_run: None, reason: None, task_instances: vec![waiting] },
             at: "2026-01-01T00:02:00Z".parse().expect("an instant"),
         }

@@ -4,6 +4,7 @@ mod access;
 mod again;
 mod assets;
 mod bad_input;
+mod callbacks;
 mod listings;
 mod manual;
 mod newcomer;
