@@ -254,6 +254,25 @@ fn the_graph_is_a_list_by_level_or_a_picture() {
 }
 
 #[test]
+fn a_test_says_which_messages_a_server_would_deliver_and_sends_what_notify_tasks_say() {
+    let home = Home::new();
+    home.write(
+        "dags/tells.yaml",
+        "on_failure: {email: a@example.com}\ntasks:\n- {id: bad, bash: exit 1, on_failure: {slack: x}}\n\
+         - {id: tell, notify: {slack: {conn_id: nobody, text: hi}}}\n",
+    );
+    let said = home.flowctl(&["dags", "test", "tells"]);
+    assert_eq!(said.code, 1);
+    for line in [
+        "on_failure of bad: a message over slack would be delivered",
+        "on_failure of the run: a message over email would be delivered",
+        "there is no connection `nobody`: set FLOWCTL_CONN_NOBODY or AIRFLOW_CONN_NOBODY",
+    ] {
+        assert!(said.stderr.contains(line), "{line}\n{}", said.stderr);
+    }
+}
+
+#[test]
 fn the_schema_of_dag_files_is_json() {
     let said = Home::new().flowctl(&["schema"]);
     let schema: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();

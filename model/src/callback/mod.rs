@@ -4,7 +4,7 @@
 //!    `deadline`, with templates in their texts; a `notify` task is one block.
 //! 2. When it happens, [`rows`] says which messages are to be delivered. They are written in the commit of the change
 //!    itself, so that none gets lost with the process that made it.
-//! 3. Whoever delivers one renders it then ([`message`]): over the task's or the run's context, and what happened.
+//! 3. Whoever delivers one renders it then ([`message()`]): over the task's or the run's context, and what happened.
 
 mod block;
 mod deadline;

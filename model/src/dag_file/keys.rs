@@ -38,8 +38,6 @@ pub(super) enum Takes {
     Notifies,
     /// From when a deadline is counted.
     Since,
-    /// JSON.
-    Json,
     /// Descriptions of assets.
     Assets,
     /// Assets, named or described.
@@ -60,7 +58,7 @@ pub(super) enum Takes {
 pub(super) type Keys = &'static [(&'static str, Takes)];
 
 use Takes::{
-    AssetNames, Assets, BackOff, By, Calendar, Catchup, Columns, Conf, Date, Duration, Expand, Flag, FlagOrKeyed, Json,
+    AssetNames, Assets, BackOff, By, Calendar, Catchup, Columns, Conf, Date, Duration, Expand, Flag, FlagOrKeyed,
     Keyed, Layer, List, Mapping, NotYet, Notifies, Numbers, OnlyDefault, Operator, Overlap, Rule, Schedule, Since,
     Tasks, Text, TextMapping, Texts, Value, WeightRule, Whole,
 };
@@ -238,7 +236,7 @@ pub(super) const SLACK: Keys = &[("url", Text), ("conn_id", Text), ("text", Text
 
 /// Keys of a request that is a message.
 pub(super) const WEBHOOK: Keys =
-    &[("url", Text), ("conn_id", Text), ("method", Text), ("headers", TextMapping), ("json", Json), ("body", Text)];
+    &[("url", Text), ("conn_id", Text), ("method", Text), ("headers", TextMapping), ("json", Value), ("body", Text)];
 
 /// Keys of an e-mail.
 pub(super) const EMAIL: Keys = &[("to", Texts), ("cc", Texts), ("subject", Text), ("body", Text), ("html", Flag)];

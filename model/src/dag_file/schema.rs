@@ -153,7 +153,6 @@ fn property(name: &str, takes: Takes) -> Value {
             json!({"anyOf": [block, {"type": "array", "items": block}, {"type": "null"}], "description": "messages"})
         }
         Takes::Since => json!({"enum": Since::ALL.map(Since::as_str)}),
-        Takes::Json => json!({}),
         Takes::Conf => json!({"type": ["object", "string", "null"]}),
         Takes::By => {
             json!({"anyOf": [{"enum": ["logical_date", "latest"]}, {"type": "object", "additionalProperties": false, "required": ["delta"], "properties": {"delta": {"type": ["string", "number"]}}}]})

@@ -2,7 +2,7 @@
 //! person ([`Approve`]).
 //!
 //! 1. A DAG file says it with templates in its texts; these types hold that.
-//! 2. When the task's turn has come, [`awaited`] renders it once: what it waits for ([`Awaited`]) does not change while
+//! 2. When the task's turn has come, [`awaited()`] renders it once: what it waits for ([`Awaited`]) does not change while
 //!    it waits, and survives a restart.
 //! 3. A [`WaitRow`] is that, together with since when and until when it waits, and what was seen last.
 

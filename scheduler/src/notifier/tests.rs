@@ -223,6 +223,17 @@ async fn an_e_mail_arrives_at_a_mail_server() {
 }
 
 #[tokio::test]
+async fn a_server_that_cannot_keep_a_secret_is_told_nothing_unless_it_need_not() {
+    let server = MailServer::start();
+    send_once_up(&sender(Some(server.settings())), &e_mail("ada@example.com")).await.expect("it is taken");
+    for tls in [MailTls::StartTls, MailTls::Tls] {
+        let sender = sender(Some(MailSettings { tls, ..server.settings() }));
+        let undelivered = sender.send(&e_mail("ada@example.com"), "n").await.expect_err("it has no TLS");
+        assert!(undelivered.reason.contains("did not take it"), "{}", undelivered.reason);
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_is_none_is_refused_without_asking_a_server() {
     let settings = MailSettings {
         host: "127.0.0.1".to_owned(),

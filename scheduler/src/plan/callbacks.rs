@@ -55,14 +55,10 @@ impl Told {
 impl Planner {
     /// Tells of a change of a task instance's state, and watches the deadline that it begins.
     pub(super) fn tell_step(&mut self, key: TaskInstanceKey, event: TaskInstanceEvent) {
-        let Some(run) = self.runs.get(&key.dag_run) else { return };
-        let (has_callbacks, has_deadlines) = (run.version.has_callbacks, run.version.has_deadlines);
-        if has_callbacks && let Some(event) = event_of(event) {
+        if let Some(event) = event_of(event) {
             self.tell(key, event, None);
         }
-        if has_deadlines {
-            self.watch_attempt(key);
-        }
+        self.watch_attempt(key);
     }
 
     /// Tells what happened to a task instance, if anybody wants to know. `state`: the one it is in, if it is not that of

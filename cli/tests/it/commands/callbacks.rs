@@ -43,7 +43,8 @@ impl Server {
         async fn take(State(world): State<Arc<Mutex<World>>>, uri: Uri, body: Bytes) -> (StatusCode, &'static str) {
             let mood = {
                 let mut world = world.lock().expect("nobody panics");
-                let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+                let text = || Value::String(String::from_utf8_lossy(&body).into_owned());
+                let body = serde_json::from_slice(&body).unwrap_or_else(|_| text());
                 world.requests.push((uri.path().to_owned(), body));
                 world.mood
             };
@@ -102,9 +103,11 @@ async fn ends_are_told_with_their_reason_and_what_is_refused_changes_no_state() 
         "on_failure: {{webhook: {}}}\non_success: {{slack: never}}\n\
          tasks:\n\
          - {{id: good, bash: echo 42, on_success: {{webhook: {{url: {}, json: {{n: '{{{{ xcom(\"good\") }}}}', e: '{{{{ event }}}}'}}}}}}}}\n\
+         - {{id: city, expand: {{name: [seoul, busan]}}, bash: 'true', on_success: {{webhook: {{url: {}, body: '{{{{ map.name }}}}'}}}}}}\n\
          - {{id: bad, bash: exit 3, on_failure: [{{webhook: {}}}, {{email: ada@example.com}}]}}\n",
         taking.url("run"),
         taking.url("good"),
+        taking.url("city"),
         refusing.url("secret-path")
     );
     site.dag("tells", &text).await;
@@ -116,6 +119,12 @@ async fn ends_are_told_with_their_reason_and_what_is_refused_changes_no_state() 
     assert_eq!(of_run["url"].as_str(), Some(&*format!("{}/dags/tells/runs/one", site.system.url())));
     let of_task = taking.gets(&site, "good").await;
     assert_eq!(of_task, serde_json::json!({"n": "42", "e": "success"}));
+    let context = || format!("{:?}", taking.world);
+    until_some("each element is told", context, async || (taking.got("city").len() == 2).then_some(())).await;
+    let mut cities: Vec<_> =
+        taking.got("city").iter().map(|body| body.as_str().unwrap_or_default().to_owned()).collect();
+    cities.sort();
+    assert_eq!(cities, ["busan", "seoul"]);
     assert_eq!(refusing.gets(&site, "secret-path").await["reason"].as_str(), Some("exit code 3"));
 
     let list = ["callbacks", "list", "tells", "--state", "failed", "-o", "plain"];
