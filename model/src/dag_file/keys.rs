@@ -46,8 +46,6 @@ pub(super) enum Takes {
     Layer,
     /// Columns by name.
     Columns,
-    /// Anything.
-    Value,
     /// Part of the language that does not run yet.
     NotYet,
     /// Accepted with the value that changes nothing; anything else does not run yet.
@@ -60,7 +58,7 @@ pub(super) type Keys = &'static [(&'static str, Takes)];
 use Takes::{
     AssetNames, Assets, BackOff, By, Calendar, Catchup, Columns, Conf, Date, Duration, Expand, Flag, FlagOrKeyed,
     Keyed, Layer, List, Mapping, NotYet, Notifies, Numbers, OnlyDefault, Operator, Overlap, Rule, Schedule, Since,
-    Tasks, Text, TextMapping, Texts, Value, WeightRule, Whole,
+    Tasks, Text, TextMapping, Texts, WeightRule, Whole,
 };
 
 /// Keys of a DAG.
@@ -268,7 +266,7 @@ pub(super) const ASSET: Keys = &[
 ];
 
 /// Keys of a column of an asset's schema.
-pub(super) const COLUMN: Keys = &[("type", Text), ("description", Text), ("key", Flag), ("default", Value)];
+pub(super) const COLUMN: Keys = &[("type", Text), ("description", Text), ("key", Flag), ("default", Json)];
 
 /// Keys of `teardown`'s long form.
 pub(super) const TEARDOWN: Keys = &[("of", Texts), ("on_failure_fail_dagrun", Flag)];
