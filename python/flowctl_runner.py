@@ -241,6 +241,8 @@ class Macros:
 
 def build_context(facts, ti):
     """Airflow's context, without the names that cost a question."""
+    import flowctl
+
     logical_date = instant(facts["logical_date"])
     start = instant(facts["data_interval_start"])
     end = instant(facts["data_interval_end"])
@@ -267,6 +269,8 @@ def build_context(facts, ti):
         "params": params,
         "conf": facts["conf"],
         "macros": Macros(),
+        "var": Names(value=flowctl._Variables(False), json=flowctl._Variables(True)),
+        "conn": flowctl._Connections(),
         "map_index": facts["map_index"],
         "try_number": facts["try_number"],
         "logical_date": logical_date,
@@ -399,8 +403,10 @@ def in_one_line(error):
 
 def execute(request, ti):
     """Runs the task; the result for the worker, in which a failure is data."""
+    import flowctl
     from flowctl import FailException, SkipException
 
+    flowctl._ask = ask
     try:
         return {"status": "success", "value": run(request, ti)}
     except SkipException as error:

@@ -16,6 +16,7 @@ mod auth;
 mod backfill;
 mod bulk;
 mod callback;
+mod connection;
 mod dag;
 mod dag_run;
 mod error;
@@ -25,6 +26,7 @@ mod monitor;
 mod pool;
 mod skip;
 mod task_instance;
+mod variable;
 mod waiting;
 mod xcom;
 
@@ -43,6 +45,7 @@ pub use bulk::{BulkAction, BulkBody, BulkError, BulkOutcome, BulkResponse, OnExi
 pub use callback::{
     Callback, CallbackCollection, CallbackDetails, CallbackTry, MissedDeadline, MissedDeadlineCollection,
 };
+pub use connection::{Connection, ConnectionBody, ConnectionCollection, ConnectionTest};
 pub use dag::{
     Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagTag, DagVersion, DagVersionCollection, DagVersionDiff,
 };
@@ -57,6 +60,7 @@ pub use task_instance::{
     ClearTaskInstancesBody, TaskInstance, TaskInstanceCollection, TaskInstanceHistory, TaskInstanceHistoryCollection,
     TaskSelector,
 };
+pub use variable::{Variable, VariableBody, VariableCollection};
 pub use waiting::{DagRunWaiting, TaskInstanceWaiting};
 pub use xcom::{XCom, XComCollection, XComEntry};
 
@@ -69,4 +73,12 @@ pub const MAX_LIMIT: u32 = 100;
 
 const fn yes() -> bool {
     true
+}
+
+/// Null is a value, unlike a field that is absent.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
+fn given<'de, T: serde::Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    serde::Deserialize::deserialize(deserializer).map(Some)
 }

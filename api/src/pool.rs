@@ -1,6 +1,6 @@
 //! `/pools`.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A pool and who holds its slots. A task instance counts with its `pool_slots`.
@@ -76,7 +76,7 @@ pub struct PoolPatchBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slots: Option<i32>,
     /// For people; null takes it away.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub description: Option<Option<String>>,
     /// Whether deferred task instances hold their slots.
@@ -86,13 +86,7 @@ pub struct PoolPatchBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team_name: Option<String>,
     /// Such as `10/1m`; null takes it away. flowctl's own.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub rate: Option<Option<String>>,
-}
-
-/// Null is a value, unlike a field that is absent.
-#[expect(clippy::option_option, reason = "absent, null and a text are three things")]
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }

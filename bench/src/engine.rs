@@ -14,6 +14,8 @@ use model::limits::Limits;
 use scheduler::leader::Leader;
 use scheduler::plan::Watch;
 use scheduler::ports::{Clock, Dispatch};
+use scheduler::postgres::DeployedJournal;
+use secrets::{Places, Secrets};
 use store::Store;
 use store::journal::LeaderJournal;
 use tokio::sync::mpsc;
@@ -63,7 +65,7 @@ impl Clock for WallClock {
 }
 
 struct Engine {
-    leader: Leader<LeaderJournal, AtOnce, WallClock>,
+    leader: Leader<DeployedJournal, AtOnce, WallClock>,
     reported: mpsc::UnboundedReceiver<Report>,
     store: Store,
 }
@@ -72,6 +74,8 @@ impl Engine {
     async fn start(store: Store) -> Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "a benchmark is a shell")]
         let journal = LeaderJournal::new(&store, Uuid::new_v4(), "bench".to_owned());
+        let secrets = Secrets::new(Places::default(), Some(store.clone()));
+        let journal = DeployedJournal { journal, secrets };
         let (reports, reported) = mpsc::unbounded_channel();
         let limits = Limits { parallelism: 1000, ..Limits::default() };
         let Ok(leader) = Leader::take_over(journal, AtOnce(reports), WallClock, limits).await? else {

@@ -43,6 +43,7 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
             ..WorkerConfig::new(database.home.path())
         },
         notifications: NotificationSettings::default(),
+        places: secrets::Places::default(),
         with_dag_processor: false,
     };
     let serving = tokio::spawn(serve(store.clone(), config, stop.clone()));

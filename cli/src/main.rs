@@ -14,6 +14,7 @@ mod globals;
 mod import;
 mod local_dags;
 mod output;
+mod secret_file;
 mod services;
 mod standalone;
 mod test_run;

@@ -65,7 +65,8 @@ fn prepare_dags(settings: &mut Settings, no_examples: bool) -> anyhow::Result<()
 }
 
 async fn serve(settings: &Settings, url: &str, listener: TcpListener) -> anyhow::Result<()> {
-    let store = services::connect(url, settings.database_connect_timeout).await?;
+    settings.make_key()?;
+    let store = services::connect(url, settings.database_connect_timeout).await?.with_keys(settings.keyring()?);
     store.migrate().await.context("the database cannot be brought up to date")?;
     let password = first_account(&store, std::env::var("FLOWCTL_ADMIN_PASSWORD").ok()).await?;
     let address = format!("http://{}", listener.local_addr()?);
@@ -74,7 +75,7 @@ async fn serve(settings: &Settings, url: &str, listener: TcpListener) -> anyhow:
     let mut services = Services::new();
     let (pages, stop) = (services::pages(settings, &store), services.stop());
     services.spawn("web server", async move { Ok(webserver::serve(pages, listener, stop).await?) });
-    let mut config = services::scheduler(settings, services::process(), true);
+    let mut config = services::scheduler(settings, services::process(), true)?;
     if settings.base_url.is_none() {
         // The port may have been a free one.
         config.notifications.links.base_url = Some(address.clone());

@@ -53,7 +53,14 @@ impl Branches {
             Question::Branch => chosen(&value).map(Answer::Follow),
             Question::When | Question::ShortCircuit | Question::Wait => Ok(Answer::Holds(is_true(&value))),
         };
-        self.settle(attempt.key, result, wrong).map(|value| value.and_then(answer))
+        let settled = self.settle(attempt.key, result, wrong).map(|value| value.and_then(answer));
+        settled.map(|answer| answer.map_err(|reason| self.masked(attempt.key, &reason)))
+    }
+
+    /// A reason is shown and kept, and may repeat a value that the template looked up.
+    fn masked(&self, key: TaskInstanceKey, reason: &str) -> String {
+        let fetched = self.fetched.get(&viewer(key));
+        fetched.map_or_else(|| reason.to_owned(), |fetched| fetched.masker().mask(reason).into_owned())
     }
 
     /// The values of a mapping, or what is wrong with them; none when values are needed first.
@@ -76,7 +83,7 @@ impl Branches {
     ) -> Option<Result<T, String>> {
         match result {
             Ok(value) => Some(Ok(value)),
-            Err(RenderError::Failed(reason)) => Some(Err(wrong(reason))),
+            Err(RenderError::Failed(reason)) => Some(Err(self.masked(key, &wrong(reason)))),
             Err(RenderError::Needs(needs)) => {
                 let rounds = self.rounds.entry(key).or_default();
                 *rounds += 1;
@@ -113,6 +120,14 @@ impl Branches {
                     }
                     Need::PreviousSuccess => {
                         fetched.previous_success = Some(more.previous_success.take().flatten());
+                    }
+                    Need::Variable(key) => {
+                        let value = more.variables.remove(&key).unwrap_or(Ok(None));
+                        fetched.variables.insert(key, value);
+                    }
+                    Need::Connection(id) => {
+                        let connection = more.connections.remove(&id).unwrap_or(Ok(None));
+                        fetched.connections.insert(id, connection);
                     }
                 }
             }

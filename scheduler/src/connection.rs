@@ -1,4 +1,4 @@
-//! Connections come from the environment until they are in the database.
+//! Addresses of HTTP connections.
 
 /// The variables that a connection may stand in.
 pub(crate) fn variables(conn_id: &str) -> [String; 2] {
@@ -6,17 +6,14 @@ pub(crate) fn variables(conn_id: &str) -> [String; 2] {
     [format!("FLOWCTL_CONN_{name}"), format!("AIRFLOW_CONN_{name}")]
 }
 
-/// What a connection's variable says. A secret.
-pub(crate) fn uri(conn_id: &str) -> Option<String> {
-    variables(conn_id).iter().find_map(|name| std::env::var(name).ok())
-}
-
 /// The address of an HTTP connection: as it stands, or as Airflow writes one of Slack
 /// (`slackwebhook://:TOKEN@hooks.slack.com/services`).
 pub(crate) fn address(conn_id: &str, uri: Option<String>) -> Result<String, String> {
     let Some(uri) = uri else {
         let names = variables(conn_id).join(" or ");
-        return Err(format!("there is no connection `{conn_id}`: set {names} to its https:// address"));
+        return Err(format!(
+            "there is no connection `{conn_id}`: `flowctl connections add` makes one, or set {names} to its https:// address"
+        ));
     };
     let uri = uri.trim();
     if uri.starts_with("https://") || uri.starts_with("http://") {

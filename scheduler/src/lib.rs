@@ -13,7 +13,7 @@ pub mod memory;
 pub mod notifier;
 pub mod plan;
 pub mod ports;
-mod postgres;
+pub mod postgres;
 pub mod processor;
 pub mod question;
 pub mod service;

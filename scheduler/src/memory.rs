@@ -20,6 +20,7 @@ use model::past::{PastQuery, PastRun, PreviousRun, telling};
 use model::pool::{DEFAULT_POOL, Pool};
 use model::state::{DagRunState, DagRunType, TaskInstanceState, TriggeredBy};
 use model::template::{Fetched, Need};
+use secrets::Secrets;
 
 use crate::ports::{Journal, ReadError, RecentEnds};
 
@@ -75,9 +76,15 @@ pub struct World {
 #[derive(Debug, Clone, Default)]
 pub struct MemoryJournal {
     world: Arc<Mutex<World>>,
+    secrets: Option<Secrets>,
 }
 
 impl MemoryJournal {
+    /// An empty one whose templates find variables and connections here.
+    pub fn with_secrets(secrets: Secrets) -> Self {
+        Self { secrets: Some(secrets), ..Self::default() }
+    }
+
     /// What it holds. Do not keep the guard over an await.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
@@ -563,22 +570,25 @@ impl Journal for MemoryJournal {
     }
 
     async fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> Result<Fetched, ReadError> {
-        let world = self.world();
         let mut fetched = Fetched::default();
         for need in needs {
             match need {
                 Need::XCom { task_id, key, elements } => {
-                    let value = world.xcom(dag_run, task_id, key, *elements);
+                    let value = self.world().xcom(dag_run, task_id, key, *elements);
                     fetched.xcoms.insert((task_id.clone(), key.clone()), value);
                 }
                 Need::AssetEvents { uri } => {
-                    fetched.asset_events.insert(uri.clone(), world.events_of(uri));
+                    fetched.asset_events.insert(uri.clone(), self.world().events_of(uri));
                 }
                 Need::TriggeringAssetEvents => {
-                    fetched.triggering_asset_events = Some(world.events_taken_by(dag_run));
+                    fetched.triggering_asset_events = Some(self.world().events_taken_by(dag_run));
                 }
                 Need::PreviousSuccess => fetched.previous_success = Some(None),
+                Need::Variable(_) | Need::Connection(_) => {}
             }
+        }
+        if let Some(secrets) = &self.secrets {
+            secrets.fetch(needs, &mut fetched).await.map_err(|error| ReadError(error.to_string()))?;
         }
         Ok(fetched)
     }

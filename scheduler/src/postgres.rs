@@ -1,4 +1,4 @@
-//! The leader's journal on PostgreSQL.
+//! The leader's journal on PostgreSQL, and where the variables and connections are that its templates ask for.
 
 use jiff::Timestamp;
 use model::asset::records::AssetRun;
@@ -10,6 +10,7 @@ use model::journal::{
 use model::past::{PastQuery, PastRun};
 use model::pool::Pool;
 use model::template::{Fetched, Need};
+use secrets::Secrets;
 use store::journal::LeaderJournal;
 
 use crate::ports::{Journal, ReadError, RecentEnds};
@@ -18,39 +19,56 @@ fn read_error(error: impl std::fmt::Display) -> ReadError {
     ReadError(error.to_string())
 }
 
-impl Journal for LeaderJournal {
+/// The journal of a deployment.
+#[derive(Debug, Clone)]
+pub struct DeployedJournal {
+    /// What the database knows.
+    pub journal: LeaderJournal,
+    /// Where variables and connections are.
+    pub secrets: Secrets,
+}
+
+impl std::ops::Deref for DeployedJournal {
+    type Target = LeaderJournal;
+
+    fn deref(&self) -> &LeaderJournal {
+        &self.journal
+    }
+}
+
+impl Journal for DeployedJournal {
     async fn take_over(&self) -> Result<Option<Epoch>, ReadError> {
-        Self::take_over(self).await.map_err(read_error)
+        LeaderJournal::take_over(self).await.map_err(read_error)
     }
     async fn renew(&self, epoch: Epoch) -> Result<bool, ReadError> {
-        Self::renew(self, epoch).await.map_err(read_error)
+        LeaderJournal::renew(self, epoch).await.map_err(read_error)
     }
     async fn advance(&self, epoch: Epoch) -> Result<Option<Epoch>, ReadError> {
-        Self::advance(self, epoch).await.map_err(read_error)
+        LeaderJournal::advance(self, epoch).await.map_err(read_error)
     }
     async fn resign(&self, epoch: Epoch) -> Result<(), ReadError> {
-        Self::resign(self, epoch).await.map_err(read_error)
+        LeaderJournal::resign(self, epoch).await.map_err(read_error)
     }
     async fn dags(&self, only: Option<&[String]>) -> Result<Vec<DagRow>, ReadError> {
-        Self::dags(self, only).await.map_err(read_error)
+        LeaderJournal::dags(self, only).await.map_err(read_error)
     }
     async fn pools(&self) -> Result<Vec<Pool>, ReadError> {
-        Self::pools(self).await.map_err(read_error)
+        LeaderJournal::pools(self).await.map_err(read_error)
     }
     async fn dag_versions(&self, keys: &[DagVersionKey]) -> Result<Vec<DagVersion>, ReadError> {
-        Self::dag_versions(self, keys).await.map_err(read_error)
+        LeaderJournal::dag_versions(self, keys).await.map_err(read_error)
     }
     async fn dag_runs(&self, only: Option<&[DagRunKey]>) -> Result<Vec<DagRunRow>, ReadError> {
-        Self::dag_runs(self, only).await.map_err(read_error)
+        LeaderJournal::dag_runs(self, only).await.map_err(read_error)
     }
     async fn inbox(&self) -> Result<(Vec<Change>, Vec<InboxReport>), ReadError> {
-        Self::inbox(self).await.map_err(read_error)
+        LeaderJournal::inbox(self).await.map_err(read_error)
     }
     async fn forget_changes(&self, epoch: Epoch, ids: &[i64]) -> Result<(), ReadError> {
-        Self::forget_changes(self, epoch, ids).await.map_err(read_error)
+        LeaderJournal::forget_changes(self, epoch, ids).await.map_err(read_error)
     }
     async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
-        Self::commit(self, epoch, batch).await
+        LeaderJournal::commit(self, epoch, batch).await
     }
     async fn create_runs(
         &self,
@@ -58,7 +76,7 @@ impl Journal for LeaderJournal {
         runs: &[ScheduledRun],
         now: Timestamp,
     ) -> Result<Vec<DagRunKey>, CommitError> {
-        Self::create_runs(self, epoch, runs, now).await
+        LeaderJournal::create_runs(self, epoch, runs, now).await
     }
     async fn create_asset_runs(
         &self,
@@ -66,10 +84,10 @@ impl Journal for LeaderJournal {
         runs: &[AssetRun],
         now: Timestamp,
     ) -> Result<Vec<DagRunKey>, CommitError> {
-        Self::create_asset_runs(self, epoch, runs, now).await
+        LeaderJournal::create_asset_runs(self, epoch, runs, now).await
     }
     async fn skip_runs(&self, epoch: Epoch, runs: &[SkippedRun], now: Timestamp) -> Result<(), CommitError> {
-        Self::skip_runs(self, epoch, runs, now).await
+        LeaderJournal::skip_runs(self, epoch, runs, now).await
     }
     async fn run_backfills(
         &self,
@@ -77,18 +95,20 @@ impl Journal for LeaderJournal {
         steps: &[BackfillStep],
         now: Timestamp,
     ) -> Result<Vec<DagRunKey>, CommitError> {
-        Self::run_backfills(self, epoch, steps, now).await
+        LeaderJournal::run_backfills(self, epoch, steps, now).await
     }
     async fn save_next_runs(&self, epoch: Epoch, next: &[NextRun]) -> Result<(), CommitError> {
-        Self::save_next_runs(self, epoch, next).await
+        LeaderJournal::save_next_runs(self, epoch, next).await
     }
     async fn past(&self, queries: &[PastQuery]) -> Result<Vec<(DagRunKey, PastRun)>, ReadError> {
-        Self::past(self, queries).await.map_err(read_error)
+        LeaderJournal::past(self, queries).await.map_err(read_error)
     }
     async fn recent_ends(&self, dags: &[(String, u32)]) -> Result<Vec<RecentEnds>, ReadError> {
-        Self::recent_ends(self, dags).await.map_err(read_error)
+        LeaderJournal::recent_ends(self, dags).await.map_err(read_error)
     }
     async fn fetch(&self, dag_run: DagRunKey, needs: &[Need]) -> Result<Fetched, ReadError> {
-        Self::fetch(self, dag_run, needs).await.map_err(read_error)
+        let mut fetched = LeaderJournal::fetch(self, dag_run, needs).await.map_err(read_error)?;
+        self.secrets.fetch(needs, &mut fetched).await.map_err(read_error)?;
+        Ok(fetched)
     }
 }

@@ -51,6 +51,14 @@ pub enum Error {
         /// What, and what to do, in words for a person.
         reason: String,
     },
+    /// A secret cannot be written, or cannot be read.
+    #[error("{what}: {source}")]
+    Key {
+        /// Such as ``variable `x` ``.
+        what: String,
+        /// Why.
+        source: crate::KeyError,
+    },
     /// The database holds something that this version cannot read.
     #[error("{what} in the database cannot be read: {reason}")]
     Unreadable {
@@ -68,6 +76,7 @@ impl Error {
         match self {
             Self::Database(error) | Self::Unreachable { source: error, .. } => is_passing(error),
             Self::Migrate(_)
+            | Self::Key { .. }
             | Self::NotFound { .. }
             | Self::UnknownPools { .. }
             | Self::AssetConflict { .. }

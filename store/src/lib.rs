@@ -10,6 +10,7 @@ pub mod backfill;
 pub mod callback;
 pub mod check;
 pub mod clean;
+pub mod connection;
 pub mod dag;
 pub mod dag_run;
 pub mod disabled_task;
@@ -18,19 +19,23 @@ pub mod error;
 pub mod hint;
 pub mod import_error;
 pub mod journal;
+pub mod keyring;
 pub mod listen;
 mod past;
 mod pool;
 pub mod pools;
 pub mod read;
+pub mod rotate;
 pub mod schema;
 pub mod service;
 pub mod skip;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod variable;
 pub mod waiting;
 
 pub use error::{Error, SqlError, is_passing};
+pub use keyring::{KeyError, Keyring};
 pub use listen::Hints;
 pub use pool::Store;
 

@@ -1,11 +1,13 @@
 //! The connection pool, and the schema.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::error::SqlError;
+use crate::keyring::Keyring;
 use crate::{Error, Result};
 
 /// More connections than about twice the cores only queue inside PostgreSQL.
@@ -24,6 +26,7 @@ const SESSION: [(&str, &str); 1] = [("idle_in_transaction_session_timeout", "10s
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    keys: Arc<Keyring>,
 }
 
 impl Store {
@@ -32,10 +35,10 @@ impl Store {
         let options = url.parse::<PgConnectOptions>()?.options(SESSION);
         let pool = pool(MAX_CONNECTIONS, options.clone());
         match pool.acquire().await {
-            Ok(_) => Ok(Self { pool }),
+            Ok(_) => Ok(Self::over(pool)),
             // The pool says only that it took too long; another attempt says why.
             Err(sqlx::Error::PoolTimedOut) => match PgConnection::connect_with(&options).await {
-                Ok(_) => Ok(Self { pool }),
+                Ok(_) => Ok(Self::over(pool)),
                 Err(error) => Err(unreachable(&options, error)),
             },
             Err(error) => Err(unreachable(&options, error)),
@@ -55,8 +58,26 @@ impl Store {
     }
 
     /// Over an existing pool.
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        Self::over(pool)
+    }
+
+    fn over(pool: PgPool) -> Self {
+        Self { pool, keys: Arc::default() }
+    }
+
+    /// The same database, whose secrets these keys open.
+    pub fn with_keys(self, keys: Keyring) -> Self {
+        Self { keys: Arc::new(keys), ..self }
+    }
+
+    pub(crate) fn shared_keys(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keys)
+    }
+
+    /// What its secrets are encrypted with.
+    pub fn keys(&self) -> &Keyring {
+        &self.keys
     }
 
     /// The pool itself, for the leader's journal.

@@ -23,6 +23,9 @@ use crate::embedded::{Binaries, Cluster};
 const SETTINGS: [&str; 5] =
     ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300", "shared_buffers=64MB"];
 
+/// What tests encrypt secrets with.
+pub const KEY: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
+
 /// A migrated database of a test's own.
 pub struct TestDatabase {
     store: Store,
@@ -56,7 +59,8 @@ impl TestDatabase {
         let name = format!("test_{}", unique());
         admin(&cluster, &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
         let url = cluster.url(&name);
-        let store = Store::connect(&url).await.expect("the test's database");
+        let keys = KEY.parse().expect("a key");
+        let store = Store::connect(&url).await.expect("the test's database").with_keys(keys);
         Self { store, url, _in_use: in_use }
     }
 

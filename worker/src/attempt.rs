@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::WorkerConfig;
 use crate::launch::{NotLaunched, passing, prepare};
+use crate::masking::Known;
 use crate::output::Output;
 use crate::scratch::Scratch;
 use crate::supervise::{Ending, Group, Limits, supervise};
@@ -39,7 +40,8 @@ pub async fn run_attempt<V: Values, C: Clock>(
     stop: CancellationToken,
 ) -> Finished {
     let mut started_at = clock.now();
-    let mut output = Output::new(attempt, config, clock);
+    let known = Known::default();
+    let mut output = Output::new(attempt, config, clock, known.clone());
     let noting = |pid, at| {
         started_at = at;
         started(pid, at);
@@ -48,6 +50,7 @@ pub async fn run_attempt<V: Values, C: Clock>(
         Ok(ended) => ended,
         Err(not_launched) => (not_launched.into_outcome(), Vec::new(), Vec::new()),
     };
+    let outcome = without_secrets(outcome, &known);
     match &outcome {
         Outcome::Failed { reason, .. } => output.say(&format!("failed: {reason}")),
         Outcome::Skipped { reason } => output.say(&format!("skipped: {reason}")),
@@ -83,7 +86,7 @@ async fn run<V: Values, C: Clock>(
     let scratch = Scratch::make(&config.run_folder, attempt.token)
         .map_err(|error| passing("the scratch folder cannot be made", &error))?;
     let launch = tokio::select! {
-        launch = prepare(attempt, values, config, &scratch) => launch?,
+        launch = prepare(attempt, values, config, &scratch, &output.known) => launch?,
         () = stop.cancelled() => return Err(stopped()),
     };
     let listener = if matches!(operator, Operator::Bash(_)) {
@@ -103,9 +106,10 @@ async fn run<V: Values, C: Clock>(
         times_out_at: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
         cleanup_time: config.killed_task_cleanup_time,
     };
+    let known = output.known.clone();
     let answering = async {
         match listener {
-            Some(listener) => questions::answer_all(listener, attempt, values).await,
+            Some(listener) => questions::answer_all(listener, attempt, values, &known).await,
             None => std::future::pending().await,
         }
     };
@@ -328,6 +332,17 @@ fn too_large_extra(events: &[OutletEvent], max: usize) -> Option<String> {
             format!("`extra` of the update of `{}` has {size} bytes, more than {max} (xcom_max_size)", event.uri)
         })
     })
+}
+
+/// Reasons are shown and kept; what a process says of its failure may repeat what it was given.
+fn without_secrets(outcome: Outcome, known: &Known) -> Outcome {
+    match outcome {
+        Outcome::Failed { reason, exit_code, may_retry } => {
+            Outcome::Failed { reason: known.masked(&reason), exit_code, may_retry }
+        }
+        Outcome::Skipped { reason } => Outcome::Skipped { reason: known.masked(&reason) },
+        other => other,
+    }
 }
 
 fn with_log_failure(mut outcome: Outcome, failure: Option<&str>) -> Outcome {

@@ -1,6 +1,8 @@
 //! The environment of a task's process.
 
+use std::ffi::OsString;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use model::attempt::Attempt;
 use model::dag_run::isoformat;
@@ -16,7 +18,9 @@ pub const EXECUTOR_MARK: &str = "FLOWCTL_EXECUTOR";
 pub const RUN_DIR: &str = "FLOWCTL_RUN_DIR";
 
 /// What the service knows and its tasks must not.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 8] = [
+    "FLOWCTL_FERNET_KEY",
+    "FLOWCTL_FERNET_KEY_FILE",
     "FLOWCTL_DATABASE_URL",
     "FLOWCTL_DATABASE_URL_FILE",
     "FLOWCTL_DATABASE__URL",
@@ -24,6 +28,18 @@ const SECRETS: [&str; 6] = [
     "FLOWCTL_ADMIN_PASSWORD",
     "FLOWCTL_ADMIN_PASSWORD_FILE",
 ];
+
+/// Settings about secrets begin so: keys, and Vault's token.
+const SECRET_SETTINGS: &str = "FLOWCTL_SECRETS__";
+
+/// Which of the service's variables a task does not get: a variable or a connection reaches it only when it asks, so
+/// that what it prints of it can be masked.
+static WITHHELD: LazyLock<Vec<OsString>> = LazyLock::new(|| {
+    let is_withheld = |name: &str| {
+        SECRETS.contains(&name) || name.starts_with(SECRET_SETTINGS) || model::mask::is_secret_variable(name)
+    };
+    std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_str().is_some_and(is_withheld)).collect()
+});
 
 /// Sets the environment: the service's own without its secrets, defaults for text, the person's variables, and last
 /// what says which attempt this is, which nobody may change.
@@ -34,10 +50,8 @@ pub(crate) fn set(
     config: &WorkerConfig,
     scratch: &Scratch,
 ) {
-    for name in SECRETS {
-        if std::env::var_os(name).is_some() {
-            command.env_remove(name);
-        }
+    for name in WITHHELD.iter() {
+        command.env_remove(name);
     }
     command.env("PYTHONUTF8", "1").env("PYTHONUNBUFFERED", "1").env("LANG", "C.UTF-8");
     command.envs(own.iter().map(|(name, value)| (name, value)));

@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use crate::config::WorkerConfig;
 use crate::direct;
 use crate::environment::{self, folder};
+use crate::masking::Known;
 use crate::python::{self, Call};
 use crate::render::{CannotRender, Renderer};
 use crate::scratch::Scratch;
@@ -72,8 +73,9 @@ pub(crate) async fn prepare<'a, V: Values>(
     values: &V,
     config: &'a WorkerConfig,
     scratch: &'a Scratch,
+    known: &Known,
 ) -> Result<Launch<'a>, NotLaunched> {
-    let mut renderer = Renderer::new(attempt, values);
+    let mut renderer = Renderer::new(attempt, values, known.clone());
     let mut env = Vec::new();
     renderer.env(&mut env, &attempt.dag.env).await?;
     renderer.env(&mut env, &attempt.task().env).await?;

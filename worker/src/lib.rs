@@ -20,6 +20,7 @@ mod exit;
 mod launch;
 mod lines;
 mod log;
+mod masking;
 mod outlets;
 mod output;
 mod python;

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 
 use encoding_rs::Encoding;
 use model::attempt::Attempt;
+use model::mask::PieceMasker;
 
 use crate::clock::Clock;
 use crate::config::WorkerConfig;
 use crate::lines::Lines;
 use crate::log::{AttemptLog, Stream};
+use crate::masking::Known;
 
 /// What a process prints: cut into lines, decoded and logged.
 pub(crate) struct Output<'a, C> {
@@ -19,6 +21,9 @@ pub(crate) struct Output<'a, C> {
     encoding: &'static Encoding,
     last: LastLine,
     tail: Tail,
+    /// What is masked in the log.
+    pub(crate) known: Known,
+    pieces: [PieceMasker; 2],
 }
 
 /// The last lines of both streams, kept only for a task whose `retry_on` or `fail_on` has a pattern to look for in them.
@@ -79,7 +84,7 @@ impl LastLine {
 }
 
 impl<'a, C: Clock> Output<'a, C> {
-    pub(crate) fn new(attempt: &Attempt, config: &WorkerConfig, clock: &'a C) -> Self {
+    pub(crate) fn new(attempt: &Attempt, config: &WorkerConfig, clock: &'a C, known: Known) -> Self {
         Self {
             clock,
             log: AttemptLog::of(attempt, config),
@@ -88,6 +93,8 @@ impl<'a, C: Clock> Output<'a, C> {
             encoding: encoding_rs::UTF_8,
             last: LastLine { max: config.xcom_max_size, ..LastLine::default() },
             tail: Tail::of(attempt),
+            known,
+            pieces: Default::default(),
         }
     }
 
@@ -103,29 +110,42 @@ impl<'a, C: Clock> Output<'a, C> {
     /// Logs the whole lines of what was read; all that is left when the stream `has_ended`.
     pub(crate) fn drain(&mut self, stream: Stream, has_ended: bool) {
         let now = self.clock.now();
-        let Self { log, stdout, stderr, encoding, last, tail, .. } = self;
-        let mut each = |bytes: &[u8], goes_on: bool| {
-            if !log.is_full() || tail.is_wanted {
-                let line = encoding.decode_without_bom_handling(bytes).0;
-                tail.line(&line);
-                if !log.is_full() {
-                    log.line(now, stream, &line);
+        let Self { log, stdout, stderr, encoding, last, tail, known, pieces, .. } = self;
+        let (lines, pieces) = match stream {
+            Stream::Stdout => (stdout, &mut pieces[0]),
+            Stream::Stderr | Stream::Flowctl => (stderr, &mut pieces[1]),
+        };
+        known.with(|masker| {
+            let mut each = |bytes: &[u8], goes_on: bool| {
+                if !log.is_full() || tail.is_wanted {
+                    let line = encoding.decode_without_bom_handling(bytes).0;
+                    tail.line(&line);
+                    if !log.is_full() {
+                        let shown = pieces.piece(masker, &line, goes_on);
+                        // A piece may be held back as a whole.
+                        if !shown.is_empty() || !goes_on {
+                            log.line(now, stream, &shown);
+                        }
+                    }
+                }
+                if stream == Stream::Stdout {
+                    last.piece(bytes, goes_on);
+                }
+            };
+            lines.take(&mut each);
+            if has_ended {
+                lines.finish(&mut each);
+                if let Some(rest) = pieces.rest(masker) {
+                    log.line(now, stream, &rest);
                 }
             }
-            if stream == Stream::Stdout {
-                last.piece(bytes, goes_on);
-            }
-        };
-        let lines = if stream == Stream::Stdout { stdout } else { stderr };
-        lines.take(&mut each);
-        if has_ended {
-            lines.finish(&mut each);
-        }
+        });
     }
 
     /// Logs what flowctl itself has to say.
     pub(crate) fn say(&mut self, line: &str) {
-        self.log.line(self.clock.now(), Stream::Flowctl, line);
+        let line = self.known.with(|masker| masker.mask(line).into_owned());
+        self.log.line(self.clock.now(), Stream::Flowctl, &line);
     }
 
     /// The last lines of both streams, for patterns to be looked for in.

@@ -3,7 +3,8 @@
 //! A Unix socket in the scratch folder; one question a connection, one line of JSON each way:
 //! `{"xcom": {"task_id", "key", "map_index"}}` → `{"value": null | {"found": VALUE}}`, `{"previous_success": {}}` →
 //! `{"value": null | {"data_interval_start", …}}`, `{"asset_events": {"uri"}}` and `{"triggering_asset_events": {}}` →
-//! `{"value": [EVENT, …]}`; `{"error": TEXT}` when it cannot be answered.
+//! `{"value": [EVENT, …]}`, `{"variable": {"key"}}` → `{"value": null | {"found": TEXT}}`,
+//! `{"connection": {"conn_id"}}` → `{"value": null | {"found": FIELDS}}`; `{"error": TEXT}` when it cannot be answered.
 
 use std::fs::File;
 use std::io;
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
+use crate::masking::Known;
 use crate::python;
 use crate::scratch::Scratch;
 use crate::values::Values;
@@ -36,6 +38,8 @@ enum Question {
     PreviousSuccess {},
     AssetEvents { uri: String },
     TriggeringAssetEvents {},
+    Variable { key: String },
+    Connection { conn_id: String },
 }
 
 /// Opens the socket. Through the folder's descriptor, because a socket's own path may have 107 bytes at most.
@@ -45,11 +49,11 @@ pub(crate) fn listen(scratch: &Scratch) -> io::Result<UnixListener> {
 }
 
 /// Answers until it is dropped.
-pub(crate) async fn answer_all<V: Values>(listener: UnixListener, attempt: &Attempt, values: &V) {
+pub(crate) async fn answer_all<V: Values>(listener: UnixListener, attempt: &Attempt, values: &V, known: &Known) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let answered = tokio::time::timeout(PATIENCE, answer(stream, attempt, values)).await;
+                let answered = tokio::time::timeout(PATIENCE, answer(stream, attempt, values, known)).await;
                 if !matches!(answered, Ok(Ok(()))) {
                     tracing::debug!("a task's question was not answered");
                 }
@@ -60,12 +64,12 @@ pub(crate) async fn answer_all<V: Values>(listener: UnixListener, attempt: &Atte
     }
 }
 
-async fn answer<V: Values>(mut stream: UnixStream, attempt: &Attempt, values: &V) -> io::Result<()> {
+async fn answer<V: Values>(mut stream: UnixStream, attempt: &Attempt, values: &V, known: &Known) -> io::Result<()> {
     let mut question = Vec::new();
     let (read, mut write) = stream.split();
     read.take(MAX_QUESTION).read_to_end(&mut question).await?;
     let answer = match serde_json::from_slice(&question) {
-        Ok(question) => look_up(question, attempt, values).await,
+        Ok(question) => look_up(question, attempt, values, known).await,
         Err(error) => Err(format!("not a question: {error}")),
     };
     let answer = match answer {
@@ -76,7 +80,7 @@ async fn answer<V: Values>(mut stream: UnixStream, attempt: &Attempt, values: &V
     write.shutdown().await
 }
 
-async fn look_up<V: Values>(question: Question, attempt: &Attempt, values: &V) -> Result<Value, String> {
+async fn look_up<V: Values>(question: Question, attempt: &Attempt, values: &V, known: &Known) -> Result<Value, String> {
     let dag_run = attempt.key.dag_run;
     match question {
         Question::Xcom { task_id, key, map_index } => {
@@ -95,6 +99,21 @@ async fn look_up<V: Values>(question: Question, attempt: &Attempt, values: &V) -
         Question::PreviousSuccess {} => {
             let found = values.previous_success(dag_run).await.map_err(|error| error.to_string())?;
             Ok(found.map_or(Value::Null, |previous| as_json(&previous)))
+        }
+        Question::Variable { key } => {
+            let found = values.variable(&key).await.map_err(|error| format!("variable `{key}`: {error}"))?;
+            Ok(found.map_or(Value::Null, |value| {
+                known.with(|masker| masker.learn_variable(&key, &value));
+                json!({ "found": value })
+            }))
+        }
+        Question::Connection { conn_id } => {
+            let found =
+                values.connection(&conn_id).await.map_err(|error| format!("connection `{conn_id}`: {error}"))?;
+            Ok(found.map_or(Value::Null, |connection| {
+                known.with(|masker| masker.learn_connection(&connection));
+                json!({ "found": { "fields": connection.fields(), "extra": connection.extra, "uri": connection.uri() } })
+            }))
         }
     }
 }

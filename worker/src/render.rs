@@ -7,6 +7,7 @@ use model::attempt::Attempt;
 use model::template::{self, Fetched, Need, RenderError};
 use serde_json::{Map, Value};
 
+use crate::masking::Known;
 use crate::values::Values;
 
 /// A template that asks for more than this, one value after the other, does not end.
@@ -33,11 +34,12 @@ pub(crate) struct Renderer<'a, V> {
     attempt: &'a Attempt,
     values: &'a V,
     fetched: Arc<Fetched>,
+    known: Known,
 }
 
 impl<'a, V: Values> Renderer<'a, V> {
-    pub(crate) fn new(attempt: &'a Attempt, values: &'a V) -> Self {
-        Self { attempt, values, fetched: Arc::default() }
+    pub(crate) fn new(attempt: &'a Attempt, values: &'a V, known: Known) -> Self {
+        Self { attempt, values, fetched: Arc::default(), known }
     }
 
     /// The value of a template; `field` names it in errors.
@@ -60,6 +62,10 @@ impl<'a, V: Values> Renderer<'a, V> {
     async fn fetch(&mut self, needs: Vec<Need>) -> Result<(), CannotRender> {
         let dag_run = self.attempt.dag_run.key;
         let failed = |error: crate::ValuesError| CannotRender::Values(error.to_string());
+        let of = |what: &str, name: &str| {
+            let name = format!("{what} `{name}`");
+            move |error: crate::ValuesError| CannotRender::Values(format!("{name}: {error}"))
+        };
         let fetched = Arc::make_mut(&mut self.fetched);
         for need in needs {
             match need {
@@ -79,8 +85,17 @@ impl<'a, V: Values> Renderer<'a, V> {
                     let previous = self.values.previous_success(dag_run).await.map_err(failed)?;
                     fetched.previous_success = Some(previous);
                 }
+                Need::Variable(key) => {
+                    let value = self.values.variable(&key).await.map_err(of("variable", &key))?;
+                    fetched.variables.insert(key, Ok(value));
+                }
+                Need::Connection(id) => {
+                    let connection = self.values.connection(&id).await.map_err(of("connection", &id))?;
+                    fetched.connections.insert(id, Ok(connection));
+                }
             }
         }
+        self.known.with(|masker| self.fetched.teach(masker));
         Ok(())
     }
 

@@ -1,8 +1,9 @@
-//! What an attempt may ask about other task instances and runs.
+//! What an attempt may ask: values of other task instances and runs, variables and connections.
 
 use std::future::Future;
 
 use model::asset::AssetEvent;
+use model::connection::Connection;
 use model::ids::DagRunKey;
 use model::mapping::Elements;
 use model::template::PreviousSuccess;
@@ -39,4 +40,9 @@ pub trait Values: Send + Sync + 'static {
         &self,
         dag_run: DagRunKey,
     ) -> impl Future<Output = Result<Vec<AssetEvent>, ValuesError>> + Send;
+    /// The text of a variable.
+    fn variable(&self, key: &str) -> impl Future<Output = Result<Option<String>, ValuesError>> + Send;
+
+    /// A connection.
+    fn connection(&self, conn_id: &str) -> impl Future<Output = Result<Option<Connection>, ValuesError>> + Send;
 }

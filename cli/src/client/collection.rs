@@ -34,6 +34,8 @@ collections! {
     XComCollection, xcom_entries, XComEntry;
     ImportErrorCollection, import_errors, ImportError;
     PoolCollection, pools, Pool;
+    VariableCollection, variables, Variable;
+    ConnectionCollection, connections, Connection;
     BackfillCollection, backfills, Backfill;
     BackfillDayCollection, dates, BackfillDay;
     HitlDetailCollection, hitl_details, HitlDetail;

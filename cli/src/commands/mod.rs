@@ -3,9 +3,11 @@
 mod approvals;
 mod assets;
 mod backfill;
+mod bulk;
 mod callbacks;
 mod conf;
 mod config;
+mod connections;
 mod dags;
 mod db;
 mod doctor;
@@ -18,6 +20,7 @@ mod pools;
 mod runs;
 mod tasks;
 mod users;
+mod variables;
 pub(crate) mod when;
 mod xcom;
 
@@ -108,6 +111,12 @@ enum Command {
     /// Assets: what tasks update, and what DAGs wait for.
     #[command(subcommand)]
     Assets(assets::Assets),
+    /// Variables: texts by name, for templates and tasks.
+    #[command(subcommand)]
+    Variables(variables::Variables),
+    /// Connections: how to reach other systems.
+    #[command(subcommand)]
+    Connections(connections::Connections),
     /// DAG files that were refused.
     #[command(subcommand)]
     ImportErrors(import_errors::ImportErrors),
@@ -145,6 +154,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Tasks(verb) => tasks::run(&globals, verb).await,
         Command::Backfill(verb) => backfill::run(&globals, verb).await,
         Command::Xcom(verb) => xcom::run(&globals, verb).await,
+        Command::Variables(verb) => variables::run(&globals, verb).await,
+        Command::Connections(verb) => connections::run(&globals, verb).await,
         Command::Pools(verb) => pools::run(&globals, verb).await,
         Command::Approvals(verb) => approvals::run(&globals, verb).await,
         Command::Callbacks(verb) => callbacks::run(&globals, verb).await,

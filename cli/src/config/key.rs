@@ -223,6 +223,71 @@ pub(crate) const KEYS: &[Key] = &[
         |settings, text, _| value::size(text).map(|size| settings.max_log_bytes = size),
         "The greatest log of one attempt. What follows is dropped, with one line that says so; the task goes on.",
     ),
+    Key {
+        is_secret: true,
+        short_variable: Some("FLOWCTL_FERNET_KEY"),
+        ..key(
+            "secrets.fernet_key",
+            "Fernet keys, separated by commas",
+            None,
+            |settings, text, _| {
+                value::keys(text).map(|keys| settings.keys = Some(keys).filter(|keys| !keys.is_empty()))
+            },
+            "What variables and connections are encrypted with: the first key encrypts, all decrypt. If it is not set, the key in `fernet.key` of the home; `flowctl standalone` makes that on its first start.",
+        )
+    },
+    Key {
+        short_variable: Some("FLOWCTL_SECRETS_DIR"),
+        ..key(
+            "secrets.directory",
+            "a path",
+            None,
+            |settings, text, base| {
+                value::path(text, &settings.home.clone(), base).map(|path| settings.secrets_folder = Some(path))
+            },
+            "A folder with a file for each variable (`variables/KEY`) and connection (`connections/ID`), as Kubernetes mounts secrets.",
+        )
+    },
+    key(
+        "secrets.vault_url",
+        "an `http://` or `https://` address",
+        None,
+        |settings, text, _| value::web_address(text).map(|url| settings.vault_url = Some(url)),
+        "A HashiCorp Vault whose key/value engine (version 2) has variables and connections.",
+    ),
+    Key {
+        is_secret: true,
+        ..key(
+            "secrets.vault_token",
+            "a token",
+            None,
+            |settings, text, _| {
+                settings.vault_token = Some(text.to_owned());
+                Ok(())
+            },
+            "What lets us into the Vault.",
+        )
+    },
+    key(
+        "secrets.vault_mount",
+        "a path in Vault",
+        Some("secret"),
+        |settings, text, _| {
+            text.clone_into(&mut settings.vault_mount);
+            Ok(())
+        },
+        "Where the engine is mounted.",
+    ),
+    key(
+        "secrets.vault_path",
+        "a path in Vault",
+        Some("/"),
+        |settings, text, _| {
+            text.clone_into(&mut settings.vault_path);
+            Ok(())
+        },
+        "What stands before `variables/KEY` and `connections/ID` there.",
+    ),
     key(
         "logging.level",
         "trace, debug, info, warn, error, or directives such as `warn,scheduler=debug`",
@@ -250,7 +315,7 @@ pub(crate) const KEYS: &[Key] = &[
 pub(crate) const NOT_YET: &[&str] = &[];
 
 /// Sections of the contract that have no key yet.
-pub(crate) const SECTIONS_NOT_YET: &[&str] = &["scheduler", "executor", "auth", "metrics", "retention", "secrets"];
+pub(crate) const SECTIONS_NOT_YET: &[&str] = &["scheduler", "executor", "auth", "metrics", "retention"];
 
 /// The key with this name.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {

@@ -190,7 +190,7 @@ fn look_up(
 
 /// Variables that look like settings and are none. Others that begin with FLOWCTL_ belong to commands and tasks.
 fn unknown_variables(variables: &BTreeMap<String, String>) -> impl Iterator<Item = Problem> {
-    let names = variables.keys().filter(|name| name.contains("__"));
+    let names = variables.keys().filter(|name| name.contains("__") && !model::mask::is_secret_variable(name));
     names.filter_map(|variable| {
         let name = variable.strip_prefix(PREFIX)?.replacen("__", ".", 1).to_ascii_lowercase();
         let is_known =

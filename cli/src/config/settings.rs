@@ -1,14 +1,18 @@
 //! The settings in force, typed.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use model::callback::Links;
 use model::dag_file::Defaults;
 use model::limits::Limits;
 use scheduler::notifier::{MailSettings, MailTls, NotificationSettings};
+use secrets::{Places, VaultSettings};
+use store::Keyring;
 use worker::WorkerConfig;
 
 /// How flowctl's own log is written.
@@ -53,9 +57,18 @@ pub(crate) struct Settings {
     pub bind: SocketAddr,
     pub base_url: Option<String>,
     pub mail: Mail,
+    pub keys: Option<Keyring>,
+    pub secrets_folder: Option<PathBuf>,
+    pub vault_url: Option<String>,
+    pub vault_token: Option<String>,
+    pub vault_mount: String,
+    pub vault_path: String,
     pub log_filter: String,
     pub log_format: LogFormat,
 }
+
+/// The file of the home with the key that was made for it.
+const KEY_FILE: &str = "fernet.key";
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -81,6 +94,12 @@ impl Settings {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             base_url: None,
             mail: Mail::default(),
+            keys: None,
+            secrets_folder: None,
+            vault_url: None,
+            vault_token: None,
+            vault_mount: String::new(),
+            vault_path: String::new(),
             log_filter: String::new(),
             log_format: LogFormat::Text,
         }
@@ -116,6 +135,47 @@ impl Settings {
             max_log_bytes: self.max_log_bytes,
             ..WorkerConfig::new(&self.home)
         }
+    }
+
+    /// What secrets are encrypted with: the keys that are set, else that of the home, else none.
+    pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
+        if let Some(keys) = &self.keys {
+            return Ok(keys.clone());
+        }
+        let path = self.home.join(KEY_FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => text.parse().with_context(|| format!("{} cannot be used", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Keyring::default()),
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        }
+    }
+
+    /// Makes the home's key unless keys are set, or it has one already.
+    pub(crate) fn make_key(&self) -> anyhow::Result<()> {
+        let path = self.home.join(KEY_FILE);
+        if self.keys.is_some() || path.exists() {
+            return Ok(());
+        }
+        let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        made.and_then(|mut file| file.write_all((Keyring::generate() + "\n").as_bytes()))
+            .with_context(|| format!("the key for secrets cannot be written to {}", path.display()))
+    }
+
+    /// Where variables and connections are, beside the database.
+    pub(crate) fn places(&self) -> anyhow::Result<Places> {
+        let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let environment = texts.map(|(name, value)| (name, value.to_string_lossy().into_owned())).collect();
+        let vault = match (&self.vault_url, &self.vault_token) {
+            (None, _) => None,
+            (Some(_), None) => bail!("secrets.vault_url is set, and secrets.vault_token is not"),
+            (Some(url), Some(token)) => Some(VaultSettings {
+                url: url.clone(),
+                token: token.clone(),
+                mount: self.vault_mount.clone(),
+                path: self.vault_path.clone(),
+            }),
+        };
+        Ok(Places { environment, folder: self.secrets_folder.clone(), vault })
     }
 
     /// The database of a deployment; an error that says how to name one.

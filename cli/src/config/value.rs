@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use store::Keyring;
+
 /// Why a text is not a value of its kind, to follow "is".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wrong(pub String);
@@ -102,6 +104,18 @@ pub(super) fn database_url(text: &str) -> Read<String> {
         return Ok(text.to_owned());
     }
     Err(Wrong::new("not a `postgres://user:password@host/database` URL"))
+}
+
+/// The text is a secret: it is not repeated.
+pub(super) fn keys(text: &str) -> Read<Keyring> {
+    text.parse().map_err(|error: store::KeyError| Wrong::new(format!("not good: {error}")))
+}
+
+pub(super) fn web_address(text: &str) -> Read<String> {
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new("not an address such as `https://vault.example.org:8200`"))
 }
 
 pub(super) fn filter(text: &str) -> Read<String> {

@@ -118,7 +118,7 @@ impl Access {
 /// The configured database, or the home's own: the running one of a standalone, else started for this command.
 pub(crate) async fn access(settings: &Settings) -> anyhow::Result<Access> {
     if let Some(url) = &settings.database_url {
-        let store = connect(url, Duration::ZERO).await?;
+        let store = connect(url, Duration::ZERO).await?.with_keys(settings.keyring()?);
         return Ok(Access { store, url: url.clone(), started: None });
     }
     let home = &settings.home;
@@ -135,6 +135,6 @@ pub(crate) async fn access(settings: &Settings) -> anyhow::Result<Access> {
         }
         Err(error) => return Err(error.into()),
     };
-    let store = connect(&url, patience).await?;
+    let store = connect(&url, patience).await?.with_keys(settings.keyring()?);
     Ok(Access { store, url, started })
 }

@@ -40,7 +40,7 @@ pub(crate) async fn run_scheduler(globals: &Globals, arguments: &Scheduler) -> a
     if !arguments.no_dag_processor {
         require_folder(&settings.dags_folder)?;
     }
-    let config = scheduler(&settings, process(), !arguments.no_dag_processor);
+    let config = scheduler(&settings, process(), !arguments.no_dag_processor)?;
     let (scheduled, stop) = (store.clone(), services.stop());
     services.spawn("scheduler", async move { Ok(::scheduler::service::run(scheduled, config, stop).await?) });
     tell("scheduler");
@@ -101,7 +101,7 @@ pub(crate) fn with_port(
 async fn deployment(settings: &config::Settings) -> anyhow::Result<store::Store> {
     let store = connect(settings.required_database()?, settings.database_connect_timeout).await?;
     require_migrated(&store).await?;
-    Ok(store)
+    Ok(store.with_keys(settings.keyring()?))
 }
 
 fn tell(service: &str) {

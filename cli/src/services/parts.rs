@@ -43,8 +43,12 @@ pub(crate) fn clock() -> Timestamp {
 }
 
 /// A scheduler.
-pub(crate) fn scheduler(settings: &Settings, process: Process, with_dag_processor: bool) -> SchedulerConfig {
-    SchedulerConfig {
+pub(crate) fn scheduler(
+    settings: &Settings,
+    process: Process,
+    with_dag_processor: bool,
+) -> anyhow::Result<SchedulerConfig> {
+    Ok(SchedulerConfig {
         id: process.id,
         hostname: process.hostname,
         home: settings.home.clone(),
@@ -54,8 +58,9 @@ pub(crate) fn scheduler(settings: &Settings, process: Process, with_dag_processo
         limits: settings.limits,
         worker: WorkerConfig { run_folder: worker::run_folder(&settings.home), ..settings.worker() },
         notifications: settings.notifications(),
+        places: settings.places()?,
         with_dag_processor,
-    }
+    })
 }
 
 /// A DAG processor in a process of its own.

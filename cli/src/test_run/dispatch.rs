@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use executor::LocalExecutor;
 use model::asset::AssetEvent;
 use model::attempt::Attempt;
+use model::connection::Connection;
 use model::ids::{AttemptToken, DagRunKey};
 use model::mapping::Elements;
 use model::template::PreviousSuccess;
@@ -12,6 +13,7 @@ use scheduler::memory::MemoryJournal;
 use scheduler::plan::Watch;
 use scheduler::ports::Dispatch;
 use scheduler::waiter::Waiter;
+use secrets::Secrets;
 use worker::{Values, ValuesError};
 
 /// The attempts that were handed out since somebody looked.
@@ -59,9 +61,9 @@ impl Dispatch for TestDispatch {
     }
 }
 
-/// XComs of the journal in memory.
+/// XComs of the journal in memory; variables and connections of everywhere but a database.
 #[derive(Debug, Clone)]
-pub(super) struct MemoryValues(pub(super) MemoryJournal);
+pub(super) struct MemoryValues(pub(super) MemoryJournal, pub(super) Secrets);
 
 impl Values for MemoryValues {
     async fn xcom(
@@ -84,5 +86,13 @@ impl Values for MemoryValues {
 
     async fn triggering_asset_events(&self, dag_run: DagRunKey) -> Result<Vec<AssetEvent>, ValuesError> {
         Ok(self.0.world().events_taken_by(dag_run))
+    }
+
+    async fn variable(&self, key: &str) -> Result<Option<String>, ValuesError> {
+        self.1.variable(key).await.map_err(|error| ValuesError(error.to_string()))
+    }
+
+    async fn connection(&self, conn_id: &str) -> Result<Option<Connection>, ValuesError> {
+        self.1.connection(conn_id).await.map_err(|error| ValuesError(error.to_string()))
     }
 }

@@ -34,6 +34,7 @@ use scheduler::notifier::{NotificationSettings, Sender};
 use scheduler::ports::Clock;
 use scheduler::service::SystemClock;
 use scheduler::waiter::{Outside, Waiter};
+use secrets::{Places, Secrets};
 use tokio::sync::mpsc;
 use worker::WorkerConfig;
 
@@ -66,6 +67,8 @@ pub(crate) struct TestRun {
     pub limits: Limits,
     /// How attempts are run; its home is the run's own, removed by whoever made it.
     pub worker: WorkerConfig,
+    /// Where variables and connections are.
+    pub places: Places,
 }
 
 type TestLeader = Leader<MemoryJournal, TestDispatch, SystemClock>;
@@ -75,14 +78,15 @@ pub(crate) async fn run(test: TestRun) -> anyhow::Result<DagRunState> {
     let home = test.worker.home.clone();
     let limits = test.limits;
     let worker = test.worker.clone();
-    let sender = Arc::new(Sender::new(test.notifications.clone()));
-    let journal = MemoryJournal::default();
+    let secrets = Secrets::new(test.places.clone(), None);
+    let sender = Arc::new(Sender::new(test.notifications.clone(), secrets.clone()));
+    let journal = MemoryJournal::with_secrets(secrets.clone());
     let key = create(test, &journal)?;
 
     let (reports, mut reported) = mpsc::unbounded_channel();
     let slots = limits.parallelism as usize;
-    let waiter = Waiter::start(Outside::new(None, sender), reports.clone());
-    let executor = Arc::new(LocalExecutor::start(MemoryValues(journal.clone()), worker, slots, reports));
+    let waiter = Waiter::start(Outside::new(None, sender, secrets.clone()), reports.clone());
+    let executor = Arc::new(LocalExecutor::start(MemoryValues(journal.clone(), secrets), worker, slots, reports));
     let dispatched = Dispatched::default();
     let dispatch = TestDispatch::new(Arc::clone(&executor), waiter, dispatched.clone());
     let Ok(mut leader) = Leader::take_over(journal.clone(), dispatch, SystemClock, limits).await? else {

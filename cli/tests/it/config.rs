@@ -31,6 +31,12 @@ fn each_setting_is_listed_with_its_source_and_secrets_are_masked() {
     notifications.smtp_password	–	default
     notifications.smtp_from	–	default
     worker.max_log_bytes	256MiB	default
+    secrets.fernet_key	–	default
+    secrets.directory	–	default
+    secrets.vault_url	–	default
+    secrets.vault_token	–	default
+    secrets.vault_mount	secret	default
+    secrets.vault_path	/	default
     logging.level	warn,scheduler=info	default
     logging.format	text	default
     "#);

@@ -46,6 +46,23 @@ pub enum Message {
 }
 
 impl Message {
+    /// All its texts that templates made.
+    pub fn texts_mut(&mut self) -> Vec<&mut String> {
+        fn address(to: &mut Target) -> Option<&mut String> {
+            match to {
+                Target::Url(url) => Some(url),
+                Target::Connection(_) => None,
+            }
+        }
+        match self {
+            Self::Slack { to, text } => address(to).into_iter().chain([text]).collect(),
+            Self::Webhook { to, headers, body, .. } => {
+                address(to).into_iter().chain(headers.values_mut()).chain(body).collect()
+            }
+            Self::Email { to, cc, subject, body, .. } => to.iter_mut().chain(cc).chain([subject, body]).collect(),
+        }
+    }
+
     /// Over what it goes.
     pub const fn channel(&self) -> Channel {
         match self {

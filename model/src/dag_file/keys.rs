@@ -210,7 +210,7 @@ pub(super) const SENSOR: Keys = &[
 
 /// Keys of the long form of a sensor's `http`.
 pub(super) const SENSOR_HTTP: Keys =
-    &[("url", Text), ("method", Text), ("headers", TextMapping), ("body", Text), ("expect", Text), ("conn_id", NotYet)];
+    &[("url", Text), ("method", Text), ("headers", TextMapping), ("body", Text), ("expect", Text), ("conn_id", Text)];
 
 /// Keys of a sensor's `sql`.
 pub(super) const SENSOR_SQL: Keys = &[("conn_id", Text), ("sql", Text)];

@@ -8,7 +8,6 @@ const FILES: &[(&str, &str)] = &[
     ("tasks: [{id: a, http: 'https://example.org'}]", "http"),
     ("tasks: [{id: a, sql: {conn_id: c, sql: select 1}}]", "sql"),
     ("tasks: [{id: a, container: {image: alpine}}]", "container"),
-    ("tasks: [{id: a, sensor: {http: {url: 'http://x', conn_id: api}}}]", "conn_id"),
     ("tasks: [{id: a, evaluate: {predictions: p.csv, k: [5, 10]}}]", "evaluate"),
     ("tasks: [{id: a, python: {callable: m.f, requirements: [x]}}]", "requirements"),
     ("tasks: [{id: a, python: {callable: m.f, preload: [pandas]}}]", "preload"),
@@ -30,7 +29,7 @@ const TASK_KEYS: &[(&str, &str)] = &[
 ];
 
 /// Names of templates.
-const NAMES: &[&str] = &["var.value.x", "var.json.x", "conn.db.host"];
+const NAMES: &[&str] = &["partition_key", "map_index_template"];
 
 fn is_refused_at(file: &str, text: &str) {
     let file = file.replace("TASKS", "tasks: [{id: a, empty: {}}]");

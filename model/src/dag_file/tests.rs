@@ -336,7 +336,7 @@ tasks:
       two {{ ds_nodahs }}
   - id: single
     bash: 'echo ''{{ dagrun }}'''
-    env: {A: "{{ var.value.x }}", B: '{{ xcom(''litteral'') }}'}
+    env: {A: "{{ var.valeu.x }}", B: '{{ xcom(''litteral'') }}'}
   - id: plain
     bash: echo {{ ti.tri_number }}
       and {{ run_idd }}
@@ -390,16 +390,18 @@ tasks:
            |
            = help: did you mean `dag_run`?
 
-        error: `var` is not supported yet
-          --> a.yaml:16:18
+        error: `var` has no `valeu`
+          --> a.yaml:16:22
            |
-        16 |     env: {A: "{{ var.value.x }}", B: '{{ xcom(''litteral'') }}'}
-           |                  ^^^
+        16 |     env: {A: "{{ var.valeu.x }}", B: '{{ xcom(''litteral'') }}'}
+           |                      ^^^^^
+           |
+           = help: did you mean `value`?
 
         error: there is no task `litteral`
           --> a.yaml:16:47
            |
-        16 |     env: {A: "{{ var.value.x }}", B: '{{ xcom(''litteral'') }}'}
+        16 |     env: {A: "{{ var.valeu.x }}", B: '{{ xcom(''litteral'') }}'}
            |                                               ^^^^^^^^^^^
            |
            = help: did you mean `literal`?

@@ -105,13 +105,24 @@ fn time(node: &Node, templates: &mut Templates<'_>, problems: &mut Problems) -> 
 }
 
 fn http(node: &Node, templates: &mut Templates<'_>, problems: &mut Problems) -> Option<Http> {
-    let mut http =
-        Http { url: String::new(), method: "GET".to_owned(), headers: IndexMap::new(), body: None, expect: None };
-    for (key, node) in entries(node, "url", &[], problems)? {
+    let mut http = Http {
+        conn_id: None,
+        url: String::new(),
+        method: "GET".to_owned(),
+        headers: IndexMap::new(),
+        body: None,
+        expect: None,
+    };
+    let entries = entries(node, "url", &[], problems)?;
+    let has_connection = entries.iter().any(|(key, _)| key.name == "conn_id");
+    for (key, node) in entries {
         if !read::is_to_be_read(&key, node, keys::SENSOR_HTTP, "`http`", problems) {
             continue;
         }
         match key.name.as_str() {
+            "conn_id" => http.conn_id = Some(filled(node, "conn_id", templates, problems)?),
+            // Beside a connection, a path below its address.
+            "url" if has_connection => http.url = filled(node, "url", templates, problems)?,
             "url" => http.url = url(node, templates, problems)?,
             "method" => http.method = method(node, problems)?,
             "headers" => {
@@ -128,7 +139,7 @@ fn http(node: &Node, templates: &mut Templates<'_>, problems: &mut Problems) -> 
             }
         }
     }
-    if http.url.is_empty() {
+    if http.url.is_empty() && !has_connection {
         problems.error(node.at, "`http` lacks its `url`");
     }
     Some(http)

@@ -12,6 +12,7 @@ use super::delta::Delta;
 use super::language::{no_method, wrong};
 use super::macros::Macros;
 use super::moment::Moment;
+use super::secrets::Missing;
 use super::{Fetched, Need, PreviousSuccess, Scope, events, names};
 use crate::dag::{Dag, Task};
 use crate::dag_run::DagRunFacts;
@@ -30,13 +31,15 @@ pub(super) struct Facts {
     max_tries: u32,
     map_index: i32,
     mapped: Option<Arc<Mapped>>,
-    fetched: Arc<Fetched>,
+    pub(super) fetched: Arc<Fetched>,
     /// XComs that were asked for, as values of the language.
     xcoms: Mutex<HashMap<(String, String), Value>>,
     needs: Mutex<Vec<Need>>,
     /// Events of inlets that were asked for.
     inlet_events: Mutex<HashMap<String, Value>>,
     triggering_asset_events: OnceLock<Value>,
+    /// Variables and connections that were asked for and are not there, in words.
+    pub(super) missing: Mutex<Vec<Missing>>,
     /// Made once, because a loop may ask for them thousands of times.
     params: OnceLock<Value>,
     conf: OnceLock<Value>,
@@ -49,12 +52,12 @@ pub(super) struct Facts {
 /// A part of the context.
 #[derive(Debug, Clone)]
 pub(super) struct Context {
-    facts: Arc<Facts>,
-    part: Part,
+    pub(super) facts: Arc<Facts>,
+    pub(super) part: Part,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Root,
     Dag,
     Task,
@@ -63,6 +66,10 @@ enum Part {
     InletEvents,
     XCom,
     XComPull,
+    Variables,
+    VariableValues,
+    VariableJson,
+    Connections,
 }
 
 /// Stands for a value that has not been fetched: the template goes on with it as far as it can, so that one round
@@ -85,6 +92,7 @@ impl Context {
             needs: Mutex::default(),
             inlet_events: Mutex::default(),
             triggering_asset_events: OnceLock::new(),
+            missing: Mutex::default(),
             params: OnceLock::new(),
             conf: OnceLock::new(),
             task_ids: OnceLock::new(),
@@ -99,7 +107,7 @@ impl Context {
         std::mem::take(&mut *locked(&self.facts.needs))
     }
 
-    fn part(&self, part: Part) -> Value {
+    pub(super) fn part(&self, part: Part) -> Value {
         Value::from_object(Self { facts: self.facts.clone(), part })
     }
 
@@ -135,6 +143,8 @@ impl Context {
             "conf" => self.conf(),
             "macros" => Value::from_object(Macros),
             "xcom" => self.part(Part::XCom),
+            "var" => self.part(Part::Variables),
+            "conn" => self.part(Part::Connections),
             "map" => self.map(),
             "map_index" => facts.map_index.into(),
             "try_number" => facts.try_number.into(),
@@ -282,7 +292,7 @@ impl Context {
         }
     }
 
-    fn need(&self, need: Need) -> Value {
+    pub(super) fn need(&self, need: Need) -> Value {
         let mut needs = locked(&self.facts.needs);
         if !needs.contains(&need) {
             needs.push(need);
@@ -377,6 +387,9 @@ impl Object for Context {
             Part::TaskInstance => self.task_instance(name),
             Part::DagRun => self.dag_run(name),
             Part::InletEvents => Some(self.inlet_events(name)),
+            Part::Variables => self.variables(name),
+            Part::VariableValues | Part::VariableJson => Some(self.variable_named(name)),
+            Part::Connections => Some(self.connection_named(name)),
             Part::XCom | Part::XComPull => None,
         }
     }
@@ -399,6 +412,7 @@ impl Object for Context {
             (Part::TaskInstance, "xcom_push") => {
                 Err(wrong("a template cannot push an XCom; push it in the task".to_owned()))
             }
+            (Part::VariableValues | Part::VariableJson | Part::Connections, "get") => self.call_get(args),
             _ => match self.get_value(&Value::from(method)) {
                 Some(value) => value.call(state, args),
                 None => Err(no_method(names::called(self.kind()), method, &[])),
@@ -418,6 +432,8 @@ impl Object for Context {
             Part::InletEvents => f.write_str("inlet_events"),
             Part::XCom => f.write_str("xcom"),
             Part::XComPull => f.write_str("ti.xcom_pull"),
+            Part::Variables | Part::VariableValues | Part::VariableJson => f.write_str("var"),
+            Part::Connections => f.write_str("conn"),
         }
     }
 }
@@ -429,6 +445,9 @@ impl Context {
             Part::Task => names::Kind::Task,
             Part::TaskInstance => names::Kind::TaskInstance,
             Part::DagRun => names::Kind::DagRun,
+            Part::Variables => names::Kind::Variables,
+            Part::VariableValues | Part::VariableJson => names::Kind::OfVariables,
+            Part::Connections => names::Kind::Connections,
             Part::Root | Part::InletEvents | Part::XCom | Part::XComPull => names::Kind::Any,
         }
     }
@@ -461,7 +480,7 @@ impl Object for Pending {
 }
 
 /// Nothing that holds one of these locks can panic half way through a change.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

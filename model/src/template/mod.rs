@@ -21,6 +21,7 @@ mod moment;
 mod names;
 mod pattern;
 mod problem;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -32,9 +33,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::asset::AssetEvent;
+use crate::connection::Connection;
 use crate::dag::{Dag, Task};
 use crate::dag_run::{DagRunFacts, DataInterval};
 use crate::mapping::{Elements, Mapped};
+use crate::mask::Masker;
 
 pub use check::{Checked, check, check_of_run, check_with};
 pub use json::as_text;
@@ -72,6 +75,34 @@ pub struct Fetched {
     pub asset_events: HashMap<String, Vec<AssetEvent>>,
     /// The events that the run took; none: not asked for yet.
     pub triggering_asset_events: Option<Vec<AssetEvent>>,
+    /// By key.
+    pub variables: HashMap<String, Found<String>>,
+    /// By id.
+    pub connections: HashMap<String, Found<Connection>>,
+}
+
+/// What looking for a variable or a connection gave: none where there is no such one; an error says why it cannot be read.
+pub type Found<T> = Result<Option<T>, String>;
+
+impl Fetched {
+    /// What of it must not be shown.
+    pub fn masker(&self) -> Masker {
+        let mut masker = Masker::default();
+        self.teach(&mut masker);
+        masker
+    }
+
+    /// Adds to a masker what must not be shown.
+    pub fn teach(&self, masker: &mut Masker) {
+        for (key, found) in &self.variables {
+            if let Ok(Some(value)) = found {
+                masker.learn_variable(key, value);
+            }
+        }
+        for connection in self.connections.values().flatten().flatten() {
+            masker.learn_connection(connection);
+        }
+    }
 }
 
 /// What a template needs before it can be rendered.
@@ -95,6 +126,10 @@ pub enum Need {
     },
     /// The events that the run took.
     TriggeringAssetEvents,
+    /// The variable with this key.
+    Variable(String),
+    /// The connection with this id.
+    Connection(String),
 }
 
 /// Everything a template may refer to.
@@ -151,8 +186,9 @@ pub fn render_with(
     if !needs.is_empty() {
         return Err(RenderError::Needs(needs));
     }
-    let value = result.map_err(|error| RenderError::Failed(failure(&error, source)))?;
-    json::from_template(&value).map_err(RenderError::Failed)
+    let explained = |error| context.missing(&error, source).unwrap_or_else(|| failure(&error, source));
+    let value = result.map_err(|error| RenderError::Failed(explained(error)))?;
+    json::from_template(&value).map_err(|message| RenderError::Failed(context.first_missing().unwrap_or(message)))
 }
 
 /// Renders a template over one name and nothing else; a value as in [`render`].

@@ -14,13 +14,20 @@ pub(super) enum Kind {
     Task,
     TaskInstance,
     DagRun,
+    /// `var`.
+    Variables,
+    /// `var.value`, `var.json`.
+    OfVariables,
+    /// `conn`.
+    Connections,
+    Connection,
     Macros,
     MacroDatetime,
     MacroJson,
 }
 
 /// The context's names.
-pub(super) const ROOTS: [(&str, Kind); 34] = [
+pub(super) const ROOTS: [(&str, Kind); 36] = [
     ("ds", Kind::Any),
     ("ds_nodash", Kind::Any),
     ("ts", Kind::Any),
@@ -43,6 +50,8 @@ pub(super) const ROOTS: [(&str, Kind); 34] = [
     ("conf", Kind::Any),
     ("macros", Kind::Macros),
     ("xcom", Kind::Any),
+    ("var", Kind::Variables),
+    ("conn", Kind::Connections),
     ("map", Kind::Any),
     ("map_index", Kind::Any),
     ("try_number", Kind::Any),
@@ -75,8 +84,7 @@ pub(super) const OF_TASK: [&str; 7] =
     ["task", "ti", "task_instance", "map", "map_index", "try_number", "task_instance_key_str"];
 
 /// Part of the language that does not run yet.
-const NOT_YET: [&str; 6] =
-    ["var", "conn", "partition_key", "partition_date", "map_index_template", "task_reschedule_count"];
+const NOT_YET: [&str; 4] = ["partition_key", "partition_date", "map_index_template", "task_reschedule_count"];
 
 /// What Airflow 3 removed, and what to write instead.
 const REMOVED: [(&str, &str); 12] = [
@@ -145,6 +153,22 @@ pub(super) const DAG_RUN: [(&str, Kind); 11] = [
     ("run_after", Kind::Moment),
     ("start_date", Kind::Moment),
     ("triggered_by", Kind::Any),
+];
+
+/// What a connection has.
+pub(super) const CONNECTION: [&str; 12] = [
+    "conn_id",
+    "conn_type",
+    "description",
+    "host",
+    "login",
+    "password",
+    "schema",
+    "port",
+    "extra",
+    "extra_dejson",
+    "get_uri",
+    "get_password",
 ];
 
 const DELTA: [&str; 4] = ["days", "seconds", "microseconds", "total_seconds"];
@@ -281,7 +305,12 @@ pub(super) fn refusal(name: &str) -> Option<(String, Option<String>)> {
 /// What an attribute of a value is; its known attributes when it has no such one.
 pub(super) fn attribute(of: Kind, name: &str) -> Result<Kind, Vec<&'static str>> {
     let table: &[(&'static str, Kind)] = match of {
-        Kind::Any => return Ok(Kind::Any),
+        Kind::Any | Kind::OfVariables => return Ok(Kind::Any),
+        Kind::Variables if matches!(name, "value" | "json") => return Ok(Kind::OfVariables),
+        Kind::Variables => return Err(vec!["value", "json"]),
+        Kind::Connections if name == "get" => return Ok(Kind::Any),
+        Kind::Connections => return Ok(Kind::Connection),
+        Kind::Connection => return one_of(&CONNECTION, name),
         Kind::Dag => &DAG,
         Kind::Task => &TASK,
         Kind::TaskInstance => &TASK_INSTANCE,
@@ -318,6 +347,7 @@ pub(super) fn result_of(of: Kind, method: &str) -> Kind {
         )
         | (Kind::MacroDatetime, _)
         | (Kind::Macros, "datetime") => Kind::Moment,
+        (Kind::Connections, "get") => Kind::Connection,
         (Kind::Moment, "date") => Kind::Day,
         (Kind::Moment, "diff" | "utcoffset") | (Kind::Macros, "timedelta") => Kind::Delta,
         _ => Kind::Any,
@@ -335,6 +365,10 @@ pub(super) const fn called(kind: Kind) -> &'static str {
         Kind::Task => "`task`",
         Kind::TaskInstance => "`ti`",
         Kind::DagRun => "`dag_run`",
+        Kind::Variables => "`var`",
+        Kind::OfVariables => "`var.value`",
+        Kind::Connections => "`conn`",
+        Kind::Connection => "a connection",
         Kind::Macros => "`macros`",
         Kind::MacroDatetime => "`macros.datetime`",
         Kind::MacroJson => "`macros.json`",

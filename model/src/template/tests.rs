@@ -259,6 +259,8 @@ fn what_is_needed_comes_back_in_one_round_as_far_as_it_can_be_known() {
                 Need::PreviousSuccess => "previous".to_owned(),
                 Need::AssetEvents { uri } => uri.clone(),
                 Need::TriggeringAssetEvents => "events".to_owned(),
+                Need::Variable(key) => format!("var {key}"),
+                Need::Connection(id) => format!("conn {id}"),
             })
             .collect::<Vec<_>>(),
         other => panic!("{other:?}"),
@@ -277,6 +279,10 @@ fn what_is_needed_comes_back_in_one_round_as_far_as_it_can_be_known() {
         ["start.return_value", "previous"]
     );
     assert_eq!(needs("{{ xcom(xcom('start')) }}"), ["start.return_value"]);
+    assert_eq!(
+        needs("{{ var.value.a }}{{ var.json.get('b', 1).c }}{{ conn.db.host }}{{ conn.get('x').get_uri() }}"),
+        ["var a", "var b", "conn db", "conn x"]
+    );
 }
 
 #[test]
@@ -397,9 +403,9 @@ fn the_check_finds_what_no_run_could_render() {
         [yer] a datetime has no `yer` (did you mean `year`?)
         [foo] a datetime has no `foo`
         "#);
-    assert_snapshot!(problems("{{ var.value.x }} {{ conn.db.host }} {{ map.city }} {{ next_ds }} {{ namespace() }}"), @r#"
-        [var] `var` is not supported yet
-        [conn] `conn` is not supported yet
+    assert_snapshot!(problems("{{ var.valeu.x }} {{ conn.db.hst }} {{ map.city }} {{ next_ds }} {{ namespace() }}"), @r#"
+        [valeu] `var` has no `valeu` (did you mean `value`?)
+        [hst] a connection has no `hst` (did you mean `host`?)
         [next_ds] `next_ds` was removed in Airflow 3 (write `data_interval_end | ds`)
         [namespace] `namespace` is not supported (use a filter such as `| sum`, `| join` or `| select`)
         "#);
@@ -552,4 +558,56 @@ proptest! {
         check(&text);
         let _ = rendered(&text, dag_run(None), Fetched::default());
     }
+}
+
+#[test]
+fn variables_and_connections_are_read_as_in_airflow() {
+    let connection = crate::connection::Connection::from_uri("http://u:p%40ss@h:8080/s?a=1").unwrap();
+    let fetched = Fetched {
+        variables: [
+            ("colour", Ok(Some("green".to_owned()))),
+            ("plan", Ok(Some(r#"{"steps": [1, 2]}"#.to_owned()))),
+            ("nosuch", Ok(None)),
+            ("sealed", Err("no key decrypts it".to_owned())),
+        ]
+        .map(|(key, found)| (key.to_owned(), found))
+        .into(),
+        connections: [("api", Ok(Some(connection))), ("nosuch", Ok(None))].map(|(id, c)| (id.to_owned(), c)).into(),
+        ..Fetched::default()
+    };
+    let value = |source: &str| rendered(source, dag_run(None), fetched.clone());
+    for (source, expected) in [
+        ("{{ var.value.colour }}", json!("green")),
+        ("{{ var.value['colour'] }}", json!("green")),
+        ("{{ var.value.plan }}", json!(r#"{"steps": [1, 2]}"#)),
+        ("{{ var.json.plan.steps }}", json!([1, 2])),
+        ("{{ var.json.get('plan').steps[1] }}", json!(2)),
+        ("{{ var.value.get('nosuch', 'red') }}", json!("red")),
+        ("{{ var.json.get('nosuch', default={'a': 1}).a }}", json!(1)),
+        ("{{ var.value.nosuch | default('red') }}", json!("red")),
+        ("{{ var.value.nosuch is defined }}", json!(false)),
+        ("{{ conn.api.host }}:{{ conn.api.port }}/{{ conn.api.schema }}", json!("h:8080/s")),
+        ("{{ conn.api.password }} {{ conn.api.extra_dejson.a }} {{ conn.api.extra }}", json!(r#"p@ss 1 {"a": 1}"#)),
+        ("{{ conn.api.get_uri() }}", json!("http://u:p%40ss@h:8080/s?__extra__=%7B%22a%22%3A+1%7D")),
+        ("{{ conn.api }}", json!("api")),
+        ("{{ conn.get('nosuch', 'none') }}", json!("none")),
+        ("{{ conn.get('nosuch') }}", json!(null)),
+    ] {
+        assert_eq!(value(source), Ok(expected), "{source}");
+    }
+    let no_variable = "there is no variable `nosuch`; `flowctl variables set nosuch VALUE` makes one";
+    let no_connection = "there is no connection `nosuch`; `flowctl connections add nosuch --conn-uri URI` makes one";
+    for (source, expected) in [
+        ("{{ var.value.nosuch }}", no_variable),
+        ("x{{ var.json.nosuch.a }}", no_variable),
+        ("{{ [var.value.nosuch] }}", no_variable),
+        ("{{ var.value.get('nosuch') }}", no_variable),
+        ("{{ conn.nosuch.host }}", no_connection),
+        ("{{ var.value.nosuch | default(1) }}{{ params.other }}", "`params.other` is undefined"),
+        ("{{ var.json.colour }}", "variable `colour` is not JSON (line 1, column 1)"),
+        ("{{ var.value.sealed }}", "variable `sealed` cannot be read: no key decrypts it"),
+    ] {
+        assert_eq!(value(source), Err(RenderError::Failed(expected.to_owned())), "{source}");
+    }
+    assert_eq!(fetched.masker().mask("green p@ss5 p%40ss"), "green p@ss5 ***", "`p@ss` itself is too short");
 }

@@ -46,6 +46,33 @@ pub enum Awaited {
 }
 
 impl Awaited {
+    /// The same with each of its texts changed.
+    pub fn with_texts(&self, mut change: impl FnMut(&str) -> String) -> Self {
+        let changed = |text: &mut String, change: &mut dyn FnMut(&str) -> String| *text = change(text);
+        let mut awaited = self.clone();
+        match &mut awaited {
+            Self::File { path } => changed(path, &mut change),
+            Self::Http(request) => {
+                changed(&mut request.url, &mut change);
+                request.headers.values_mut().chain(&mut request.body).for_each(|text| changed(text, &mut change));
+            }
+            Self::Sql { sql, .. } => changed(sql, &mut change),
+            Self::Run(other) => {
+                changed(&mut other.dag_id, &mut change);
+                other.task_id.iter_mut().for_each(|text| changed(text, &mut change));
+            }
+            Self::Trigger(trigger) => {
+                changed(&mut trigger.dag_id, &mut change);
+                changed(&mut trigger.run_id, &mut change);
+                trigger.conf.values_mut().for_each(|value| change_deep(value, &mut change));
+            }
+            Self::Approval(approval) => changed(&mut approval.prompt, &mut change),
+            Self::Delivery { message } => message.texts_mut().into_iter().for_each(|text| changed(text, &mut change)),
+            Self::Time { .. } | Self::Python => {}
+        }
+        awaited
+    }
+
     /// Whether somebody has to look. A time comes by itself, and a person and a process report.
     pub const fn is_looked_at(&self) -> bool {
         match self {
@@ -60,9 +87,21 @@ impl Awaited {
     }
 }
 
+fn change_deep(value: &mut Value, change: &mut impl FnMut(&str) -> String) {
+    match value {
+        Value::String(text) => *text = change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| change_deep(item, change)),
+        Value::Object(entries) => entries.values_mut().for_each(|value| change_deep(value, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpRequest {
+    /// The connection that says what the address leaves out, and who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conn_id: Option<String>,
     /// Where to.
     pub url: String,
     /// In capitals.

@@ -84,6 +84,9 @@ pub enum Event {
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Http {
+    /// The connection that says what the address leaves out, and who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conn_id: Option<String>,
     /// Where to.
     pub url: String,
     /// `GET` when the file does not say.

@@ -19,7 +19,23 @@ use crate::template::{Fetched, RenderError, as_text, render};
 
 /// What an attempt waits for; what its templates need from outside and is not in `fetched` comes back as needs. An
 /// error names the key and the line of the file.
+///
+/// What is secret in it is marked ([`crate::mask::marks`]), because it is stored; what people are to read has stars there.
 pub fn awaited(attempt: &Attempt, fetched: &Arc<Fetched>, now: Timestamp) -> Result<Awaited, RenderError> {
+    let masker = fetched.masker();
+    let awaited = rendered(attempt, fetched, now)?;
+    if masker.is_empty() {
+        return Ok(awaited);
+    }
+    Ok(match awaited {
+        Awaited::Approval(approval) => {
+            Awaited::Approval(Approval { prompt: masker.mask(&approval.prompt).into_owned(), ..approval })
+        }
+        awaited => awaited.with_texts(|text| masker.marked(text)),
+    })
+}
+
+fn rendered(attempt: &Attempt, fetched: &Arc<Fetched>, now: Timestamp) -> Result<Awaited, RenderError> {
     let rendering = Rendering { attempt, fetched, now };
     match &attempt.task().operator {
         Operator::Sensor(sensor) => rendering.sensor(sensor),
@@ -120,6 +136,7 @@ impl Rendering<'_> {
             Ok((name.clone(), self.text(&format!("sensor.http.headers.{name}"), source)?))
         };
         Ok(HttpRequest {
+            conn_id: http.conn_id.as_ref().map(|id| self.text("sensor.http.conn_id", id)).transpose()?,
             url: self.text("sensor.http.url", &http.url)?,
             method: http.method.clone(),
             headers: http.headers.iter().map(header).collect::<Result<IndexMap<_, _>, RenderError>>()?,

@@ -4,21 +4,25 @@ use std::fmt;
 
 use super::{Approval, Awaited, OtherRun};
 use crate::dag_run::isoformat;
+use crate::mask::marks::hidden;
 
 impl fmt::Display for Awaited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { path } => write!(f, "the file {path}"),
+            Self::File { path } => write!(f, "the file {}", hidden(path)),
             Self::Time { at } => write!(f, "{at:.0}"),
-            Self::Http(request) => write!(f, "{} {}", request.method, request.url),
+            Self::Http(request) => {
+                write!(f, "{} {}", request.method, hidden(&request.url))?;
+                request.conn_id.iter().try_for_each(|id| write!(f, " on `{id}`"))
+            }
             Self::Sql { conn_id, .. } => write!(f, "a true value of its statement on `{conn_id}`"),
             Self::Run(other) => other.fmt(f),
             Self::Trigger(trigger) => {
                 let what = if trigger.wait { "the end of run" } else { "the creation of run" };
-                write!(f, "{what} `{}` of DAG `{}`", trigger.run_id, trigger.dag_id)
+                write!(f, "{what} `{}` of DAG `{}`", hidden(&trigger.run_id), hidden(&trigger.dag_id))
             }
             Self::Approval(approval) => approval.fmt(f),
-            Self::Delivery { message } => write!(f, "the delivery of {message}"),
+            Self::Delivery { message } => write!(f, "the delivery of {}", hidden(&message.to_string())),
             Self::Python => f.write_str("a true value of its Python"),
         }
     }
@@ -27,11 +31,12 @@ impl fmt::Display for Awaited {
 impl fmt::Display for OtherRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(task_id) = &self.task_id {
-            write!(f, "task `{task_id}` in ")?;
+            write!(f, "task `{}` in ", hidden(task_id))?;
         }
+        let dag_id = hidden(&self.dag_id);
         match self.logical_date {
-            Some(date) => write!(f, "the run of DAG `{}` for {}", self.dag_id, isoformat(date))?,
-            None => write!(f, "the latest run of DAG `{}`", self.dag_id)?,
+            Some(date) => write!(f, "the run of DAG `{dag_id}` for {}", isoformat(date))?,
+            None => write!(f, "the latest run of DAG `{dag_id}`")?,
         }
         write!(f, " to be {}", self.states.join(" or "))
     }

@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use store::Store;
 use store::callback::{Claimed, Tried};
-use store::journal::LeaderJournal;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +26,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::causes::with_causes;
 use crate::ports::Clock;
+use crate::postgres::DeployedJournal;
 use crate::service::SystemClock;
 use render::Renderer;
 pub use send::{Sender, Undelivered};
@@ -64,7 +64,7 @@ pub struct Notifier {
 
 impl Notifier {
     /// Begins to deliver.
-    pub fn start(store: Store, journal: LeaderJournal, sender: Arc<Sender>) -> Self {
+    pub fn start(store: Store, journal: DeployedJournal, sender: Arc<Sender>) -> Self {
         let (wake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let delivery = Delivery { store, journal, sender };
         let task = tokio::spawn(delivery.run(Arc::clone(&wake), stop.clone()));
@@ -86,7 +86,7 @@ impl Notifier {
 #[derive(Clone)]
 struct Delivery {
     store: Store,
-    journal: LeaderJournal,
+    journal: DeployedJournal,
     sender: Arc<Sender>,
 }
 

@@ -9,10 +9,10 @@ use model::ids::DagVersionKey;
 use model::operator::Operator;
 use model::template::{Fetched, RenderError, Scope};
 use store::callback::Claimed;
-use store::journal::LeaderJournal;
 
 use super::send::Undelivered;
 use crate::causes::with_causes;
+use crate::postgres::DeployedJournal;
 
 /// A template that asks for one value after the other more often than this is a mistake.
 const MAX_ROUNDS: usize = 16;
@@ -20,13 +20,13 @@ const MAX_ROUNDS: usize = 16;
 const MAX_VERSIONS: usize = 32;
 
 pub(super) struct Renderer {
-    journal: LeaderJournal,
+    journal: DeployedJournal,
     links: Links,
     versions: Mutex<HashMap<DagVersionKey, Arc<Dag>>>,
 }
 
 impl Renderer {
-    pub(super) fn new(journal: LeaderJournal, links: Links) -> Self {
+    pub(super) fn new(journal: DeployedJournal, links: Links) -> Self {
         Self { journal, links, versions: Mutex::default() }
     }
 
@@ -54,11 +54,16 @@ impl Renderer {
             };
             match message(block, &claimed.happened, &scope, &self.links) {
                 Ok(message) => return Ok(message),
-                Err(RenderError::Failed(reason)) => return Err(Undelivered::for_good(reason)),
+                Err(RenderError::Failed(reason)) => {
+                    return Err(Undelivered::for_good(fetched.masker().mask(&reason)));
+                }
                 Err(RenderError::Needs(needs)) => {
-                    let more = self.journal.fetch(subject.dag_run.key, &needs).await.map_err(unreadable)?;
+                    let mut more = self.journal.fetch(subject.dag_run.key, &needs).await.map_err(unreadable)?;
+                    self.journal.secrets.fetch(&needs, &mut more).await.map_err(unreadable)?;
                     let fetched = Arc::make_mut(&mut fetched);
                     fetched.xcoms.extend(more.xcoms);
+                    fetched.variables.extend(more.variables);
+                    fetched.connections.extend(more.connections);
                     fetched.previous_success = fetched.previous_success.or(more.previous_success);
                 }
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use model::callback::{Links, Message, Target};
 use reqwest::StatusCode;
+use secrets::{LookupError, Secrets};
 use serde_json::json;
 
 use super::settings::NotificationSettings;
@@ -45,13 +46,15 @@ impl Undelivered {
 #[derive(Debug)]
 pub struct Sender {
     settings: NotificationSettings,
+    /// Where connections are.
+    secrets: Secrets,
     http: OnceLock<Result<reqwest::Client, String>>,
 }
 
 impl Sender {
-    /// With these settings.
-    pub const fn new(settings: NotificationSettings) -> Self {
-        Self { settings, http: OnceLock::new() }
+    /// With these settings, and with where connections are.
+    pub const fn new(settings: NotificationSettings, secrets: Secrets) -> Self {
+        Self { settings, secrets, http: OnceLock::new() }
     }
 
     /// Where pages are.
@@ -93,7 +96,13 @@ impl Sender {
         let url = match to {
             Target::Url(url) => url.clone(),
             Target::Connection(conn_id) => {
-                connection::address(conn_id, connection::uri(conn_id)).map_err(Undelivered::for_good)?
+                let found = self.secrets.connection_text(conn_id).await.map_err(|error| match error {
+                    LookupError::Database(error) => Undelivered::for_now(with_causes(&error)),
+                    LookupError::Unreadable(reason) => {
+                        Undelivered::for_now(format!("connection `{conn_id}`: {reason}"))
+                    }
+                })?;
+                connection::address(conn_id, found).map_err(Undelivered::for_good)?
             }
         };
         let Ok(method) = method.parse::<reqwest::Method>() else {

@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use model::callback::{Links, Message, Target};
+use secrets::{Places, Secrets};
 use tokio::net::TcpListener;
 
 use super::{LONGEST_PAUSE, MailSettings, MailTls, NotificationSettings, Sender, TRIES, Undelivered, pause, tried};
@@ -50,7 +51,7 @@ async fn server() -> (SocketAddr, Taken) {
 }
 
 fn sender(mail: Option<MailSettings>) -> Sender {
-    Sender::new(NotificationSettings { mail, links: Links::default() })
+    Sender::new(NotificationSettings { mail, links: Links::default() }, Secrets::new(Places::default(), None))
 }
 
 fn webhook(url: String) -> Message {

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use model::dag_file::Defaults;
 use model::limits::Limits;
+use secrets::Places;
 use store::Store;
-use store::journal::LeaderJournal;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use worker::WorkerConfig;
@@ -29,6 +29,7 @@ pub use outside::SystemClock;
 
 use crate::leader::Leader;
 use crate::notifier::NotificationSettings;
+use crate::postgres::DeployedJournal;
 use crate::processor::{Processor, ProcessorConfig};
 use outside::LocalDispatch;
 
@@ -39,7 +40,7 @@ const BACK_OFF: Duration = Duration::from_millis(500);
 /// How often the process says in its `service` row that it is alive.
 const HEARTBEAT_BEATS: u32 = 5;
 
-type ServiceLeader = Leader<LeaderJournal, LocalDispatch, SystemClock>;
+type ServiceLeader = Leader<DeployedJournal, LocalDispatch, SystemClock>;
 
 /// What a scheduler needs to know.
 #[derive(Debug, Clone)]
@@ -62,6 +63,8 @@ pub struct SchedulerConfig {
     pub worker: WorkerConfig,
     /// How messages are sent.
     pub notifications: NotificationSettings,
+    /// Where variables and connections are, beside the database.
+    pub places: Places,
     /// Whether this process also reads the DAG folder; false when [`process_dags`] runs elsewhere.
     pub with_dag_processor: bool,
 }

@@ -7,10 +7,11 @@ use executor::LocalExecutor;
 use jiff::Timestamp;
 use model::asset::AssetEvent;
 use model::attempt::Attempt;
+use model::connection::Connection;
 use model::ids::{AttemptToken, DagRunKey};
 use model::mapping::Elements;
 use model::template::PreviousSuccess;
-use store::journal::LeaderJournal;
+use secrets::LookupError;
 use tokio::sync::Notify;
 use worker::{Values, ValuesError};
 
@@ -18,6 +19,7 @@ use super::BACK_OFF;
 use crate::causes::with_causes;
 use crate::plan::Watch;
 use crate::ports::{Clock, Dispatch};
+use crate::postgres::DeployedJournal;
 use crate::waiter::Waiter;
 
 /// The time of this machine.
@@ -31,9 +33,9 @@ impl Clock for SystemClock {
     }
 }
 
-/// What attempts ask of the database.
+/// What attempts ask.
 #[derive(Debug, Clone)]
-pub(super) struct StoreValues(pub(super) LeaderJournal);
+pub(super) struct StoreValues(pub(super) DeployedJournal);
 
 impl Values for StoreValues {
     async fn xcom(
@@ -56,6 +58,23 @@ impl Values for StoreValues {
 
     async fn triggering_asset_events(&self, dag_run: DagRunKey) -> Result<Vec<AssetEvent>, ValuesError> {
         once_it_answers(|| self.0.triggering_asset_events(dag_run)).await
+    }
+
+    async fn variable(&self, key: &str) -> Result<Option<String>, ValuesError> {
+        once_it_answers(|| async { readable(self.0.secrets.variable(key).await) }).await?.map_err(ValuesError)
+    }
+
+    async fn connection(&self, conn_id: &str) -> Result<Option<Connection>, ValuesError> {
+        once_it_answers(|| async { readable(self.0.secrets.connection(conn_id).await) }).await?.map_err(ValuesError)
+    }
+}
+
+/// Waiting helps only when it is the database that failed.
+fn readable<T>(found: Result<T, LookupError>) -> Result<Result<T, String>, store::SqlError> {
+    match found {
+        Ok(found) => Ok(Ok(found)),
+        Err(LookupError::Unreadable(reason)) => Ok(Err(reason)),
+        Err(LookupError::Database(error)) => Err(error),
     }
 }
 

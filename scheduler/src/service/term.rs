@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use executor::LocalExecutor;
 use model::attempt::{AttemptEvent, Outcome, Report};
+use secrets::Secrets;
 use store::Store;
 use store::journal::LeaderJournal;
 use tokio::sync::mpsc;
@@ -17,6 +18,7 @@ use super::{BACK_OFF, BEAT, SchedulerConfig, ServiceError, ServiceLeader, pause}
 use crate::causes::with_causes;
 use crate::leader::{Leader, LeaderError};
 use crate::notifier::{Notifier, Sender};
+use crate::postgres::DeployedJournal;
 use crate::waiter::{Outside, Waiter};
 
 /// How often a standby looks whether the lease is free. With a lease of 3 s it leads at most 3.5 s after a crash.
@@ -31,14 +33,19 @@ pub(super) async fn schedule(
     let pid = std::process::id().cast_signed();
     store.register_service(config.id, "scheduler", &config.hostname, pid).await?;
     let owner_name = format!("{}:{pid}", config.hostname);
-    let journal = LeaderJournal::new(store, lease_owner(config), owner_name);
-    let sender = Arc::new(Sender::new(config.notifications.clone()));
+    let secrets = Secrets::new(config.places.clone(), Some(store.clone()));
+    let journal = DeployedJournal {
+        journal: LeaderJournal::new(store, lease_owner(config), owner_name),
+        secrets: secrets.clone(),
+    };
+    let sender = Arc::new(Sender::new(config.notifications.clone(), secrets.clone()));
     let notifier = Notifier::start(store.clone(), journal.clone(), Arc::clone(&sender));
     let start_executor = || {
         let (reports, reported) = mpsc::unbounded_channel();
         let values = StoreValues(journal.clone());
         let slots = config.limits.parallelism as usize;
-        let waiter = Arc::new(Waiter::start(Outside::new(Some(store.clone()), Arc::clone(&sender)), reports.clone()));
+        let outside = Outside::new(Some(store.clone()), Arc::clone(&sender), secrets.clone());
+        let waiter = Arc::new(Waiter::start(outside, reports.clone()));
         let executor = Arc::new(LocalExecutor::start(values, config.worker.clone(), slots, reports));
         (executor, waiter, reported)
     };

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use model::attempt::{AttemptEvent, Finished, Outcome, Report};
+use model::mask::{Masker, marks};
 use model::operator::Operator;
 use model::wait::{Awaited, Event, Look, Sensor, next_look};
 use model::xcom::XComValue;
@@ -10,6 +11,10 @@ use crate::plan::Watch;
 
 pub(super) struct Entry {
     pub(super) watch: Watch,
+    /// What to look for, with its secrets; none where they cannot be decrypted.
+    pub(super) awaited: Option<Awaited>,
+    /// What of it is not shown.
+    masker: Masker,
     /// How often somebody has looked.
     looks: u32,
     /// When to look next; none while a look is under way.
@@ -22,7 +27,15 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn new(watch: Watch, now: Timestamp) -> Self {
-        let mut entry = Self { looks: 0, due: Some(now), is_hurried: false, triggered: None, watch };
+        let (mut is_whole, mut masker) = (true, Masker::default());
+        let awaited = watch.wait.awaited.with_texts(|text| {
+            marks::learn(text, &mut masker);
+            let used = marks::used(text);
+            is_whole &= used.is_some();
+            used.unwrap_or_default()
+        });
+        let awaited = is_whole.then_some(awaited);
+        let mut entry = Self { looks: 0, due: Some(now), is_hurried: false, triggered: None, watch, awaited, masker };
         if let Some(look) = entry.watch.wait.look.clone() {
             entry.looks = look.number;
             // A run that was perhaps not triggered before a restart is not put off.
@@ -35,7 +48,7 @@ impl Entry {
 
     /// The DAG of which a run is waited for.
     pub(super) fn other_dag(&self) -> Option<&str> {
-        match &self.watch.wait.awaited {
+        match self.awaited.as_ref()? {
             Awaited::Run(other) => Some(&other.dag_id),
             Awaited::Trigger(trigger) => Some(&trigger.dag_id),
             Awaited::File { .. }
@@ -61,7 +74,8 @@ impl Entry {
     }
 
     /// Notes a look in vain; when the next one is due.
-    pub(super) fn looked(&mut self, at: Timestamp, saw: String) -> (Timestamp, Look) {
+    pub(super) fn looked(&mut self, at: Timestamp, saw: &str) -> (Timestamp, Look) {
+        let saw = self.masker.mask(saw).into_owned();
         self.looks += 1;
         let due = if std::mem::take(&mut self.is_hurried) { at } else { self.next(at) };
         self.due = Some(due);
@@ -70,6 +84,12 @@ impl Entry {
 
     pub(super) fn report(&self, outcome: Outcome, xcoms: Vec<XComValue>, at: Timestamp) -> Report {
         let (attempt, started_at) = (&self.watch.attempt, self.watch.wait.since);
+        let outcome = match outcome {
+            Outcome::Failed { reason, exit_code, may_retry } => {
+                Outcome::Failed { reason: self.masker.mask(&reason).into_owned(), exit_code, may_retry }
+            }
+            other => other,
+        };
         let event =
             AttemptEvent::Finished(Finished { started_at, ended_at: at, outcome, xcoms, outlet_events: Vec::new() });
         Report { token: attempt.token, key: attempt.key, event }

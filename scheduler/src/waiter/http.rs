@@ -1,5 +1,6 @@
 //! Whether an HTTP server answers as expected.
 
+use model::connection::Connection;
 use model::operator::is_true;
 use model::wait::HttpRequest;
 use serde_json::{Map, Value, json};
@@ -9,6 +10,21 @@ use super::{Outside, Seen};
 /// How much of an answer `expect` may look at.
 const MAX_BODY: usize = 1024 * 1024;
 
+/// What Airflow's HTTP hook reads from `extra` itself.
+const OPTIONS: [&str; 11] = [
+    "allow_redirects",
+    "auth_type",
+    "cert",
+    "check_response",
+    "max_redirects",
+    "proxies",
+    "proxy",
+    "stream",
+    "timeout",
+    "trust_env",
+    "verify",
+];
+
 pub(super) async fn look(outside: &Outside, request: &HttpRequest) -> Seen {
     let Ok(method) = request.method.parse::<reqwest::Method>() else {
         return Seen::failed_for_good(format!("`{}` is not a method", request.method));
@@ -17,7 +33,13 @@ pub(super) async fn look(outside: &Outside, request: &HttpRequest) -> Seen {
         Ok(client) => client,
         Err(reason) => return Seen::failed(reason),
     };
-    let mut building = client.request(method, &request.url);
+    let mut building = match &request.conn_id {
+        None => client.request(method, &request.url),
+        Some(conn_id) => match outside.on_connection(conn_id, &request.url).await {
+            Ok((url, connection)) => authorized(client.request(method, url), &connection),
+            Err(seen) => return seen,
+        },
+    };
     for (name, value) in &request.headers {
         building = building.header(name, value);
     }
@@ -26,10 +48,23 @@ pub(super) async fn look(outside: &Outside, request: &HttpRequest) -> Seen {
     }
     match building.send().await {
         // A wrong address or header stays wrong.
-        Err(error) if error.is_builder() => Seen::failed_for_good(crate::causes::with_causes(&error)),
-        Err(error) => Seen::NotYet(format!("there is no answer: {}", crate::causes::with_causes(&error))),
+        Err(error) if error.is_builder() => Seen::failed_for_good(crate::causes::with_causes(&error.without_url())),
+        Err(error) => Seen::NotYet(format!("there is no answer: {}", crate::causes::with_causes(&error.without_url()))),
         Ok(response) => answered(request, response).await,
     }
+}
+
+/// As Airflow's HTTP hook: who logs in, and what of `extra` is no option of the hook is a header.
+fn authorized(mut building: reqwest::RequestBuilder, connection: &Connection) -> reqwest::RequestBuilder {
+    if let Some(login) = connection.login.as_deref().filter(|login| !login.is_empty()) {
+        building = building.basic_auth(login, connection.password.as_deref());
+    }
+    for (name, value) in connection.extra_object() {
+        if let Some(value) = value.as_str().filter(|_| !OPTIONS.contains(&name.as_str())) {
+            building = building.header(name, value);
+        }
+    }
+    building
 }
 
 async fn answered(request: &HttpRequest, response: reqwest::Response) -> Seen {

@@ -132,7 +132,12 @@ impl Looking {
             let Some(entry) = self.entries.get_mut(&token) else { continue };
             entry.due = None;
             let outside = Arc::clone(&self.outside);
-            match &entry.watch.wait.awaited {
+            let Some(awaited) = &entry.awaited else {
+                let reason = "a secret in what it waits for cannot be decrypted; clear the task to look it up again";
+                self.looks.spawn(async move { vec![(token, Seen::failed_for_good(reason))] });
+                continue;
+            };
+            match awaited {
                 Awaited::File { path } => paths.push((token, path.clone())),
                 Awaited::Run(other) => questions.push((token, runs::Asked::Other(other.clone()))),
                 Awaited::Trigger(awaited) => {
@@ -149,7 +154,7 @@ impl Looking {
                 }
                 Awaited::Sql { conn_id, sql } => {
                     let (conn_id, sql) = (conn_id.clone(), sql.clone());
-                    self.looks.spawn(async move { vec![(token, sql::look(&conn_id, &sql).await)] });
+                    self.looks.spawn(async move { vec![(token, sql::look(&outside, &conn_id, &sql).await)] });
                 }
                 Awaited::Delivery { message } => {
                     let message = message.clone();
@@ -205,7 +210,7 @@ impl Looking {
         };
         match not_yet {
             Ok(saw) => {
-                let (due, look) = entry.looked(now, saw);
+                let (due, look) = entry.looked(now, &saw);
                 self.due.insert((due, token));
                 self.seen.insert(token, (entry.watch.attempt.key, look));
             }

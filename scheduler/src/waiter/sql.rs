@@ -1,27 +1,24 @@
 //! Whether a statement on somebody else's database gives something true.
 
 use model::operator::is_true;
-use store::waiting::{ConnectionUrl, first_value};
+use store::waiting::{OtherDatabase, first_value};
 
-use super::Seen;
+use super::{Outside, Seen};
 use crate::causes::with_causes;
-use crate::connection;
 
 /// A database that does not answer in this time is asked again later.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
-pub(super) async fn look(conn_id: &str, sql: &str) -> Seen {
-    let Some(uri) = connection::uri(conn_id) else {
-        let either = connection::variables(conn_id).join(" or ");
-        let reason =
-            format!("there is no connection `{conn_id}`: set {either} to postgres://user:password@host/database");
-        return Seen::failed_for_good(reason);
+pub(super) async fn look(outside: &Outside, conn_id: &str, sql: &str) -> Seen {
+    let connection = match outside.connection(conn_id).await {
+        Ok(connection) => connection,
+        Err(seen) => return seen,
     };
-    let url: ConnectionUrl = match uri.parse() {
-        Ok(url) => url,
+    let database = match OtherDatabase::of(&connection) {
+        Ok(database) => database,
         Err(error) => return Seen::failed_for_good(format!("connection `{conn_id}`: {error}")),
     };
-    match tokio::time::timeout(PATIENCE, first_value(&url, sql)).await {
+    match tokio::time::timeout(PATIENCE, first_value(&database, sql)).await {
         Err(_) => Seen::NotYet(format!("the statement took longer than {} s", PATIENCE.as_secs())),
         Ok(Ok(Some(value))) if is_true(&value) => Seen::Met(Vec::new()),
         Ok(Ok(Some(value))) => Seen::NotYet(format!("its value is {value}")),

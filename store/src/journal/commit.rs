@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use model::ids::Epoch;
 use model::journal::{Batch, CommitError, TaskInstanceRow};
+use model::mask::marks;
 use model::wait::Awaited;
 use serde::Serialize;
 use sqlx::PgExecutor;
 
 use super::LeaderJournal;
 use super::assets::write_updates;
-use crate::to_sql;
+use crate::{Keyring, to_sql};
 
 type Instant = Option<chrono::DateTime<chrono::Utc>>;
 
@@ -92,16 +93,16 @@ impl LeaderJournal {
     /// from. Waits for people who are changing one of the runs; they wait for it.
     pub async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
         if batch.asset_updates.is_empty() {
-            return Self::write(&self.pool, epoch, batch).await;
+            return self.write(&self.pool, epoch, batch).await;
         }
         let mut transaction = self.pool.begin().await.map_err(unknown)?;
-        Self::write(&mut *transaction, epoch, batch).await?;
+        self.write(&mut *transaction, epoch, batch).await?;
         write_updates(&mut transaction, &batch.asset_updates).await?;
         transaction.commit().await.map_err(unknown)
     }
 
     /// The statement of a batch.
-    async fn write<'c>(executor: impl PgExecutor<'c>, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
+    async fn write<'c>(&self, executor: impl PgExecutor<'c>, epoch: Epoch, batch: &Batch) -> Result<(), CommitError> {
         let run_keys: Vec<i64> = batch.runs.iter().map(|run| run.key.0).collect();
         let run_versions: Vec<i64> = batch.runs.iter().map(|run| run.version).collect();
         let changed: Vec<_> =
@@ -283,7 +284,7 @@ impl LeaderJournal {
             &names,
             &paused as &[&str],
             &pause_reasons as &[&str],
-            waits(batch),
+            waits(batch, &self.keys),
             ended_waits(batch),
             crate::callback::missed(batch),
             crate::callback::callbacks(batch)
@@ -361,14 +362,19 @@ pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
+/// Without secrets in the clear.
+fn sealed(awaited: &Awaited, keys: &Keyring, now: jiff::Timestamp) -> Awaited {
+    awaited.with_texts(|text| marks::sealed(text, |secret| keys.encrypt(secret, now).ok()))
+}
+
 #[derive(Serialize)]
-struct Wait<'a> {
+struct Wait {
     dag_run_id: i64,
     task_index: u32,
     map_index: i32,
     attempt_token: i64,
     max_tries: u32,
-    awaited: &'a Awaited,
+    awaited: Awaited,
     since: jiff::Timestamp,
     deadline: Option<jiff::Timestamp>,
     looked_at: Option<jiff::Timestamp>,
@@ -376,8 +382,8 @@ struct Wait<'a> {
     saw: Option<String>,
 }
 
-fn waits(batch: &Batch) -> String {
-    let rows: Vec<Wait<'_>> = batch
+fn waits(batch: &Batch, keys: &Keyring) -> String {
+    let rows: Vec<Wait> = batch
         .waits
         .iter()
         .map(|wait| Wait {
@@ -386,7 +392,7 @@ fn waits(batch: &Batch) -> String {
             map_index: wait.key.map_index,
             attempt_token: wait.token.0,
             max_tries: wait.max_tries,
-            awaited: &wait.awaited,
+            awaited: sealed(&wait.awaited, keys, wait.since),
             since: wait.since,
             deadline: wait.deadline,
             looked_at: wait.look.as_ref().map(|look| look.at),

@@ -15,9 +15,9 @@ use model::template::{Fetched, Need, PreviousSuccess};
 use model::wait::WaitRow;
 
 use super::LeaderJournal;
-use crate::from_sql;
 use crate::pools::from_columns;
 use crate::waiting::WaitColumns;
+use crate::{Keyring, from_sql};
 
 impl LeaderJournal {
     /// The DAGs with these ids, or all.
@@ -139,7 +139,7 @@ impl LeaderJournal {
         )
         .fetch_all(&mut *transaction)
         .await?;
-        let mut waits = waits(&mut transaction, &keys).await?;
+        let mut waits = waits(&mut transaction, &keys, &self.keys).await?;
         transaction.commit().await?;
         let mut choices_by_run: HashMap<i64, Vec<ChoiceRow>> = HashMap::new();
         for row in choices {
@@ -215,6 +215,8 @@ impl LeaderJournal {
                     fetched.triggering_asset_events = Some(self.triggering_asset_events(dag_run).await?);
                 }
                 Need::PreviousSuccess => fetched.previous_success = Some(self.previous_success(dag_run).await?),
+                // Not of a run, and perhaps not in the database: who asks looks them up.
+                Need::Variable(_) | Need::Connection(_) => {}
             }
         }
         Ok(fetched)
@@ -280,6 +282,7 @@ impl LeaderJournal {
 async fn waits(
     transaction: &mut sqlx::PgTransaction<'_>,
     runs: &[i64],
+    keys: &Keyring,
 ) -> Result<HashMap<i64, Vec<WaitRow>>, sqlx::Error> {
     let rows = sqlx::query_as!(
         WaitColumns,
@@ -293,7 +296,7 @@ async fn waits(
     .await?;
     let mut by_run: HashMap<i64, Vec<WaitRow>> = HashMap::new();
     for row in rows {
-        by_run.entry(row.dag_run_id).or_default().push(row.read()?);
+        by_run.entry(row.dag_run_id).or_default().push(row.open(keys)?);
     }
     Ok(by_run)
 }

@@ -17,11 +17,13 @@ mod runs;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::sync::Arc;
+
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::Store;
 use crate::pool::pool;
+use crate::{Keyring, Store};
 
 /// The leader itself uses one connection at a time; the others answer what attempts ask for.
 const MAX_CONNECTIONS: u32 = 8;
@@ -40,6 +42,8 @@ const PLANNER: [(&str, &str); 4] = [
 #[derive(Debug, Clone)]
 pub struct LeaderJournal {
     pool: PgPool,
+    /// For what is secret in what tasks wait for.
+    keys: Arc<Keyring>,
     owner: Uuid,
     owner_name: String,
 }
@@ -48,6 +52,6 @@ impl LeaderJournal {
     /// For the scheduler process `owner`; `owner_name` (host and process id) is shown to people.
     pub fn new(store: &Store, owner: Uuid, owner_name: String) -> Self {
         let options = store.pool().connect_options().as_ref().clone().options(PLANNER);
-        Self { pool: pool(MAX_CONNECTIONS, options), owner, owner_name }
+        Self { pool: pool(MAX_CONNECTIONS, options), keys: store.shared_keys(), owner, owner_name }
     }
 }

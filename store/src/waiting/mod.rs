@@ -9,12 +9,13 @@ mod trigger;
 
 use jiff::Timestamp;
 use model::ids::{AttemptToken, DagRunKey, TaskIndex, TaskInstanceKey};
+use model::mask::marks;
 use model::wait::{Look, WaitRow};
 
-use crate::{Store, from_sql, to_sql};
+use crate::{Keyring, Store, from_sql, to_sql};
 
 pub use approval::{AnswerError, ApprovalFilter, ApprovalRow};
-pub use conn::{ConnectionUrl, NoConnection, first_value};
+pub use conn::{NoConnection, OtherDatabase, first_value};
 pub use other_run::{Question, Seen};
 pub use trigger::Existing;
 
@@ -34,6 +35,13 @@ pub(crate) struct WaitColumns {
 }
 
 impl WaitColumns {
+    /// The same with its secrets decrypted, as far as the keys do.
+    pub(crate) fn open(self, keys: &Keyring) -> Result<WaitRow, sqlx::Error> {
+        let mut row = self.read()?;
+        row.awaited = row.awaited.with_texts(|text| marks::opened(text, |token| keys.decrypt(token).ok()));
+        Ok(row)
+    }
+
     pub(crate) fn read(self) -> Result<WaitRow, sqlx::Error> {
         let number = self.looks.cast_unsigned();
         let saw = self.saw.unwrap_or_default();

@@ -32,6 +32,16 @@ pub(super) fn pool(name: &str) -> ApiError {
     ApiError::not_found(format!("The Pool with name: `{name}` was not found"))
 }
 
+/// No such variable.
+pub(super) fn variable(key: &str) -> ApiError {
+    ApiError::not_found(format!("The Variable with key: `{key}` was not found"))
+}
+
+/// No such connection.
+pub(super) fn connection(id: &str) -> ApiError {
+    ApiError::not_found(format!("The Connection with connection_id: `{id}` was not found"))
+}
+
 /// What a door says, with Airflow's words when the thing itself does not exist.
 pub(super) fn or(missing: ApiError) -> impl FnOnce(ActionError) -> ApiError {
     move |error| match error {

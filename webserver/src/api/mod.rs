@@ -10,9 +10,11 @@ mod approvals;
 mod assets;
 mod auth;
 mod backfills;
+mod bulk;
 mod bulk_pools;
 mod callbacks;
 mod clear;
+mod connections;
 mod dag_runs;
 mod dags;
 mod docs;
@@ -30,6 +32,7 @@ mod queued_events;
 mod session;
 mod skip_next;
 mod task_instances;
+mod variables;
 mod versions;
 mod wait;
 mod waiting;
@@ -49,6 +52,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) use assets::{wire as wire_asset, wire_event as wire_asset_event};
+pub(crate) use connections::patched as patched_connection;
+pub(crate) use variables::changed as changed_variable;
 pub(crate) use versions::pretty;
 
 use crate::doors::Doors;
@@ -114,6 +119,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(dag_runs())
         .merge(task_instances())
         .merge(pools())
+        .merge(variables_and_connections())
         .merge(backfills())
         .routes(routes!(callbacks::get_callbacks))
         .routes(routes!(callbacks::get_callback))
@@ -151,6 +157,16 @@ fn pools() -> OpenApiRouter<Api> {
         pools::patch_pool,
         pools::delete_pool
     ))
+}
+
+fn variables_and_connections() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(variables::get_variables, variables::post_variable, variables::bulk_variables))
+        .routes(routes!(variables::get_variable, variables::patch_variable, variables::delete_variable))
+        .routes(routes!(connections::get_connections, connections::post_connection, connections::bulk_connections))
+        .routes(routes!(connections::test_connection))
+        .routes(routes!(connections::create_default_connections))
+        .routes(routes!(connections::get_connection, connections::patch_connection, connections::delete_connection))
 }
 
 fn dag_runs() -> OpenApiRouter<Api> {

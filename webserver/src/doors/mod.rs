@@ -10,6 +10,7 @@ mod backfill;
 mod dag;
 mod dag_run;
 mod pool;
+mod secret;
 mod token;
 
 use std::sync::Arc;
@@ -119,6 +120,8 @@ impl From<store::Error> for ActionError {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::NotFound { what } => Self::NotFound(format!("no {what}")),
+            // The deployment's keys are not right: an operator can read what to do.
+            store::Error::Key { .. } => Self::Unavailable(error.to_string()),
             error => unavailable(error),
         }
     }

@@ -12,6 +12,7 @@ mod assets;
 mod backfills;
 mod catalog;
 mod clear;
+mod connections;
 mod dag;
 mod dag_graph;
 mod dag_runs;
@@ -30,6 +31,7 @@ mod run;
 mod session;
 mod task;
 mod trigger;
+mod variables;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,6 +93,11 @@ pub fn router(pages: Pages) -> Router {
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/log", get(log::show))
         .route("/pools", get(pools::show).post(pools::save))
         .route("/pools/{name}/delete", post(pools::delete))
+        .route("/variables", get(variables::show).post(variables::save))
+        .route("/variables/{key}/delete", post(variables::delete))
+        .route("/connections", get(connections::show).post(connections::save))
+        .route("/connections/{id}/test", post(connections::test))
+        .route("/connections/{id}/delete", post(connections::delete))
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mark", post(actions::mark_task))
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/disable", post(actions::disable))
         .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/answer", post(approvals::answer))
@@ -120,6 +127,8 @@ struct Shell {
     queued: i64,
     /// Why the reader may change nothing; empty: they may.
     read_only: String,
+    /// Whether the reader may see what holds for the whole deployment.
+    may_operate: bool,
     /// Where the page hears of changes; empty: it does not.
     events: String,
 }
@@ -132,6 +141,7 @@ impl Shell {
             events,
             username: who.username.clone(),
             read_only: who.may_change().err().map(|refusal| refusal.to_string()).unwrap_or_default(),
+            may_operate: who.may_operate().is_ok(),
             version: pages.version.clone(),
             import_errors: counts.import_errors,
             running: counts.running,

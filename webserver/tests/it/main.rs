@@ -10,4 +10,5 @@ mod lists;
 mod logs;
 mod pools;
 mod running;
+mod secrets;
 mod world;

@@ -162,6 +162,7 @@ impl World {
             limits: Limits::default(),
             worker: WorkerConfig::new(self.home.path()),
             notifications: NotificationSettings::default(),
+            places: secrets::Places::default(),
             with_dag_processor: true,
         };
         let (store, stop) = (self.database.store().clone(), self.stop.clone());

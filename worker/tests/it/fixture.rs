@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use model::asset::{Asset, AssetEvent, AssetName, EventSource, SourceDagRun};
 use model::attempt::{Attempt, Finished, Outcome};
+use model::connection::Connection;
 use model::dag::{Dag, Task};
 use model::dag_run::{DagRunFacts, DataInterval};
 use model::ids::{AttemptToken, DagRunKey, TaskIndex, TaskInstanceKey};
@@ -37,6 +38,20 @@ impl Values for Known {
             started_at: Some(at),
             ended_at: None,
         }))
+    }
+
+    async fn variable(&self, key: &str) -> Result<Option<String>, ValuesError> {
+        match key {
+            "broken" => Err(ValuesError("the database is away".to_owned())),
+            "deploy_token" => Ok(Some("hunter2hunter2".to_owned())),
+            "limits" => Ok(Some(r#"{"rows": 5}"#.to_owned())),
+            _ => Ok(None),
+        }
+    }
+
+    async fn connection(&self, conn_id: &str) -> Result<Option<Connection>, ValuesError> {
+        let uri = "postgres://ada:s%40crets@db:5432/sales?api_key=k-1234567";
+        Ok((conn_id == "warehouse").then(|| Connection::from_uri(uri).unwrap()))
     }
 
     async fn asset_events(&self, uri: &str) -> Result<Vec<AssetEvent>, ValuesError> {

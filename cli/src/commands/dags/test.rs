@@ -63,6 +63,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Test) -> anyhow::Result<E
         limits: settings.limits,
         notifications: settings.notifications(),
         worker,
+        places: settings.places()?,
     };
     let state = test_run::run(test).await?;
     Ok(if state == DagRunState::Success { ExitCode::SUCCESS } else { ExitCode::FAILURE })

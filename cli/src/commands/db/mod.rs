@@ -1,6 +1,7 @@
 //! `flowctl db`: the metadata database.
 
 mod clean;
+mod rotate;
 mod shell;
 
 use std::process::ExitCode;
@@ -21,6 +22,9 @@ pub(crate) enum Db {
     Check,
     /// Deletes finished runs that ended before a time, with their task instances, attempts, XComs and logs.
     Clean(clean::Clean),
+    /// Encrypts all variables and connections anew with the first key of `secrets.fernet_key`. Exit code 1 if some cannot
+    /// be read: they stay as they are.
+    RotateKey,
     /// psql on the database.
     Shell {
         /// Arguments of psql, for instance `-- -c 'SELECT 1'`.
@@ -37,6 +41,7 @@ pub(super) async fn run(globals: &Globals, verb: Db) -> anyhow::Result<ExitCode>
         Db::Migrate => migrate(&access).await,
         Db::Check => check(&access).await,
         Db::Clean(arguments) => clean::run(globals, &settings, &access, &arguments).await,
+        Db::RotateKey => rotate::run(&access).await,
         Db::Shell { arguments } => shell::run(&access, &arguments).await,
     };
     access.close().await?;

@@ -9,6 +9,7 @@ use api::{BulkAction, BulkBody, BulkResponse, OnExistence, PoolBody, PoolCollect
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
+use crate::commands::bulk;
 use crate::failure::Failure;
 use crate::output::print;
 
@@ -67,12 +68,7 @@ pub(super) async fn import(client: &Client, file: &str) -> anyhow::Result<ExitCo
         .collect();
     let actions = vec![BulkAction::Create { entities, action_on_existence: OnExistence::Overwrite }];
     let response: BulkResponse = client.patch(&["pools"], &BulkBody { actions }).await?;
-    let outcome = response.create.unwrap_or_default();
-    for error in &outcome.errors {
-        anstream::eprintln!("not imported: {}", error.error);
-    }
-    anstream::eprintln!("{} of {} imported", outcome.success.len(), outcome.success.len() + outcome.errors.len());
-    Ok(if outcome.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(bulk::told(response.create))
 }
 
 fn read(file: &str) -> anyhow::Result<String> {

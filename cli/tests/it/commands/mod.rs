@@ -11,6 +11,7 @@ mod newcomer;
 mod pools;
 mod proxy;
 mod runs;
+mod secrets;
 mod tasks;
 mod terminal;
 mod waiting;

@@ -169,7 +169,7 @@ async fn sensors_in_sql_and_python_look_until_they_see_something_true() {
     site.dag("looks", &text).await;
     trigger(&site, "looks", "2026-01-01");
     state(&site, "looks", "nowhere", "failed").await;
-    assert!(site.run(&["tasks", "why", "looks", "one", "nowhere"]).done().contains("set FLOWCTL_CONN_NOWHERE"));
+    assert!(site.run(&["tasks", "why", "looks", "one", "nowhere"]).done().contains("flowctl connections add nowhere"));
     site.until(&["tasks", "why", "looks", "one", "sql"], |why| why.contains("its value is 0")).await;
     site.until(&["tasks", "why", "looks", "one", "python"], |why| why.contains("it returned false")).await;
     site.dag("paused", "is_paused_upon_creation: true\ntasks: [{id: a, empty: {}}]\n").await;
