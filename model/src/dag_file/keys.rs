@@ -46,6 +46,8 @@ pub(super) enum Takes {
     Layer,
     /// Columns by name.
     Columns,
+    /// Anything.
+    Value,
     /// Part of the language that does not run yet.
     NotYet,
     /// Accepted with the value that changes nothing; anything else does not run yet.
@@ -58,7 +60,7 @@ pub(super) type Keys = &'static [(&'static str, Takes)];
 use Takes::{
     AssetNames, Assets, BackOff, By, Calendar, Catchup, Columns, Conf, Date, Duration, Expand, Flag, FlagOrKeyed,
     Keyed, Layer, List, Mapping, NotYet, Notifies, Numbers, OnlyDefault, Operator, Overlap, Rule, Schedule, Since,
-    Tasks, Text, TextMapping, Texts, WeightRule, Whole,
+    Tasks, Text, TextMapping, Texts, Value, WeightRule, Whole,
 };
 
 /// Keys of a DAG.
@@ -266,7 +268,7 @@ pub(super) const ASSET: Keys = &[
 ];
 
 /// Keys of a column of an asset's schema.
-pub(super) const COLUMN: Keys = &[("type", Text), ("description", Text), ("key", Flag), ("default", Json)];
+pub(super) const COLUMN: Keys = &[("type", Text), ("description", Text), ("key", Flag), ("default", Value)];
 
 /// Keys of `teardown`'s long form.
 pub(super) const TEARDOWN: Keys = &[("of", Texts), ("on_failure_fail_dagrun", Flag)];

@@ -182,6 +182,7 @@ fn property(name: &str, takes: Takes) -> Value {
                 json!({"type": "object", "additionalProperties": false, "properties": properties(keys::COLUMN)});
             json!({"type": ["object", "null"], "additionalProperties": {"anyOf": [{"type": "string"}, column]}})
         }
+        Takes::Value => json!({}),
         Takes::NotYet => json!({"description": "not supported yet"}),
         Takes::OnlyDefault(default) => {
             json!({"description": format!("only `{default}` is supported yet")})
