@@ -23,8 +23,8 @@ const PYTHON_NOTE: &str = r#"import os, time
         os.write(fd, (line + "\n").encode())
         os.close(fd)"#;
 
-/// The first and the last day of `days`, 40 in all.
-const DAYS: (&str, &str) = ("2025-01-01", "2025-02-09");
+/// The first and the last day of `days`, 20 in all.
+const DAYS: (&str, &str) = ("2025-01-01", "2025-01-20");
 
 /// Asks for a backfill of `days`, latest day first, and says how many days that are.
 pub(crate) async fn backfill(store: &Store) -> usize {
@@ -41,7 +41,7 @@ pub(crate) async fn backfill(store: &Store) -> usize {
         triggering_user: None,
     };
     let day = SignedDuration::from_hours(24);
-    let mut starts: Vec<Timestamp> = (0..40).map(|index| new.from_date + day * index).collect();
+    let mut starts: Vec<Timestamp> = (0..20).map(|index| new.from_date + day * index).collect();
     starts.reverse();
     let days: Vec<DataInterval> = starts.into_iter().map(|start| DataInterval { start, end: start + day }).collect();
     store.create_backfill(&new, &days, now()).await.expect("a backfill");
