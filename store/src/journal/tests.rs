@@ -485,3 +485,12 @@ async fn a_report_stays_in_the_inbox_until_the_batch_that_folds_it() {
     journal.commit(epoch, &Batch { reports: folded, ..starting(key, 0) }).await.unwrap();
     assert!(journal.inbox().await.unwrap().1.is_empty());
 }
+
+#[tokio::test]
+async fn no_connection_compiles_its_statements() {
+    let database = TestDatabase::create().await;
+    for pool in [database.store().pool(), &leader(database.store(), 1).pool] {
+        let jit: String = sqlx::query_scalar("SHOW jit").fetch_one(pool).await.unwrap();
+        assert_eq!(jit, "off");
+    }
+}
