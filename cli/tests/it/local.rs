@@ -266,7 +266,7 @@ fn a_test_says_which_messages_a_server_would_deliver_and_sends_what_notify_tasks
     for line in [
         "on_failure of bad: a message over slack would be delivered",
         "on_failure of the run: a message over email would be delivered",
-        "there is no connection `nobody`: set FLOWCTL_CONN_NOBODY or AIRFLOW_CONN_NOBODY",
+        "there is no connection `nobody`: `flowctl connections add` makes one, or set FLOWCTL_CONN_NOBODY or AIRFLOW_CONN_NOBODY",
     ] {
         assert!(said.stderr.contains(line), "{line}\n{}", said.stderr);
     }
