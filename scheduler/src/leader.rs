@@ -460,8 +460,8 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         // Also when a write before this one fails: those DAGs are looked at again.
         self.stale_dags.extend(decisions.skipped_runs.iter().map(|skipped| skipped.dag_id.clone()));
         self.stale_dags.extend(decisions.backfills.iter().map(|(dag_id, _)| dag_id.clone()));
-        // Should one of these writes fail, the following are not tried: those DAGs say again when they run next.
         self.stale_dags.extend(decisions.asset_runs.iter().map(|new| new.run.dag_id.clone()));
+        // Should one of these writes fail, the following are not tried: those DAGs say again when they run next.
         let unsaved: Vec<String> = decisions.next_runs.iter().map(|next| next.dag_id.clone()).collect();
         let written = self.write_runs(
             decisions.new_runs,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CallbackEvent, Email, Happened, Links, Message, Notify, Slack, Target, Webhook};
 use crate::dag_run::isoformat;
-use crate::template::{RenderError, Scope, as_text, render_with};
+use crate::template::{RenderError, Scope, as_text, render_deep, render_with};
 
 /// What the templates of callbacks may name beside the context of their task or run.
 pub const NAMES: [&str; 7] = ["event", "state", "reason", "exception", "deadline", "url", "log_url"];
@@ -127,18 +127,8 @@ impl Rendering<'_> {
         Ok(as_text(&self.value(field, source)?))
     }
 
-    /// Every text in a value, at any depth.
     fn deep(&self, field: &str, value: &Value) -> Result<Value, RenderError> {
-        match value {
-            Value::String(source) => self.value(field, source),
-            Value::Array(items) => items.iter().map(|item| self.deep(field, item)).collect(),
-            Value::Object(entries) => {
-                let entry =
-                    |(key, value): (&String, &Value)| Ok((key.clone(), self.deep(&format!("{field}.{key}"), value)?));
-                entries.iter().map(entry).collect::<Result<Map<_, _>, _>>().map(Value::Object)
-            }
-            other => Ok(other.clone()),
-        }
+        render_deep(field, value, &|field, source| self.value(field, source))
     }
 
     fn message(&self, block: &Notify) -> Result<Message, RenderError> {

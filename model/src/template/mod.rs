@@ -191,6 +191,25 @@ pub fn render_with(
     json::from_template(&value).map_err(|message| RenderError::Failed(context.first_missing().unwrap_or(message)))
 }
 
+/// Renders every text in a value, at any depth, with `render`, which is told where each stands (`field.key`).
+pub fn render_deep<E>(
+    field: &str,
+    value: &Value,
+    render: &impl Fn(&str, &str) -> Result<Value, E>,
+) -> Result<Value, E> {
+    match value {
+        Value::String(source) => render(field, source),
+        Value::Array(items) => items.iter().map(|item| render_deep(field, item, render)).collect(),
+        Value::Object(entries) => {
+            let entry = |(key, value): (&String, &Value)| {
+                Ok((key.clone(), render_deep(&format!("{field}.{key}"), value, render)?))
+            };
+            entries.iter().map(entry).collect::<Result<serde_json::Map<_, _>, _>>().map(Value::Object)
+        }
+        other => Ok(other.clone()),
+    }
+}
+
 /// Renders a template over one name and nothing else; a value as in [`render`].
 pub fn render_over(source: &str, name: &str, value: &Value) -> Result<Value, String> {
     let context: minijinja::Value =

@@ -15,7 +15,7 @@ use crate::attempt::Attempt;
 use crate::callback::{self, Notify};
 use crate::dag_run::to_microsecond;
 use crate::operator::Operator;
-use crate::template::{Fetched, RenderError, as_text, render};
+use crate::template::{Fetched, RenderError, as_text, render, render_deep};
 
 /// What an attempt waits for; what its templates need from outside and is not in `fetched` comes back as needs. An
 /// error names the key and the line of the file.
@@ -75,18 +75,8 @@ impl Rendering<'_> {
         Ok(as_text(&self.value(field, source)?))
     }
 
-    /// Every text in a value, at any depth.
     fn deep(&self, field: &str, value: &Value) -> Result<Value, RenderError> {
-        match value {
-            Value::String(source) => self.value(field, source),
-            Value::Array(items) => items.iter().map(|item| self.deep(field, item)).collect(),
-            Value::Object(entries) => {
-                let entry =
-                    |(key, value): (&String, &Value)| Ok((key.clone(), self.deep(&format!("{field}.{key}"), value)?));
-                entries.iter().map(entry).collect::<Result<Map<_, _>, _>>().map(Value::Object)
-            }
-            other => Ok(other.clone()),
-        }
+        render_deep(field, value, &|field, source| self.value(field, source))
     }
 
     fn delivery(&self, notify: &Notify) -> Result<Awaited, RenderError> {

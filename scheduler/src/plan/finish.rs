@@ -252,6 +252,15 @@ impl Planner {
         }));
     }
 
+    /// A new attempt starts without what earlier ones pushed, also in this very pass.
+    pub(super) fn forget_xcoms(&mut self, key: TaskInstanceKey) {
+        let Some(run) = self.runs.get(&key.dag_run) else { return };
+        let task_id = run.version.loaded.dag.task(key.task).task_id.clone();
+        let of = (key.dag_run, &task_id, key.map_index);
+        self.xcoms.retain(|xcom| (xcom.dag_run, &xcom.task_id, xcom.map_index) != of);
+        self.cleared_xcoms.push((key.dag_run, task_id, key.map_index));
+    }
+
     pub(super) fn finish_run_if_done(&mut self, key: DagRunKey, at: Timestamp) {
         let Some(run) = self.runs.get(&key) else { return };
         if run.unfinished > 0 || run.state != DagRunState::Running {

@@ -178,11 +178,7 @@ impl Planner {
         run.allowed.remove(&key);
         let dag_id = Arc::clone(&run.version.dag_id);
         if is_retry {
-            let task_id = run.version.loaded.dag.task(key.task).task_id.clone();
-            // Also what the attempt before pushed in this very pass.
-            self.xcoms
-                .retain(|xcom| (xcom.dag_run, &xcom.task_id, xcom.map_index) != (key.dag_run, &task_id, key.map_index));
-            self.cleared_xcoms.push((key.dag_run, task_id, key.map_index));
+            self.forget_xcoms(key);
         }
         self.next_attempt += 1;
         if self.step(key, TaskInstanceEvent::Queue) {

@@ -176,15 +176,6 @@ impl Planner {
         Some(token)
     }
 
-    /// A new attempt starts without what earlier ones pushed, also in this very pass.
-    fn forget_xcoms(&mut self, key: TaskInstanceKey) {
-        let Some(run) = self.runs.get(&key.dag_run) else { return };
-        let task_id = run.version.loaded.dag.task(key.task).task_id.clone();
-        let of = (key.dag_run, &task_id, key.map_index);
-        self.xcoms.retain(|xcom| (xcom.dag_run, &xcom.task_id, xcom.map_index) != of);
-        self.cleared_xcoms.push((key.dag_run, task_id, key.map_index));
-    }
-
     fn begin_waiting(&mut self, key: TaskInstanceKey, token: AttemptToken, awaited: Awaited, now: Timestamp) {
         let Some(ti) = self.task_instance(key) else { return };
         let max_tries = ti.max_tries;

@@ -72,6 +72,24 @@ async fn a_dag_has_what_airflows_has() {
 }
 
 #[tokio::test]
+async fn a_dag_says_which_limits_it_has() {
+    let world = World::create().await;
+    for (id, limit, expected) in [
+        ("free", "", false),
+        ("per_dag", ", max_active_tis_per_dag: 2", true),
+        ("per_run", ", max_active_tis_per_dagrun: 2", true),
+    ] {
+        let text = format!(
+            "dag_id: {id}\nmax_consecutive_failed_dag_runs: 3\ntasks: [{{id: a, bash: 'true'}}, {{id: b, bash: 'true'{limit}}}]\n"
+        );
+        world.dag(&text).await;
+        let dag = world.get(&format!("/dags/{id}")).await.expect(200);
+        assert_eq!(dag["has_task_concurrency_limits"], expected, "{id}");
+        assert_eq!(dag["max_consecutive_failed_dag_runs"], 3, "{id}");
+    }
+}
+
+#[tokio::test]
 async fn a_dag_that_does_not_exist_is_refused_everywhere() {
     let world = World::create().await;
     let refusal = "The Dag with ID: `no` was not found";

@@ -96,8 +96,8 @@ const SELECT: &str = "-- api.dags
     SELECT d.dag_id, d.is_paused, d.pause_reason, d.is_stale, d.last_parsed_at, d.last_parse_duration_ms, d.fileloc, d.relative_fileloc,
            d.description, d.owner, d.tags, d.has_import_errors, d.next_interval_start, d.next_interval_end,
            d.next_run_after, s.schedule, s.max_active_runs, s.max_active_tasks, s.max_consecutive_failed_dag_runs,
-           coalesce(v.spec::jsonb @? '$.tasks[*].max_active_tis_per_dag', false)
-               OR coalesce(v.spec::jsonb @? '$.tasks[*].max_active_tis_per_dagrun', false) AS limits_tasks
+           coalesce(v.spec::jsonb @? '$.tasks[*] ? (exists(@.max_active_tis_per_dag)
+                                                 || exists(@.max_active_tis_per_dagrun))', false) AS limits_tasks
       FROM dag d
       LEFT JOIN dag_version v ON v.id = d.current_version_id
       LEFT JOIN LATERAL json_to_record(v.spec)
