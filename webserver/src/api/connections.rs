@@ -15,7 +15,7 @@ use super::bulk::{self, Changeable};
 use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path, Query};
 use super::listing::listing;
-use super::variables::{MaskQuery, field_counts};
+use super::update_mask::{MaskQuery, field_counts};
 use super::{Api, missing};
 use crate::doors::{ActionError, LoggedIn};
 

@@ -61,6 +61,11 @@ impl ApiError {
         Self::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type: send application/json")
     }
 
+    /// What a door says, in its own words.
+    pub(super) fn of_door(error: &ActionError) -> Self {
+        Self::text(error.status(), error.to_string())
+    }
+
     /// As one of several refusals.
     pub(super) fn into_bulk(self) -> BulkError {
         BulkError { error: self.detail.to_string(), status_code: self.status.as_u16() }

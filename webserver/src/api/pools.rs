@@ -10,10 +10,12 @@ use serde_json::json;
 use store::read::api::{PoolFilter, PoolRow};
 use utoipa::IntoParams;
 
+use super::bulk::Changeable;
 use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path, Query};
 use super::listing::listing;
-use super::{Api, bulk_pools, missing};
+use super::update_mask::{MaskQuery, field_counts};
+use super::{Api, bulk, missing};
 use crate::doors::{ActionError, LoggedIn, PoolWish};
 
 /// Which pools.
@@ -72,24 +74,15 @@ pub(super) async fn post_pool(
     Ok((StatusCode::CREATED, Json(load(&api, &name).await?)))
 }
 
-/// What of a pool is changed.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PoolPatchQuery {
-    /// Names of the fields that count; all that the body has if it is not given.
-    #[serde(default)]
-    update_mask: Vec<String>,
-}
-
 /// Changes a pool. What runs in it goes on, also when it has fewer slots now; the change holds from the next decision.
-#[utoipa::path(patch, path = "/pools/{pool_name}", tag = "Pool", params(("pool_name" = String, Path), PoolPatchQuery),
+#[utoipa::path(patch, path = "/pools/{pool_name}", tag = "Pool", params(("pool_name" = String, Path), MaskQuery),
     request_body = PoolPatchBody, responses((status = 200, body = Pool), (status = 400, body = HttpError),
         (status = 403, body = HttpError), (status = 404, body = HttpError), (status = 422, body = HttpError)))]
 pub(super) async fn patch_pool(
     State(api): State<Api>,
     Extension(who): Extension<LoggedIn>,
     Path(name): Path<String>,
-    Query(query): Query<PoolPatchQuery>,
+    Query(query): Query<MaskQuery>,
     Body(body): Body<PoolPatchBody>,
 ) -> ApiResult<Json<Pool>> {
     if body.pool.as_ref().is_some_and(|given| *given != name) {
@@ -102,13 +95,9 @@ pub(super) async fn patch_pool(
 }
 
 /// A pool with the fields of a body that count.
-pub(super) fn patched(row: PoolRow, body: PoolPatchBody, mask: &[String]) -> ApiResult<PoolWish> {
-    let names: Vec<&str> = mask.iter().flat_map(|name| name.split(',')).map(str::trim).collect();
+fn patched(row: PoolRow, body: PoolPatchBody, mask: &[String]) -> ApiResult<PoolWish> {
     let known = ["name", "pool", "slots", "description", "include_deferred", "team_name", "rate"];
-    if let Some(name) = names.iter().find(|name| !known.contains(name)) {
-        return Err(ApiError::bad_request(format!("update_mask: `{name}` is no field of a pool")));
-    }
-    let counts = |name: &str| names.is_empty() || names.contains(&name);
+    let counts = field_counts(mask, &known, "a pool")?;
     let description = body.description.filter(|_| counts("description")).unwrap_or_else(|| row.description.clone());
     if row.name == DEFAULT_POOL && description != row.description {
         return Err(ApiError::bad_request("Only slots and included_deferred can be modified on Default Pool"));
@@ -147,11 +136,52 @@ pub(super) async fn bulk_pools(
     Body(body): Body<BulkBody<PoolBody>>,
 ) -> ApiResult<Json<BulkResponse>> {
     who.may_operate()?;
-    bulk_pools::apply(&api, &who, body).await.map(Json)
+    bulk::apply::<Pools>(&api, &who, body).await.map(Json)
+}
+
+struct Pools;
+
+impl Changeable for Pools {
+    type Entity = PoolBody;
+    const THINGS: &'static str = "pools with these pool names";
+
+    fn name(entity: &PoolBody) -> &str {
+        &entity.name
+    }
+
+    async fn known(api: &Api, who: &LoggedIn) -> ApiResult<Vec<String>> {
+        Ok(api.doors.pool_names(who).await?)
+    }
+
+    async fn create(api: &Api, who: &LoggedIn, entity: PoolBody) -> ApiResult<()> {
+        api.doors.create_pool(who, wish(entity)).await.map_err(|error| ApiError::of_door(&error))
+    }
+
+    async fn overwrite(api: &Api, who: &LoggedIn, entity: PoolBody) -> ApiResult<()> {
+        api.doors.update_pool(who, wish(entity)).await.map_err(|error| ApiError::of_door(&error))
+    }
+
+    async fn update(api: &Api, who: &LoggedIn, entity: PoolBody, mask: &[String]) -> ApiResult<()> {
+        let row = api.store.api_pool(&entity.name).await?.ok_or_else(|| missing::pool(&entity.name))?;
+        let body = PoolPatchBody {
+            pool: None,
+            slots: Some(entity.slots),
+            description: Some(entity.description),
+            include_deferred: Some(entity.include_deferred),
+            team_name: None,
+            rate: Some(entity.rate),
+        };
+        let wish = patched(row, body, mask)?;
+        api.doors.update_pool(who, wish).await.map_err(|error| ApiError::of_door(&error))
+    }
+
+    async fn delete(api: &Api, who: &LoggedIn, name: &str) -> ApiResult<()> {
+        api.doors.delete_pool(who, name).await.map_err(|error| ApiError::of_door(&error))
+    }
 }
 
 /// A body as a wish.
-pub(super) fn wish(body: PoolBody) -> PoolWish {
+fn wish(body: PoolBody) -> PoolWish {
     PoolWish {
         name: body.name,
         slots: body.slots,

@@ -15,6 +15,7 @@ use super::bulk::{self, Changeable};
 use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path, Query};
 use super::listing::listing;
+use super::update_mask::{MaskQuery, field_counts};
 use super::{Api, missing};
 use crate::doors::{ActionError, LoggedIn};
 
@@ -33,15 +34,6 @@ pub(super) struct VariablesQuery {
     /// `id`, `key`, `_val`, `description`, `is_encrypted`; descending after a `-`.
     #[serde(default)]
     order_by: Vec<String>,
-}
-
-/// What of a variable is changed.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct MaskQuery {
-    /// Names of the fields that count; all that the body has if it is not given.
-    #[serde(default)]
-    pub(super) update_mask: Vec<String>,
 }
 
 /// A page of the variables, with `***` for what is secret.
@@ -132,15 +124,6 @@ async fn update(api: &Api, who: &LoggedIn, body: VariableBody, mask: &[String]) 
     let description = body.description.filter(|_| counts("description")).unwrap_or(row.description);
     let done = api.doors.update_variable(who, &body.key, value.as_deref(), description.as_deref()).await;
     done.map_err(refusal(&body.key))
-}
-
-/// Whether a field is named by a mask; a name that is no field is refused.
-pub(super) fn field_counts(mask: &[String], known: &[&str], what: &str) -> ApiResult<impl Fn(&str) -> bool + use<>> {
-    let names: Vec<String> = mask.iter().flat_map(|name| name.split(',')).map(|name| name.trim().to_owned()).collect();
-    if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        return Err(ApiError::bad_request(format!("update_mask: `{name}` is no field of {what}")));
-    }
-    Ok(move |name: &str| names.is_empty() || names.iter().any(|named| named == name))
 }
 
 /// The new text of a variable, unless it is the one that was shown.
