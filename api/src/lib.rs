@@ -20,6 +20,7 @@ mod connection;
 mod dag;
 mod dag_run;
 mod error;
+mod event_log;
 mod import_error;
 mod log;
 mod monitor;
@@ -51,6 +52,7 @@ pub use dag::{
 };
 pub use dag_run::{ClearDagRunBody, DagRun, DagRunCollection, DagRunPatchBody, DagRunWait, TriggerDagRunBody};
 pub use error::{Detail, HttpError};
+pub use event_log::{EventLog, EventLogCollection};
 pub use import_error::{ImportError, ImportErrorCollection};
 pub use log::{LogContent, LogMessage};
 pub use monitor::{Component, Health, Version};

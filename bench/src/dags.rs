@@ -10,6 +10,7 @@ use model::ids::TaskIndex;
 use model::operator::{Bash, Operator};
 use model::state::{DagRunType, TriggeredBy};
 use store::Store;
+use store::event_log::By;
 
 /// Now.
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
@@ -133,5 +134,5 @@ pub(crate) async fn trigger(store: &Store, dag_id: &str, run_id: &str) -> Result
         triggering_user: None,
         note: None,
     };
-    Ok(store.trigger(&run, &serde_json::Map::new(), now).await?.0)
+    Ok(store.trigger(&run, &serde_json::Map::new(), &By::local("tester", now)).await?.0)
 }

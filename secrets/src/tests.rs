@@ -3,6 +3,7 @@
 use model::connection::Connection;
 use model::template::{Fetched, Need};
 use store::Keyring;
+use store::event_log::By;
 use store::testing::TestDatabase;
 use store::variable::NewVariable;
 
@@ -23,7 +24,7 @@ async fn the_first_place_that_has_a_value_gives_it() {
     let store = database.store();
     let now = jiff::Timestamp::UNIX_EPOCH;
     for key in ["a", "b", "c", "d", "e"] {
-        store.create_variable(&variable(key, "database"), now).await.unwrap();
+        store.create_variable(&variable(key, "database"), &By::local("tester", now)).await.unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("variables")).unwrap();
@@ -70,8 +71,8 @@ async fn a_value_that_no_key_decrypts_is_an_error_of_its_own() {
     let now = jiff::Timestamp::UNIX_EPOCH;
     let other: Keyring = Keyring::generate().parse().unwrap();
     let lost = database.store().clone().with_keys(other);
-    lost.create_variable(&variable("lost", "x"), now).await.unwrap();
-    database.store().create_variable(&variable("good", "y"), now).await.unwrap();
+    lost.create_variable(&variable("lost", "x"), &By::local("tester", now)).await.unwrap();
+    database.store().create_variable(&variable("good", "y"), &By::local("tester", now)).await.unwrap();
     let secrets = Secrets::new(Places::default(), Some(database.store().clone()));
     let mut fetched = Fetched::default();
     let needs = ["lost", "good", "nosuch"].map(|key| Need::Variable(key.to_owned()));

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use model::backfill::NewBackfill;
 use model::dag_run::{DataInterval, run_id};
 use model::state::DagRunType;
+use serde_json::json;
 
+use crate::event_log::{By, Event};
 use crate::{Error, Result, Store, from_sql, to_sql};
 
 /// A backfill.
@@ -81,11 +83,12 @@ impl Store {
         &self,
         new: &NewBackfill,
         intervals: &[DataInterval],
-        now: Timestamp,
+        by: &By,
     ) -> Result<i64, BackfillError> {
         let starts: Vec<_> = intervals.iter().map(|interval| to_sql(interval.start)).collect();
         let ends: Vec<_> = intervals.iter().map(|interval| to_sql(interval.end)).collect();
         let run_ids: Vec<_> = intervals.iter().map(|interval| run_id(DagRunType::Backfill, interval.start)).collect();
+        let mut transaction = self.pool().begin().await.map_err(Error::from)?;
         let created = sqlx::query_scalar!(
             r#"-- backfill.create
             WITH created AS (
@@ -111,15 +114,26 @@ impl Store {
             new.run_backwards,
             new.on_latest_version,
             new.triggering_user,
-            to_sql(now),
+            to_sql(by.at),
             &starts,
             &ends,
             &run_ids
         )
-        .fetch_one(self.pool())
+        .fetch_one(&mut *transaction)
         .await;
         match created {
-            Ok(id) => Ok(id),
+            Ok(id) => {
+                let after = json!({
+                    "from_date": new.from_date.to_string(), "to_date": new.to_date.to_string(),
+                    "run_backwards": new.run_backwards, "reprocess_behavior": new.reprocess_behavior.as_str(),
+                    "max_active_runs": new.max_active_runs, "conf": new.conf, "runs": intervals.len(),
+                });
+                let name = id.to_string();
+                let event = Event::new("create_backfill").dag(&new.dag_id).object("backfill", &name).after(after);
+                event.record(&mut transaction, by).await?;
+                transaction.commit().await.map_err(Error::from)?;
+                Ok(id)
+            }
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                 Err(BackfillError::Active(new.dag_id.clone()))
             }
@@ -143,8 +157,9 @@ impl Store {
     }
 
     /// Stops a backfill from making runs, or lets it go on. False when it has ended.
-    pub async fn pause_backfill(&self, id: i64, is_paused: bool, now: Timestamp) -> Result<bool> {
-        let done = sqlx::query_scalar!(
+    pub async fn pause_backfill(&self, id: i64, is_paused: bool, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let dag_id = sqlx::query_scalar!(
             r#"-- backfill.pause
             WITH changed AS (
                 UPDATE backfill SET is_paused = $2, updated_at = $3 WHERE id = $1 AND completed_at IS NULL
@@ -152,20 +167,26 @@ impl Store {
             ), noted AS (
                 INSERT INTO change (dag_id) SELECT dag_id FROM changed
             )
-            SELECT count(pg_notify('flowctl_change', 'dag:' || dag_id)) AS "count!" FROM changed"#,
+            SELECT dag_id AS "dag_id!" FROM changed, pg_notify('flowctl_change', 'dag:' || dag_id)"#,
             id,
             is_paused,
-            to_sql(now)
+            to_sql(by.at)
         )
-        .fetch_one(self.pool())
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(done == 1)
+        let Some(dag_id) = dag_id else { return Ok(false) };
+        let name = id.to_string();
+        let event = Event::new(if is_paused { "pause_backfill" } else { "unpause_backfill" }).dag(&dag_id);
+        event.object("backfill", &name).after(json!({"is_paused": is_paused})).record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Ends a backfill: it makes no more runs, and those of its runs that have not started fail. What runs goes on.
     /// False when it has ended.
-    pub async fn cancel_backfill(&self, id: i64, by: &str, now: Timestamp) -> Result<bool> {
-        let done = sqlx::query_scalar!(
+    pub async fn cancel_backfill(&self, id: i64, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let dag_id = sqlx::query_scalar!(
             r#"-- backfill.cancel
             WITH ended AS (
                 UPDATE backfill SET completed_at = $3, updated_at = $3 WHERE id = $1 AND completed_at IS NULL
@@ -189,14 +210,19 @@ impl Store {
                 INSERT INTO change (dag_id, dag_run_id)
                 SELECT dag_id, NULL FROM ended UNION ALL SELECT NULL, id FROM stopped
             )
-            SELECT count(pg_notify('flowctl_change', 'dag:' || dag_id)) AS "count!" FROM ended"#,
+            SELECT dag_id AS "dag_id!" FROM ended, pg_notify('flowctl_change', 'dag:' || dag_id)"#,
             id,
-            by,
-            to_sql(now)
+            by.username,
+            to_sql(by.at)
         )
-        .fetch_one(self.pool())
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(done == 1)
+        let Some(dag_id) = dag_id else { return Ok(false) };
+        let name = id.to_string();
+        let event = Event::new("cancel_backfill").dag(&dag_id).object("backfill", &name);
+        event.after(json!({"is_cancelled": true})).record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// One backfill.

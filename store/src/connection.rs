@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use model::connection::Connection;
+use serde_json::{Value, json};
 
+use crate::event_log::{By, Event};
 use crate::{Error, KeyError, Keyring, Result, Store};
 
 pub(crate) fn about(conn_id: &str) -> impl FnOnce(KeyError) -> Error {
@@ -99,7 +101,8 @@ impl Store {
     }
 
     /// Creates a connection; false when there is one of that id.
-    pub async fn create_connection(&self, conn_id: &str, new: &Connection, now: Timestamp) -> Result<bool> {
+    pub async fn create_connection(&self, conn_id: &str, new: &Connection, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
         let created = sqlx::query!(
             "-- connection.create
              INSERT INTO connection (conn_id, conn_type, description, host, login, password, schema, port, extra)
@@ -109,19 +112,27 @@ impl Store {
             new.description,
             new.host,
             new.login,
-            seal(self.keys(), conn_id, new.password.as_deref(), now)?,
+            seal(self.keys(), conn_id, new.password.as_deref(), by.at)?,
             new.schema,
             new.port.map(i32::from),
-            seal(self.keys(), conn_id, new.extra.as_deref(), now)?
+            seal(self.keys(), conn_id, new.extra.as_deref(), by.at)?
         )
-        .execute(self.pool())
+        .execute(&mut *transaction)
         .await?;
+        if created.rows_affected() == 1 {
+            let after = told(&mut transaction, conn_id).await?;
+            let event = Event::new("post_connection").object("connection", conn_id).after(after);
+            event.record(&mut transaction, by).await?;
+            transaction.commit().await?;
+        }
         Ok(created.rows_affected() == 1)
     }
 
     /// Makes a connection what is given; false when there is none of that id.
-    pub async fn update_connection(&self, conn_id: &str, new: &Connection, now: Timestamp) -> Result<bool> {
-        let updated = sqlx::query!(
+    pub async fn update_connection(&self, conn_id: &str, new: &Connection, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let Some(before) = told(&mut transaction, conn_id).await? else { return Ok(false) };
+        sqlx::query!(
             "-- connection.update
              UPDATE connection SET conn_type = $2, description = $3, host = $4, login = $5, password = $6, schema = $7,
                     port = $8, extra = $9
@@ -131,21 +142,50 @@ impl Store {
             new.description,
             new.host,
             new.login,
-            seal(self.keys(), conn_id, new.password.as_deref(), now)?,
+            seal(self.keys(), conn_id, new.password.as_deref(), by.at)?,
             new.schema,
             new.port.map(i32::from),
-            seal(self.keys(), conn_id, new.extra.as_deref(), now)?
+            seal(self.keys(), conn_id, new.extra.as_deref(), by.at)?
         )
-        .execute(self.pool())
+        .execute(&mut *transaction)
         .await?;
-        Ok(updated.rows_affected() == 1)
+        let after = told(&mut transaction, conn_id).await?;
+        let event = Event::new("patch_connection").object("connection", conn_id).before(before).after(after);
+        event.record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Deletes a connection; false when there is none of that id.
-    pub async fn delete_connection(&self, conn_id: &str) -> Result<bool> {
-        let deleted = sqlx::query!("-- connection.delete\nDELETE FROM connection WHERE conn_id = $1", conn_id)
-            .execute(self.pool())
+    pub async fn delete_connection(&self, conn_id: &str, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let Some(before) = told(&mut transaction, conn_id).await? else { return Ok(false) };
+        sqlx::query!("-- connection.delete\nDELETE FROM connection WHERE conn_id = $1", conn_id)
+            .execute(&mut *transaction)
             .await?;
-        Ok(deleted.rows_affected() == 1)
+        let event = Event::new("delete_connection").object("connection", conn_id).before(before);
+        event.record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
+}
+
+/// A connection as the event log tells of it: without its secrets. It stays as it is until the transaction ends.
+async fn told(transaction: &mut sqlx::PgTransaction<'_>, conn_id: &str) -> Result<Option<Value>> {
+    let row = sqlx::query_as!(
+        Sealed,
+        "-- connection.lock
+         SELECT conn_id, conn_type, description, host, login, password, schema, port, extra FROM connection
+         WHERE conn_id = $1 FOR UPDATE",
+        conn_id
+    )
+    .fetch_optional(&mut **transaction)
+    .await?;
+    let hidden = |token: Option<String>| token.map(|_| "***");
+    Ok(row.map(|row| {
+        json!({
+            "conn_type": row.conn_type, "description": row.description, "host": row.host, "login": row.login,
+            "password": hidden(row.password), "schema": row.schema, "port": row.port, "extra": hidden(row.extra),
+        })
+    }))
 }

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use model::dag_file::Parsed;
 use model::ids::DagVersionKey;
+use serde_json::json;
 
+use crate::event_log::{By, Event};
 use crate::{Error, Result, Store, to_sql};
 
 /// A file's DAG, to be saved.
@@ -146,21 +148,29 @@ impl Store {
     }
 
     /// Pauses or unpauses a DAG; false when there is none of that name.
-    pub async fn set_paused(&self, dag_id: &str, is_paused: bool) -> Result<bool> {
-        let found = sqlx::query_scalar!(
+    pub async fn set_paused(&self, dag_id: &str, is_paused: bool, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let before = sqlx::query_scalar!(
             r#"-- dag.set_paused
-            WITH changed AS (
-                UPDATE dag SET is_paused = $2, pause_reason = NULL WHERE dag_id = $1 RETURNING dag_id
+            WITH before AS (
+                SELECT is_paused FROM dag WHERE dag_id = $1 FOR UPDATE
+            ), changed AS (
+                UPDATE dag SET is_paused = $2, pause_reason = NULL FROM before WHERE dag_id = $1
+                RETURNING dag_id, before.is_paused AS was_paused
             ), noted AS (
                 INSERT INTO change (dag_id) SELECT dag_id FROM changed
             )
-            SELECT count(pg_notify('flowctl_change', 'dag:' || dag_id)) AS "found!" FROM changed"#,
+            SELECT was_paused AS "was_paused!" FROM changed, pg_notify('flowctl_change', 'dag:' || $1)"#,
             dag_id,
             is_paused
         )
-        .fetch_one(self.pool())
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(found == 1)
+        let Some(before) = before else { return Ok(false) };
+        let event = Event::new("patch_dag").dag(dag_id).before(json!({"is_paused": before}));
+        event.after(json!({"is_paused": is_paused})).record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     pub(crate) async fn notify_change(&self) -> Result<()> {

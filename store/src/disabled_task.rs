@@ -1,7 +1,9 @@
 //! Tasks that people have disabled: of one run, or of all until further notice.
 
 use jiff::Timestamp;
+use serde_json::json;
 
+use crate::event_log::{By, Event};
 use crate::{Error, Result, Store, from_sql, to_sql};
 
 /// A disabled task.
@@ -19,14 +21,7 @@ pub struct DisabledTask {
 
 impl Store {
     /// From now on the task is skipped when its turn comes, in one run or in all. False when it is disabled already.
-    pub async fn disable_task(
-        &self,
-        dag_id: &str,
-        run_id: Option<&str>,
-        task_id: &str,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<bool> {
+    pub async fn disable_task(&self, dag_id: &str, run_id: Option<&str>, task_id: &str, by: &By) -> Result<bool> {
         let mut transaction = self.pool().begin().await?;
         let run = tell(&mut transaction, dag_id, run_id).await?;
         let is_known = sqlx::query_scalar!(
@@ -51,17 +46,21 @@ impl Store {
             dag_id,
             run,
             task_id,
-            by,
-            to_sql(now)
+            by.username,
+            to_sql(by.at)
         )
         .execute(&mut *transaction)
         .await?;
+        if done.rows_affected() == 1 {
+            let event = Event::new("disable_task").dag(dag_id).run(run_id).task(task_id, None);
+            event.after(json!({"disabled": true})).record(&mut transaction, by).await?;
+        }
         transaction.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 
     /// From now on the task runs again when its turn comes; what was skipped stays so. False when it is not disabled.
-    pub async fn enable_task(&self, dag_id: &str, run_id: Option<&str>, task_id: &str) -> Result<bool> {
+    pub async fn enable_task(&self, dag_id: &str, run_id: Option<&str>, task_id: &str, by: &By) -> Result<bool> {
         let mut transaction = self.pool().begin().await?;
         let run = tell(&mut transaction, dag_id, run_id).await?;
         let done = sqlx::query!(
@@ -73,6 +72,10 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
+        if done.rows_affected() == 1 {
+            let event = Event::new("enable_task").dag(dag_id).run(run_id).task(task_id, None);
+            event.before(json!({"disabled": true})).record(&mut transaction, by).await?;
+        }
         transaction.commit().await?;
         Ok(done.rows_affected() == 1)
     }

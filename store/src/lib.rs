@@ -16,6 +16,7 @@ pub mod dag_run;
 pub mod disabled_task;
 pub mod embedded;
 pub mod error;
+pub mod event_log;
 pub mod hint;
 pub mod import_error;
 pub mod journal;

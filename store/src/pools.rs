@@ -4,7 +4,9 @@
 mod tests;
 
 use model::pool::{DEFAULT_POOL, Pool, Rate, UNLIMITED, slots_from};
+use serde_json::Value;
 
+use crate::event_log::{By, Event};
 use crate::{Result, Store};
 
 /// A pool as somebody wants it.
@@ -50,7 +52,8 @@ impl Store {
     }
 
     /// Creates a pool; false when there is one of that name.
-    pub async fn create_pool(&self, new: &NewPool) -> Result<bool> {
+    pub async fn create_pool(&self, new: &NewPool, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
         let created = sqlx::query_scalar!(
             r#"-- pool.create
             WITH created AS (
@@ -67,15 +70,23 @@ impl Store {
             new.pool.include_deferred,
             new.pool.rate.map(|rate| rate.to_string())
         )
-        .fetch_one(self.pool())
+        .fetch_one(&mut *transaction)
         .await?;
+        if created == 1 {
+            let after = told(&mut transaction, &new.pool.name).await?;
+            let event = Event::new("post_pool").object("pool", &new.pool.name).after(after);
+            event.record(&mut transaction, by).await?;
+            transaction.commit().await?;
+        }
         Ok(created == 1)
     }
 
     /// Makes a pool what is given; false when there is none of that name. What runs in it goes on, also when it has
     /// fewer slots now.
-    pub async fn update_pool(&self, new: &NewPool) -> Result<bool> {
-        let updated = sqlx::query_scalar!(
+    pub async fn update_pool(&self, new: &NewPool, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let Some(before) = told(&mut transaction, &new.pool.name).await? else { return Ok(false) };
+        sqlx::query_scalar!(
             r#"-- pool.update
             WITH updated AS (
                 UPDATE pool SET slots = $2, description = $3, include_deferred = $4, rate = $5 WHERE name = $1
@@ -90,24 +101,23 @@ impl Store {
             new.pool.include_deferred,
             new.pool.rate.map(|rate| rate.to_string())
         )
-        .fetch_one(self.pool())
+        .fetch_one(&mut *transaction)
         .await?;
-        Ok(updated == 1)
+        let after = told(&mut transaction, &new.pool.name).await?;
+        let event = Event::new("patch_pool").object("pool", &new.pool.name).before(before).after(after);
+        event.record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Deletes a pool that nothing uses. Takes turns with [`Store::save_dag`], so that no DAG is saved meanwhile that
     /// names it. The default pool is in use always.
-    pub async fn delete_pool(&self, name: &str) -> Result<PoolDeletion> {
+    pub async fn delete_pool(&self, name: &str, by: &By) -> Result<PoolDeletion> {
         if name == DEFAULT_POOL {
             return Ok(PoolDeletion::InUse(Vec::new()));
         }
         let mut transaction = self.pool().begin().await?;
-        let found = sqlx::query_scalar!("-- pool.lock\nSELECT name FROM pool WHERE name = $1 FOR UPDATE", name)
-            .fetch_optional(&mut *transaction)
-            .await?;
-        if found.is_none() {
-            return Ok(PoolDeletion::NotFound);
-        }
+        let Some(before) = told(&mut transaction, name).await? else { return Ok(PoolDeletion::NotFound) };
         // A statement of its own: it has to see what was saved before the lock was given.
         let users = sqlx::query_scalar!(
             r#"-- pool.users
@@ -136,7 +146,22 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
+        let event = Event::new("delete_pool").object("pool", name).before(before);
+        event.record(&mut transaction, by).await?;
         transaction.commit().await?;
         Ok(PoolDeletion::Deleted)
     }
+}
+
+/// A pool as the event log tells of it. It stays as it is until the transaction ends.
+async fn told(transaction: &mut sqlx::PgTransaction<'_>, name: &str) -> Result<Option<Value>> {
+    Ok(sqlx::query_scalar!(
+        r#"-- pool.lock
+        SELECT json_build_object('slots', slots, 'description', description, 'include_deferred', include_deferred,
+                                 'rate', rate) AS "pool!"
+        FROM pool WHERE name = $1 FOR UPDATE"#,
+        name
+    )
+    .fetch_optional(&mut **transaction)
+    .await?)
 }

@@ -3,8 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use jiff::Timestamp;
-
+use crate::event_log::{By, Event};
 use crate::{KeyError, Result, Store};
 
 /// What a rotation did.
@@ -20,10 +19,10 @@ pub struct Rotation {
 
 impl Store {
     /// Encrypts everything with the first key, in one transaction; nobody writes a secret meanwhile.
-    pub async fn rotate_keys(&self, now: Timestamp) -> Result<Rotation> {
+    pub async fn rotate_keys(&self, by: &By) -> Result<Rotation> {
         let mut done = Rotation::default();
         let anew = |token: Option<String>| {
-            token.map(|token| self.keys().encrypt(&self.keys().decrypt(&token)?, now)).transpose()
+            token.map(|token| self.keys().encrypt(&self.keys().decrypt(&token)?, by.at)).transpose()
         };
         let mut transaction = self.pool().begin().await?;
         sqlx::query!("-- secrets.lock\nLOCK TABLE variable, connection IN SHARE ROW EXCLUSIVE MODE")
@@ -82,6 +81,8 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
+        let after = serde_json::json!({"variables": done.variables, "connections": done.connections});
+        Event::new("rotate_key").after(after).record(&mut transaction, by).await?;
         transaction.commit().await?;
         Ok(done)
     }

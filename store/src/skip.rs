@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use model::dag_run::DataInterval;
+use serde_json::json;
 
+use crate::event_log::{By, Event};
 use crate::{Result, Store, from_sql};
 
 /// So many skipped runs are shown.
@@ -33,21 +35,28 @@ pub struct Skip {
 impl Store {
     /// Leaves out the next `count` scheduled runs of a DAG, instead of as many as before; false when there is none of
     /// that name.
-    pub async fn set_skip_next(&self, dag_id: &str, count: u32) -> Result<bool> {
-        let found = sqlx::query_scalar!(
+    pub async fn set_skip_next(&self, dag_id: &str, count: u32, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let before = sqlx::query_scalar!(
             r#"-- dag.set_skip_next
-            WITH changed AS (
-                UPDATE dag SET skip_next = $2 WHERE dag_id = $1 AND NOT is_stale RETURNING dag_id
+            WITH before AS (
+                SELECT skip_next FROM dag WHERE dag_id = $1 AND NOT is_stale FOR UPDATE
+            ), changed AS (
+                UPDATE dag SET skip_next = $2 FROM before WHERE dag_id = $1 RETURNING dag_id, before.skip_next AS skipped
             ), noted AS (
                 INSERT INTO change (dag_id) SELECT dag_id FROM changed
             )
-            SELECT count(pg_notify('flowctl_change', 'dag:' || dag_id)) AS "found!" FROM changed"#,
+            SELECT skipped AS "skipped!" FROM changed, pg_notify('flowctl_change', 'dag:' || $1)"#,
             dag_id,
             count.cast_signed()
         )
-        .fetch_one(self.pool())
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(found == 1)
+        let Some(before) = before else { return Ok(false) };
+        let event = Event::new("put_skip_next").dag(dag_id).before(json!({"skip_next": before}));
+        event.after(json!({"skip_next": count})).record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// What of a DAG's schedule is left out; none when there is no DAG of that name.

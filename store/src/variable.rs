@@ -1,7 +1,8 @@
 //! The table `variable`.
 
-use jiff::Timestamp;
+use serde_json::{Value, json};
 
+use crate::event_log::{By, Event};
 use crate::{Error, KeyError, Result, Store};
 
 /// A variable as somebody wants it.
@@ -57,8 +58,9 @@ impl Store {
     }
 
     /// Creates a variable; false when there is one of that name.
-    pub async fn create_variable(&self, new: &NewVariable, now: Timestamp) -> Result<bool> {
-        let token = self.keys().encrypt(&new.value, now).map_err(about(&new.key))?;
+    pub async fn create_variable(&self, new: &NewVariable, by: &By) -> Result<bool> {
+        let token = self.keys().encrypt(&new.value, by.at).map_err(about(&new.key))?;
+        let mut transaction = self.pool().begin().await?;
         let created = sqlx::query!(
             "-- variable.create
              INSERT INTO variable (key, value, description) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING",
@@ -66,8 +68,13 @@ impl Store {
             token,
             new.description
         )
-        .execute(self.pool())
+        .execute(&mut *transaction)
         .await?;
+        if created.rows_affected() == 1 {
+            let event = Event::new("post_variable").object("variable", &new.key);
+            event.after(told(new.description.as_deref())).record(&mut transaction, by).await?;
+            transaction.commit().await?;
+        }
         Ok(created.rows_affected() == 1)
     }
 
@@ -77,25 +84,49 @@ impl Store {
         key: &str,
         value: Option<&str>,
         description: Option<&str>,
-        now: Timestamp,
+        by: &By,
     ) -> Result<bool> {
-        let token = value.map(|value| self.keys().encrypt(value, now)).transpose().map_err(about(key))?;
-        let updated = sqlx::query!(
+        let token = value.map(|value| self.keys().encrypt(value, by.at)).transpose().map_err(about(key))?;
+        let mut transaction = self.pool().begin().await?;
+        let before = lock(&mut transaction, key).await?;
+        let Some(before) = before else { return Ok(false) };
+        sqlx::query!(
             "-- variable.update
              UPDATE variable SET value = coalesce($2, value), description = $3 WHERE key = $1",
             key,
             token,
             description
         )
-        .execute(self.pool())
+        .execute(&mut *transaction)
         .await?;
-        Ok(updated.rows_affected() == 1)
+        let mut after = told(description);
+        after["is_value_set"] = value.is_some().into();
+        let event = Event::new("patch_variable").object("variable", key).before(told(before.as_deref()));
+        event.after(after).record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Deletes a variable; false when there is none of that name.
-    pub async fn delete_variable(&self, key: &str) -> Result<bool> {
-        let deleted =
-            sqlx::query!("-- variable.delete\nDELETE FROM variable WHERE key = $1", key).execute(self.pool()).await?;
-        Ok(deleted.rows_affected() == 1)
+    pub async fn delete_variable(&self, key: &str, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let Some(before) = lock(&mut transaction, key).await? else { return Ok(false) };
+        sqlx::query!("-- variable.delete\nDELETE FROM variable WHERE key = $1", key).execute(&mut *transaction).await?;
+        let event = Event::new("delete_variable").object("variable", key).before(told(before.as_deref()));
+        event.record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
+}
+
+/// The description of a variable that stays as it is until the transaction ends; none: there is none of that name.
+async fn lock(transaction: &mut sqlx::PgTransaction<'_>, key: &str) -> Result<Option<Option<String>>> {
+    Ok(sqlx::query_scalar!("-- variable.lock\nSELECT description FROM variable WHERE key = $1 FOR UPDATE", key)
+        .fetch_optional(&mut **transaction)
+        .await?)
+}
+
+/// A variable as the event log tells of it.
+fn told(description: Option<&str>) -> Value {
+    json!({"value": "***", "description": description})
 }

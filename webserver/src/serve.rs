@@ -1,8 +1,9 @@
 //! The web server as a service.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -55,4 +56,9 @@ pub(crate) struct Live;
 
 fn is_whole(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
     extensions.get::<Live>().is_none()
+}
+
+/// Where a request comes from, if it came over the network.
+pub(crate) fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
 }

@@ -32,6 +32,7 @@ collections! {
     TaskInstanceCollection, task_instances, TaskInstance;
     TaskInstanceHistoryCollection, task_instances, TaskInstanceHistory;
     XComCollection, xcom_entries, XComEntry;
+    EventLogCollection, event_logs, EventLog;
     ImportErrorCollection, import_errors, ImportError;
     PoolCollection, pools, Pool;
     VariableCollection, variables, Variable;

@@ -11,6 +11,7 @@ mod connections;
 mod dags;
 mod db;
 mod doctor;
+mod events;
 mod import_errors;
 mod login;
 mod manual;
@@ -117,6 +118,9 @@ enum Command {
     /// Connections: how to reach other systems.
     #[command(subcommand)]
     Connections(connections::Connections),
+    /// The audit log: who did what.
+    #[command(subcommand)]
+    Events(events::Events),
     /// DAG files that were refused.
     #[command(subcommand)]
     ImportErrors(import_errors::ImportErrors),
@@ -160,6 +164,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Approvals(verb) => approvals::run(&globals, verb).await,
         Command::Callbacks(verb) => callbacks::run(&globals, verb).await,
         Command::Assets(verb) => assets::run(&globals, verb).await,
+        Command::Events(verb) => events::run(&globals, verb).await,
         Command::ImportErrors(verb) => import_errors::run(&globals, verb).await,
         Command::Completions { shell } => manual::completions(shell),
         Command::Man(arguments) => manual::man(&arguments),

@@ -10,7 +10,7 @@ mod parts;
 mod supervise;
 
 pub(crate) use database::{Access, access, connect, embedded, require_migrated};
-pub(crate) use parts::{bind, clock, dag_processor, hostname, pages, process, scheduler};
+pub(crate) use parts::{bind, by, clock, dag_processor, hostname, pages, process, scheduler};
 pub(crate) use supervise::{Services, signalled};
 
 use clap::Args;

@@ -8,6 +8,7 @@ use scheduler::ports::Clock;
 use scheduler::processor::ProcessorConfig;
 use scheduler::service::{DagProcessorConfig, SchedulerConfig, SystemClock};
 use store::Store;
+use store::event_log::By;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 use webserver::doors::Doors;
@@ -102,4 +103,10 @@ pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
             .hint("stop what uses it, or choose another with --port or webserver.bind")
             .into()
     })
+}
+
+/// Who runs this command beside the database, for the audit log: the account of the machine.
+pub(crate) fn by() -> By {
+    let account = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    By::local(account.filter(|account| !account.is_empty()).unwrap_or_else(|| "unknown".to_owned()), clock())
 }

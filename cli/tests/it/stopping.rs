@@ -2,6 +2,7 @@
 
 use nix::sys::signal::Signal;
 use store::Store;
+use store::event_log::By;
 use store::testing::history::History;
 
 use crate::processes;
@@ -128,7 +129,7 @@ async fn a_second_ctrl_c_ends_at_once_and_the_next_start_recovers() {
 async fn a_daemon_that_left_its_group_ends_with_the_run_that_is_cancelled() {
     let (mut system, store) = running("daemon", DAEMON).await;
     assert!(!processes::of_home(system.home()).is_empty());
-    assert!(store.cancel_dag_run("daemon", "one", "ada", crate::chaos::now()).await.unwrap());
+    assert!(store.cancel_dag_run("daemon", "one", &By::local("ada", crate::chaos::now())).await.unwrap());
     until_some(
         "the daemon is gone",
         || system.stderr(),
@@ -141,7 +142,7 @@ async fn a_daemon_that_left_its_group_ends_with_the_run_that_is_cancelled() {
 #[tokio::test]
 async fn a_cancelled_run_stops_its_processes_and_says_who_cancelled_it() {
     let (mut system, store) = running("patient", PATIENT).await;
-    assert!(store.cancel_dag_run("patient", "one", "ada", crate::chaos::now()).await.unwrap());
+    assert!(store.cancel_dag_run("patient", "one", &By::local("ada", crate::chaos::now())).await.unwrap());
     is_there(&system, "asked").await;
     until_some(
         "the task is gone",
@@ -159,7 +160,7 @@ async fn a_cancelled_run_whose_task_ignores_sigterm_is_killed_hard_and_its_log_s
     let mut system = System::on_test_database().await;
     system.set("FLOWCTL_CORE__KILLED_TASK_CLEANUP_TIME", "0.2");
     let (mut system, store) = started(system, "deaf", DEAF).await;
-    assert!(store.cancel_dag_run("deaf", "one", "ada", crate::chaos::now()).await.unwrap());
+    assert!(store.cancel_dag_run("deaf", "one", &By::local("ada", crate::chaos::now())).await.unwrap());
     let log = worker::log_path(system.home(), "deaf", "one", "deaf", -1, 1);
     let read = || std::fs::read_to_string(&log).unwrap_or_default();
     until_some("the log ends", &read, async || read().contains("failed: stopped").then_some(())).await;

@@ -8,6 +8,7 @@ use model::wait::Trigger;
 use model::xcom::XComValue;
 use store::Store;
 use store::dag_run::{ClearError, ClearRuns, ClearSelection, TriggerError};
+use store::event_log::By;
 
 use super::{Outside, Seen};
 use crate::causes::with_causes;
@@ -74,7 +75,7 @@ async fn attempt(outside: &Outside, store: &Store, trigger: &Trigger) -> Result<
         triggering_user: Some(trigger.caller.clone()),
         note: None,
     };
-    match store.trigger(&run, &params, now).await {
+    match store.trigger(&run, &params, &By::local(&*trigger.caller, now)).await {
         Ok(_) => Ok(Some(Seen::Triggered(run.run_id))),
         Err(TriggerError::RunIdExists { .. } | TriggerError::LogicalDateExists { .. }) => Ok(None),
         Err(TriggerError::DagNotFound(dag_id)) => Ok(Some(Seen::failed(format!("there is no DAG `{dag_id}`")))),
@@ -92,7 +93,7 @@ async fn reset(
 ) -> Result<Option<Seen>, store::Error> {
     let all = ClearSelection::default();
     let one = ClearRuns::One(run_id.clone());
-    match store.clear_task_instances(&trigger.dag_id, &one, &all, outside.now()).await {
+    match store.clear_task_instances(&trigger.dag_id, &one, &all, &By::local(&*trigger.caller, outside.now())).await {
         Ok(_) => {}
         Err(ClearError::Store(error)) => return Err(error),
         Err(error) => return Ok(Some(Seen::failed(format!("run `{run_id}` cannot be cleared: {error}")))),

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use model::dag_run::DataInterval;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use crate::event_log::{By, Event};
 use crate::{Result, Store, to_sql};
 
 /// An update from outside.
@@ -15,15 +16,14 @@ pub struct PostedEvent {
     pub extra: Map<String, Value>,
     /// The partition that was updated.
     pub data_interval: Option<DataInterval>,
-    /// Who posts it.
-    pub posted_by: String,
 }
 
 impl Store {
     /// Keeps an update from outside and queues it for the DAGs whose schedules name the asset; its number, or none when
     /// there is no such asset.
-    pub async fn post_asset_event(&self, event: &PostedEvent, now: Timestamp) -> Result<Option<i64>> {
-        let id = sqlx::query_scalar!(
+    pub async fn post_asset_event(&self, event: &PostedEvent, by: &By) -> Result<Option<i64>> {
+        let mut transaction = self.pool().begin().await?;
+        let posted = sqlx::query!(
             r#"-- asset_event.post
             WITH posted AS (
                 INSERT INTO asset_event (asset_id, at, extra, data_interval_start, data_interval_end, posted_by)
@@ -41,17 +41,26 @@ impl Store {
             ), noted AS (
                 INSERT INTO change (dag_id) SELECT dag_id FROM queued
             )
-            SELECT id AS "id!" FROM posted, pg_notify('flowctl_change', '')"#,
+            SELECT p.id AS "id!", a.uri FROM posted p JOIN asset a ON a.id = p.asset_id, pg_notify('flowctl_change', '')"#,
             event.asset_id,
-            to_sql(now),
+            to_sql(by.at),
             Value::from(event.extra.clone()).to_string(),
             event.data_interval.map(|interval| to_sql(interval.start)),
             event.data_interval.map(|interval| to_sql(interval.end)),
-            event.posted_by
+            by.username
         )
-        .fetch_optional(self.pool())
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(id)
+        let Some(posted) = posted else { return Ok(None) };
+        let after = json!({
+            "asset_event_id": posted.id, "extra": event.extra,
+            "data_interval_start": event.data_interval.map(|interval| interval.start.to_string()),
+            "data_interval_end": event.data_interval.map(|interval| interval.end.to_string()),
+        });
+        let told = Event::new("create_asset_event").object("asset", &posted.uri).after(after);
+        told.record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(Some(posted.id))
     }
 
     /// Takes back updates that wait for a DAG, of an asset, or both; those from before an instant, or all. How many.
@@ -60,8 +69,10 @@ impl Store {
         dag_id: Option<&str>,
         asset_id: Option<i64>,
         before: Option<Timestamp>,
+        by: &By,
     ) -> Result<i64> {
-        let deleted = sqlx::query_scalar!(
+        let mut transaction = self.pool().begin().await?;
+        let deleted = sqlx::query!(
             r#"-- asset_queue.delete
             WITH deleted AS (
                 DELETE FROM asset_queue q USING asset_event e
@@ -71,14 +82,25 @@ impl Store {
             ), noted AS (
                 INSERT INTO change (dag_id) SELECT DISTINCT dag_id FROM deleted
             )
-            SELECT count(*) AS "deleted!" FROM deleted"#,
+            SELECT count(*) AS "count!", (SELECT uri FROM asset WHERE id = $2) AS uri FROM deleted"#,
             dag_id,
             asset_id,
             before.map(to_sql)
         )
-        .fetch_one(self.pool())
+        .fetch_one(&mut *transaction)
         .await?;
+        if deleted.count > 0 {
+            let mut event = Event::new("delete_asset_queued_events").before(json!({"queued_events": deleted.count}));
+            if let Some(dag_id) = dag_id {
+                event = event.dag(dag_id);
+            }
+            if let Some(uri) = &deleted.uri {
+                event = event.object("asset", uri);
+            }
+            event.record(&mut transaction, by).await?;
+        }
+        transaction.commit().await?;
         self.notify_change().await?;
-        Ok(deleted)
+        Ok(deleted.count)
     }
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::PostedEvent;
 use crate::dag::SavedDag;
+use crate::event_log::By;
 use crate::journal::LeaderJournal;
 use crate::read::api::{AssetEventFilter, AssetFilter, Listing};
 use crate::testing::TestDatabase;
@@ -93,7 +94,7 @@ impl World {
             triggering_user: None,
             note: None,
         };
-        let key = self.store().trigger(&run, &serde_json::Map::new(), at(0)).await.unwrap();
+        let key = self.store().trigger(&run, &serde_json::Map::new(), &By::local("tester", at(0))).await.unwrap();
         let runs = vec![DagRunWrite { key, version: 0, change: None }];
         let inserted = vec![row(key, TaskInstanceState::Running)];
         self.journal.commit(self.epoch, &Batch { runs, inserted, ..Batch::default() }).await.unwrap();
@@ -247,7 +248,14 @@ async fn a_run_of_which_somebody_took_an_update_back_is_not_created_and_nothing_
     world.make("r1", 5).await;
     let due = world.due("taker").await.unwrap();
     let a = world.number("SELECT id FROM asset WHERE uri = 's3://a'").await;
-    assert_eq!(world.store().delete_queued_events(Some("taker"), Some(a), None).await.unwrap(), 1);
+    assert_eq!(
+        world
+            .store()
+            .delete_queued_events(Some("taker"), Some(a), None, &By::local("tester", Timestamp::UNIX_EPOCH))
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(world.create(&[due]).await, []);
     assert_eq!(world.number("SELECT count(*) FROM asset_queue").await, 1);
     assert_eq!(world.number("SELECT count(*) FROM dag_run WHERE dag_id = 'taker'").await, 0);
@@ -266,7 +274,7 @@ async fn a_deposed_leader_creates_no_run() {
 #[tokio::test]
 async fn updates_wait_for_a_paused_dag_too() {
     let world = World::new().await;
-    world.store().set_paused("taker", true).await.unwrap();
+    world.store().set_paused("taker", true, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap();
     world.make("r1", 5).await;
     assert_eq!(world.dag("taker").await.queued_events.len(), 2);
 }
@@ -365,9 +373,16 @@ async fn an_event_from_outside_waits_like_any_other() {
     let world = World::new().await;
     let a = world.number("SELECT id FROM asset WHERE uri = 's3://a'").await;
     let extra = serde_json::json!({"by": "hand"}).as_object().unwrap().clone();
-    let event = PostedEvent { asset_id: a, extra, data_interval: None, posted_by: "ada".to_owned() };
-    let id = world.store().post_asset_event(&event, at(9)).await.unwrap().unwrap();
-    assert_eq!(world.store().post_asset_event(&PostedEvent { asset_id: 999, ..event }, at(9)).await.unwrap(), None);
+    let event = PostedEvent { asset_id: a, extra, data_interval: None };
+    let id = world.store().post_asset_event(&event, &By::local("ada", at(9))).await.unwrap().unwrap();
+    assert_eq!(
+        world
+            .store()
+            .post_asset_event(&PostedEvent { asset_id: 999, ..event }, &By::local("tester", at(9)))
+            .await
+            .unwrap(),
+        None
+    );
     assert_eq!(world.dag("taker").await.queued_events[0].id, id);
     let row = world.store().api_asset_event(id).await.unwrap().unwrap();
     assert_eq!((row.posted_by.as_deref(), row.source_dag_id), (Some("ada"), None));

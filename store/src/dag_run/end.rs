@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use model::ids::DagRunKey;
 use model::state::DagRunState;
+use serde_json::json;
 
 use super::lock;
+use crate::event_log::{By, Event};
 use crate::{Result, Store, to_sql};
 
 /// What a person may say that a run's end is.
@@ -19,27 +21,24 @@ pub enum DagRunEnd {
 impl Store {
     /// Ends a run as failed, "cancelled by …". What holds a slot becomes failed, with its attempt in the history, and
     /// its process is stopped by the leader; what has not started is skipped. False when the run has ended already.
-    pub async fn cancel_dag_run(&self, dag_id: &str, run_id: &str, by: &str, now: Timestamp) -> Result<bool> {
+    pub async fn cancel_dag_run(&self, dag_id: &str, run_id: &str, by: &By) -> Result<bool> {
         let mut transaction = self.pool().begin().await?;
         let run = lock(&mut transaction, dag_id, run_id).await?;
         if run.state.is_finished() {
             return Ok(false);
         }
-        end(&mut transaction, run.key, DagRunState::Failed, &format!("cancelled by {by}"), now).await?;
+        let reason = format!("cancelled by {}", by.username);
+        end(&mut transaction, run.key, DagRunState::Failed, &reason, by.at).await?;
+        let event = Event::new("cancel_dag_run").dag(dag_id).run(Some(run_id));
+        let event = event.before(json!({"state": run.state})).after(json!({"state": DagRunState::Failed}));
+        event.record(&mut transaction, by).await?;
         transaction.commit().await?;
         Ok(true)
     }
 
     /// Gives a run the end that a person says it has. Failed: as by [`Self::cancel_dag_run`]. Success: every task
     /// instance becomes success, and what holds a slot is stopped by the leader. A run that has ended so stays as it is.
-    pub async fn mark_dag_run(
-        &self,
-        dag_id: &str,
-        run_id: &str,
-        end_state: DagRunEnd,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<()> {
+    pub async fn mark_dag_run(&self, dag_id: &str, run_id: &str, end_state: DagRunEnd, by: &By) -> Result<()> {
         let mut transaction = self.pool().begin().await?;
         let run = lock(&mut transaction, dag_id, run_id).await?;
         let state = match end_state {
@@ -47,7 +46,11 @@ impl Store {
             DagRunEnd::Failed => DagRunState::Failed,
         };
         if run.state != state {
-            end(&mut transaction, run.key, state, &format!("marked {state} by {by}"), now).await?;
+            let reason = format!("marked {state} by {}", by.username);
+            end(&mut transaction, run.key, state, &reason, by.at).await?;
+            let event = Event::new("patch_dag_run").dag(dag_id).run(Some(run_id));
+            let event = event.before(json!({"state": run.state})).after(json!({"state": state}));
+            event.record(&mut transaction, by).await?;
             transaction.commit().await?;
         }
         Ok(())

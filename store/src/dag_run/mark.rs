@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use model::ids::{DagRunKey, TaskIndex};
 
 use super::clear::{Chosen, ClearError, ClearRuns, ClearSelection, choose, load_versions, lock_runs, reopen, restart};
+use crate::event_log::{By, record_task_instances};
 use crate::{Error, Result, Store, to_sql};
 
 /// What a person may say that a task instance's end is.
@@ -57,8 +57,7 @@ impl Store {
         runs: &ClearRuns,
         chosen: &ClearSelection,
         end: TaskInstanceEnd,
-        by: &str,
-        now: Timestamp,
+        by: &By,
     ) -> Result<Vec<(DagRunKey, TaskIndex, i32)>, ClearError> {
         let mut transaction = self.pool().begin().await?;
         let runs = lock_runs(&mut transaction, dag_id, runs).await?;
@@ -69,11 +68,14 @@ impl Store {
         let positions = chosen.positions(&versions, None).map_err(missing)?;
         let states: Vec<&str> = STATES.into_iter().filter(|state| *state != end.as_str()).collect();
         let marked = choose(&mut transaction, &runs, &states, &positions).await?;
-        let keys = marked.iter().map(|one| (one.run, one.task, one.map_index)).collect();
+        let keys: Vec<_> = marked.iter().map(|one| (one.run, one.task, one.map_index)).collect();
         if marked.is_empty() || chosen.is_dry_run {
             return Ok(keys);
         }
-        mark(&mut transaction, &marked, end, by, now).await?;
+        let touched: BTreeSet<DagRunKey> = marked.iter().map(|one| one.run).collect();
+        let after = serde_json::json!({"task_instances": end.as_str()});
+        record_task_instances(&mut transaction, by, "patch_task_instance", &touched, &keys, &after).await?;
+        mark(&mut transaction, &marked, end, by).await?;
         let behind = ClearSelection {
             tasks: chosen.tasks.clone(),
             with_downstream: true,
@@ -84,9 +86,9 @@ impl Store {
         let is_marked: BTreeSet<_> = marked.iter().map(|one| (one.run, one.task, one.map_index)).collect();
         let mut failed = choose(&mut transaction, &runs, &["failed", "upstream_failed"], &behind).await?;
         failed.retain(|one| !is_marked.contains(&(one.run, one.task, one.map_index)));
-        restart(&mut transaction, &failed, now).await?;
-        let touched: BTreeSet<i64> = marked.iter().map(|one| one.run.0).collect();
-        reopen(&mut transaction, &touched.into_iter().collect::<Vec<_>>(), &ClearSelection::default(), now).await?;
+        restart(&mut transaction, &failed, by.at).await?;
+        let touched: Vec<i64> = touched.into_iter().map(|run| run.0).collect();
+        reopen(&mut transaction, &touched, &ClearSelection::default(), by.at).await?;
         transaction.commit().await?;
         Ok(keys)
     }
@@ -96,8 +98,7 @@ async fn mark(
     transaction: &mut sqlx::PgTransaction<'_>,
     marked: &[Chosen],
     end: TaskInstanceEnd,
-    by: &str,
-    now: Timestamp,
+    by: &By,
 ) -> Result<()> {
     let runs: Vec<i64> = marked.iter().map(|one| one.run.0).collect();
     let tasks: Vec<i32> = marked.iter().map(|one| one.task.0.cast_signed()).collect();
@@ -130,8 +131,8 @@ async fn mark(
         &tasks,
         &elements,
         end.as_str(),
-        by,
-        to_sql(now)
+        by.username,
+        to_sql(by.at)
     )
     .execute(&mut **transaction)
     .await?;

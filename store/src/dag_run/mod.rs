@@ -8,7 +8,9 @@ mod trigger;
 
 use model::ids::DagRunKey;
 use model::state::DagRunState;
+use serde_json::json;
 
+use crate::event_log::{By, Event};
 use crate::{Error, Result, Store};
 
 #[cfg(test)]
@@ -21,16 +23,29 @@ pub use trigger::TriggerError;
 
 impl Store {
     /// Sets a run's remark; none takes it away. False when there is no such run.
-    pub async fn set_dag_run_note(&self, dag_id: &str, run_id: &str, note: Option<&str>) -> Result<bool> {
-        let done = sqlx::query!(
+    pub async fn set_dag_run_note(&self, dag_id: &str, run_id: &str, note: Option<&str>, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let before = sqlx::query_scalar!(
+            "-- dag_run.note\nSELECT note FROM dag_run WHERE dag_id = $1 AND run_id = $2 FOR UPDATE",
+            dag_id,
+            run_id
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(before) = before else { return Ok(false) };
+        sqlx::query!(
             "-- dag_run.set_note\nUPDATE dag_run SET note = $3 WHERE dag_id = $1 AND run_id = $2",
             dag_id,
             run_id,
             note
         )
-        .execute(self.pool())
+        .execute(&mut *transaction)
         .await?;
-        Ok(done.rows_affected() == 1)
+        let event = Event::new("patch_dag_run").dag(dag_id).run(Some(run_id));
+        let event = event.before(json!({"note": before})).after(json!({"note": note}));
+        event.record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use model::dag_run::NewDagRun;
 use model::ids::DagRunKey;
 
+use crate::event_log::{By, Event};
 use crate::{Error, Store, to_sql};
 
 /// Why a run was not created.
@@ -48,9 +49,10 @@ impl Store {
         &self,
         run: &NewDagRun,
         params: &serde_json::Map<String, serde_json::Value>,
-        now: Timestamp,
+        by: &By,
     ) -> Result<DagRunKey, TriggerError> {
         let json = |map: &serde_json::Map<String, serde_json::Value>| serde_json::Value::from(map.clone()).to_string();
+        let mut transaction = self.pool().begin().await?;
         let created = sqlx::query_scalar!(
             r#"-- dag_run.trigger
             WITH created AS (
@@ -72,17 +74,28 @@ impl Store {
             run.data_interval.map(|interval| to_sql(interval.start)),
             run.data_interval.map(|interval| to_sql(interval.end)),
             to_sql(run.run_after),
-            to_sql(now),
+            to_sql(by.at),
             json(&run.conf),
             json(params),
             run.note,
             run.triggered_by.as_str(),
             run.triggering_user
         )
-        .fetch_optional(self.pool())
+        .fetch_optional(&mut *transaction)
         .await;
         match created {
-            Ok(Some(id)) => Ok(DagRunKey(id)),
+            Ok(Some(id)) => {
+                let after = serde_json::json!({
+                    "logical_date": run.logical_date.map(|at| at.to_string()),
+                    "run_after": run.run_after.to_string(),
+                    "conf": run.conf,
+                    "note": run.note,
+                });
+                let event = Event::new("trigger_dag_run").dag(&run.dag_id).run(Some(&run.run_id)).after(after);
+                event.record(&mut transaction, by).await?;
+                transaction.commit().await?;
+                Ok(DagRunKey(id))
+            }
             Ok(None) => Err(TriggerError::DagNotFound(run.dag_id.clone())),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                 Err(match (error.constraint(), run.logical_date) {

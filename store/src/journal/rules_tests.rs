@@ -17,6 +17,7 @@ use super::LeaderJournal;
 use crate::Store;
 use crate::dag::SavedDag;
 use crate::dag_run::{ClearRuns, ClearSelection};
+use crate::event_log::By;
 use crate::testing::TestDatabase;
 
 fn at(second: i64) -> Timestamp {
@@ -59,7 +60,7 @@ async fn run(store: &Store, number: i64, run_type: DagRunType) -> DagRunKey {
         triggering_user: None,
         note: None,
     };
-    store.trigger(&new, &serde_json::Map::new(), at(0)).await.unwrap()
+    store.trigger(&new, &serde_json::Map::new(), &By::local("tester", at(0))).await.unwrap()
 }
 
 fn row(dag_run: DagRunKey, task: u32, state: S) -> TaskInstanceRow {
@@ -188,7 +189,7 @@ async fn a_pause_is_written_with_its_reason_in_the_batch_and_gone_when_a_person_
     let ends = other.recent_ends(&[("etl".to_owned(), 5), ("none".to_owned(), 1)]).await.unwrap();
     assert_eq!(ends[0].1, [(second, true), (first, false)]);
     assert!(ends[1].1.is_empty());
-    assert!(store.set_paused("etl", false).await.unwrap());
+    assert!(store.set_paused("etl", false, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
     assert_eq!(is_paused().await.pause_reason, None);
 }
 
@@ -202,7 +203,9 @@ async fn clearing_a_task_between_clears_its_setup_and_its_teardown() {
     let key = run(store, 1, DagRunType::Manual).await;
     journal.commit(epoch, &ended(key, DagRunState::Success, [S::Success; 3])).await.unwrap();
     let selection = ClearSelection { tasks: Some(vec![("use".to_owned(), None)]), ..ClearSelection::default() };
-    let cleared =
-        store.clear_task_instances("etl", &ClearRuns::One("run_1".to_owned()), &selection, at(9)).await.unwrap();
+    let cleared = store
+        .clear_task_instances("etl", &ClearRuns::One("run_1".to_owned()), &selection, &By::local("tester", at(9)))
+        .await
+        .unwrap();
     assert_eq!(cleared.task_ids, ["make", "use", "drop"]);
 }

@@ -21,6 +21,7 @@ use super::LeaderJournal;
 use crate::Store;
 use crate::dag::{SaveOutcome, SavedDag};
 use crate::dag_run::{ClearError, ClearRuns, ClearSelection, DagRunEnd, TriggerError};
+use crate::event_log::By;
 use crate::testing::TestDatabase;
 
 pub(crate) fn at(second: i64) -> Timestamp {
@@ -72,7 +73,7 @@ pub(crate) async fn trigger(
     run_id: &str,
     logical_date: Option<Timestamp>,
 ) -> Result<DagRunKey, TriggerError> {
-    store.trigger(&new_run(run_id, logical_date), &serde_json::Map::new(), at(0)).await
+    store.trigger(&new_run(run_id, logical_date), &serde_json::Map::new(), &By::local("tester", at(0))).await
 }
 
 pub(crate) fn leader(store: &Store, number: u128) -> LeaderJournal {
@@ -207,7 +208,8 @@ async fn a_mapped_task_becomes_many_rows_with_names_and_values_of_their_own() {
     let names = store.api_all_task_instances(&filter).await.unwrap().into_iter().map(|row| row.rendered_map_index);
     assert_eq!(names.collect::<Vec<_>>(), [None, Some("busan".to_owned()), None]);
     let element = ClearSelection { tasks: Some(vec![("a".to_owned(), Some(1))]), ..ClearSelection::default() };
-    let cleared = store.clear_task_instances("etl", &one("manual__1"), &element, at(9)).await.unwrap();
+    let cleared =
+        store.clear_task_instances("etl", &one("manual__1"), &element, &By::local("tester", at(9))).await.unwrap();
     assert_eq!(cleared.keys, [(key, TaskIndex(0), 1)]);
     let states: Vec<_> = journal.dag_runs(None).await.unwrap()[0].task_instances.iter().map(|ti| ti.state).collect();
     assert_eq!(states, [TaskInstanceState::Queued, TaskInstanceState::Restarting, TaskInstanceState::Queued]);
@@ -247,7 +249,7 @@ async fn a_batch_planned_before_a_cancel_is_refused_whole() {
     let key = trigger(store, "manual__1", None).await.unwrap();
     let journal = leader(store, 1);
     let epoch = journal.take_over().await.unwrap().unwrap();
-    assert!(store.cancel_dag_run("etl", "manual__1", "ada", at(1)).await.unwrap());
+    assert!(store.cancel_dag_run("etl", "manual__1", &By::local("ada", at(1))).await.unwrap());
     assert_eq!(journal.commit(epoch, &starting(key, 0)).await, Err(CommitError::Conflict));
     let run = journal.dag_runs(Some(&[key])).await.unwrap().remove(0);
     assert_eq!((run.state, run.version, run.task_instances.len()), (DagRunState::Failed, 1, 0));
@@ -264,10 +266,10 @@ async fn a_batch_planned_before_a_mark_is_refused_whole() {
         [("manual__1", DagRunEnd::Success, DagRunState::Success), ("manual__2", DagRunEnd::Failed, DagRunState::Failed)]
     {
         let key = trigger(store, run_id, None).await.unwrap();
-        store.mark_dag_run("etl", run_id, end, "ada", at(1)).await.unwrap();
+        store.mark_dag_run("etl", run_id, end, &By::local("ada", at(1))).await.unwrap();
         assert_eq!(journal.commit(epoch, &starting(key, 0)).await, Err(CommitError::Conflict));
         // Once more changes nothing.
-        store.mark_dag_run("etl", run_id, end, "bob", at(2)).await.unwrap();
+        store.mark_dag_run("etl", run_id, end, &By::local("bob", at(2))).await.unwrap();
         let run = journal.dag_runs(Some(&[key])).await.unwrap().remove(0);
         assert_eq!((run.state, run.version, run.task_instances.len()), (state, 1, 0));
     }
@@ -283,12 +285,12 @@ async fn a_mark_ends_what_runs_keeps_its_attempt_and_tells_the_leader() {
     let key = trigger(store, "manual__1", None).await.unwrap();
     journal.commit(epoch, &starting(key, 0)).await.unwrap();
     let seen = journal.inbox().await.unwrap().0.len();
-    store.mark_dag_run("etl", "manual__1", DagRunEnd::Failed, "ada", at(2)).await.unwrap();
+    store.mark_dag_run("etl", "manual__1", DagRunEnd::Failed, &By::local("ada", at(2))).await.unwrap();
     let state = async || journal.dag_runs(Some(&[key])).await.unwrap().remove(0).task_instances[0].state;
     assert_eq!(state().await, TaskInstanceState::Failed);
     let attempts = store.api_attempts(key.0, 0, -1).await.unwrap();
     assert_eq!(attempts[0].reason.as_deref(), Some("marked failed by ada"));
-    store.mark_dag_run("etl", "manual__1", DagRunEnd::Success, "ada", at(3)).await.unwrap();
+    store.mark_dag_run("etl", "manual__1", DagRunEnd::Success, &By::local("ada", at(3))).await.unwrap();
     assert_eq!(state().await, TaskInstanceState::Success);
     assert_eq!(journal.inbox().await.unwrap().0.len(), seen + 2);
 }
@@ -305,13 +307,14 @@ async fn a_dry_run_or_a_refused_clear_changes_nothing_and_a_clear_restarts_what_
     let before = journal.dag_runs(Some(&[key])).await.unwrap();
     let all = ClearSelection::default();
     let dry = ClearSelection { is_dry_run: true, ..all.clone() };
-    let cleared = store.clear_task_instances("etl", &one("manual__1"), &dry, at(2)).await.unwrap();
+    let cleared =
+        store.clear_task_instances("etl", &one("manual__1"), &dry, &By::local("tester", at(2))).await.unwrap();
     assert_eq!((cleared.task_ids, cleared.keys), (vec!["a".to_owned()], vec![(key, TaskIndex(0), -1)]));
     let careful = ClearSelection { refuses_running: true, ..all.clone() };
-    let refused = store.clear_task_instances("etl", &one("manual__1"), &careful, at(2)).await;
+    let refused = store.clear_task_instances("etl", &one("manual__1"), &careful, &By::local("tester", at(2))).await;
     assert!(matches!(refused, Err(ClearError::Running(task)) if task == "a"));
     assert_eq!(journal.dag_runs(Some(&[key])).await.unwrap(), before);
-    store.clear_task_instances("etl", &one("manual__1"), &all, at(2)).await.unwrap();
+    store.clear_task_instances("etl", &one("manual__1"), &all, &By::local("tester", at(2))).await.unwrap();
     let run = journal.dag_runs(Some(&[key])).await.unwrap().remove(0);
     assert_eq!((run.version, run.task_instances[0].state), (1, TaskInstanceState::Restarting));
 }
@@ -334,7 +337,7 @@ async fn a_cancel_and_a_batch_at_the_same_moment_leave_one_of_the_two_orders() {
             },
             async {
                 barrier.wait().await;
-                store.cancel_dag_run("etl", &run_id, "ada", at(1)).await
+                store.cancel_dag_run("etl", &run_id, &By::local("ada", at(1))).await
             }
         );
         assert!(cancel.unwrap());
@@ -419,8 +422,8 @@ async fn a_run_that_is_left_out_moves_the_cursor_and_says_why_unless_that_was_ta
         run_after: at(hour * 3600 + 3600),
         reason: SkipReason::Asked,
     };
-    assert!(store.set_skip_next("etl", 1).await.unwrap());
-    assert!(!store.set_skip_next("nothing", 1).await.unwrap());
+    assert!(store.set_skip_next("etl", 1, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
+    assert!(!store.set_skip_next("nothing", 1, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
     assert_eq!(journal.dags(None).await.unwrap()[0].skip_next, 1);
     let late = Epoch(epoch.0 - 1);
     assert_eq!(journal.skip_runs(late, &[asked(0)], at(3600)).await, Err(CommitError::Fenced(late)));
@@ -445,8 +448,8 @@ async fn what_people_change_is_in_the_inbox_until_it_is_forgotten() {
     let store = database.store();
     save(store, "true").await;
     let key = trigger(store, "manual__1", None).await.unwrap();
-    assert!(store.set_paused("etl", true).await.unwrap());
-    assert!(!store.set_paused("nothing", true).await.unwrap());
+    assert!(store.set_paused("etl", true, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
+    assert!(!store.set_paused("nothing", true, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
     let journal = leader(store, 1);
     let (changes, reports) = journal.inbox().await.unwrap();
     assert!(reports.is_empty());

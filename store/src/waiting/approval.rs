@@ -5,6 +5,7 @@ use model::attempt::{AttemptEvent, Report};
 use model::ids::{AttemptToken, TaskIndex, TaskInstanceKey};
 use model::wait::{Answer, Approval, BadAnswer, answer};
 
+use crate::event_log::{By, Event};
 use crate::{Error, Store, from_sql, to_sql};
 
 /// A question, open or answered.
@@ -149,9 +150,8 @@ impl Store {
         task_id: &str,
         map_index: i32,
         chosen: &str,
-        by: &str,
         role: &str,
-        now: Timestamp,
+        by: &By,
     ) -> Result<(), AnswerError> {
         let mut transaction = self.pool().begin().await?;
         let run = crate::dag_run::lock(&mut transaction, dag_id, run_id).await?;
@@ -184,12 +184,15 @@ impl Store {
         if !approval.roles.is_empty() && role != "admin" && !approval.roles.iter().any(|asked| asked == role) {
             return Err(AnswerError::Role(format!("accounts with the role {}", approval.roles.join(" or "))));
         }
-        let given = Answer { chosen: chosen.to_owned(), by: Some(by.to_owned()), at: now };
+        let given = Answer { chosen: chosen.to_owned(), by: Some(by.username.clone()), at: by.at };
         let finished = answer(&approval, &given, from_sql(since))?;
         let key = TaskInstanceKey { dag_run: run.key, task: TaskIndex(asked.task_index.cast_unsigned()), map_index };
         let report = Report { token: AttemptToken(asked.attempt_token), key, event: AttemptEvent::Finished(finished) };
         let report = serde_json::to_string(&report).unwrap_or_default();
         write(&mut transaction, key, asked.try_number, &text, since, &given, &report).await?;
+        let element = (map_index >= 0).then_some(map_index);
+        let event = Event::new("update_hitl_detail").dag(dag_id).run(Some(run_id)).task(task_id, element);
+        event.after(serde_json::json!({"chosen": chosen})).record(&mut transaction, by).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -9,6 +9,7 @@ use model::wait::{Approval, Awaited, Look, WaitRow};
 
 use super::{AnswerError, ApprovalFilter, Question};
 use crate::Store;
+use crate::event_log::By;
 use crate::journal::LeaderJournal;
 use crate::journal::tests::{at, leader, queued, save, starting, trigger};
 use crate::testing::TestDatabase;
@@ -101,7 +102,7 @@ async fn a_wait_ends_with_its_task_instance_in_one_batch_or_not_at_all() {
 }
 
 async fn answer(world: &Waiting, chosen: &str, by: &str, role: &str, now: Timestamp) -> Result<(), AnswerError> {
-    world.store().answer_approval("etl", "one", "a", -1, chosen, by, role, now).await
+    world.store().answer_approval("etl", "one", "a", -1, chosen, role, &By::local(by, now)).await
 }
 
 #[tokio::test]

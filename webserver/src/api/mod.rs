@@ -18,6 +18,7 @@ mod dag_runs;
 mod dags;
 mod docs;
 mod error;
+mod event_logs;
 mod extract;
 mod import_errors;
 mod listing;
@@ -53,6 +54,7 @@ use utoipa_axum::routes;
 
 pub(crate) use assets::{wire as wire_asset, wire_event as wire_asset_event};
 pub(crate) use connections::patched as patched_connection;
+pub(crate) use event_logs::wire as wire_event_log;
 pub(crate) use variables::changed as changed_variable;
 pub(crate) use versions::pretty;
 
@@ -125,6 +127,8 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(callbacks::get_callback))
         .routes(routes!(callbacks::get_missed_deadlines))
         .merge(assets())
+        .routes(routes!(event_logs::get_event_logs))
+        .routes(routes!(event_logs::get_event_log))
         .routes(routes!(import_errors::get_import_errors))
         .routes(routes!(import_errors::get_import_error))
         .route_layer(from_fn_with_state(api.clone(), session::require));

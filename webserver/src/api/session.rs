@@ -1,5 +1,7 @@
 //! Who asks: the token of a header, or else a browser's cookie.
 
+use std::net::IpAddr;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
@@ -10,10 +12,11 @@ use super::Api;
 use super::error::ApiError;
 use crate::doors::LoggedIn;
 use crate::pages::COOKIE;
+use crate::serve::peer;
 
 /// Puts who is logged in into the request. Viewers may only read.
 pub(super) async fn require(State(api): State<Api>, jar: CookieJar, mut request: Request, next: Next) -> Response {
-    match who(&api, request.headers(), &jar).await {
+    match who(&api, request.headers(), peer(request.extensions()), &jar).await {
         Ok(who) if is_read(request.method()) || who.may_change().is_ok() => {
             // The database's text has no NUL; nothing that exists is named with one.
             if request.uri().to_string().contains("%00") {
@@ -31,13 +34,13 @@ const fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-async fn who(api: &Api, headers: &HeaderMap, jar: &CookieJar) -> Result<LoggedIn, ApiError> {
+async fn who(api: &Api, headers: &HeaderMap, address: Option<IpAddr>, jar: &CookieJar) -> Result<LoggedIn, ApiError> {
     let token = match headers.get(header::AUTHORIZATION) {
         Some(given) => bearer(given.to_str().unwrap_or_default()),
         None => jar.get(COOKIE).map(Cookie::value),
     };
     let token = token.ok_or_else(|| ApiError::not_authenticated("Not authenticated"))?;
-    api.doors.session(token).await?.ok_or_else(|| ApiError::not_authenticated("Invalid or expired token"))
+    api.doors.session(token, address).await?.ok_or_else(|| ApiError::not_authenticated("Invalid or expired token"))
 }
 
 /// The token of the header `Authorization: Bearer …`.

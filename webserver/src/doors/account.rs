@@ -81,10 +81,10 @@ impl Doors {
         Ok(Some(token))
     }
 
-    /// Who a token belongs to.
-    pub async fn session(&self, token: &str) -> Result<Option<LoggedIn>, ActionError> {
+    /// Who a token belongs to; `address`: where it comes from.
+    pub async fn session(&self, token: &str, address: Option<IpAddr>) -> Result<Option<LoggedIn>, ActionError> {
         let account = self.store.account_of_token(&digest(token), (self.clock)()).await?;
-        Ok(account.map(|account| LoggedIn { username: account.username, role: account.role }))
+        Ok(account.map(|account| LoggedIn { username: account.username, role: account.role, address }))
     }
 
     /// Ends a session.

@@ -19,7 +19,7 @@ impl Doors {
         end: TaskInstanceEnd,
     ) -> Result<Vec<(DagRunKey, TaskIndex, i32)>, ActionError> {
         who.may_change()?;
-        let marked = self.store.mark_task_instances(dag_id, runs, chosen, end, &who.username, (self.clock)()).await;
+        let marked = self.store.mark_task_instances(dag_id, runs, chosen, end, &self.by(who)).await;
         marked.map_err(|error| match error {
             error @ ClearError::NoLogicalDate(_) => ActionError::Invalid(error.to_string()),
             error @ ClearError::Running(_) => ActionError::Conflict(error.to_string()),
@@ -67,7 +67,7 @@ impl Doors {
         task_id: &str,
     ) -> Result<bool, ActionError> {
         who.may_change()?;
-        Ok(self.store.disable_task(dag_id, run_id, task_id, &who.username, (self.clock)()).await?)
+        Ok(self.store.disable_task(dag_id, run_id, task_id, &self.by(who)).await?)
     }
 
     /// Lets a disabled task run again when its turn comes.
@@ -79,7 +79,7 @@ impl Doors {
         task_id: &str,
     ) -> Result<(), ActionError> {
         who.may_change()?;
-        if self.store.enable_task(dag_id, run_id, task_id).await? {
+        if self.store.enable_task(dag_id, run_id, task_id, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::NotFound(format!("no disabled task `{task_id}` of DAG `{dag_id}`")))

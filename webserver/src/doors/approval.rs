@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use model::dag_run::to_microsecond;
+use store::event_log::By;
 use store::waiting::AnswerError;
 
 use super::{ActionError, Doors, LoggedIn};
@@ -19,8 +20,8 @@ impl Doors {
     ) -> Result<Timestamp, ActionError> {
         who.may_change()?;
         let now = to_microsecond((self.clock)());
-        let (name, role) = (&who.username, &who.role);
-        let answered = self.store.answer_approval(dag_id, run_id, task_id, map_index, chosen, name, role, now).await;
+        let by = By { at: now, ..self.by(who) };
+        let answered = self.store.answer_approval(dag_id, run_id, task_id, map_index, chosen, &who.role, &by).await;
         match answered {
             Ok(()) => Ok(now),
             Err(AnswerError::Store(error)) => Err(error.into()),

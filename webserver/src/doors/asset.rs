@@ -28,8 +28,8 @@ impl Doors {
         if data_interval.is_some_and(|interval| interval.start > interval.end) {
             return Err(ActionError::Invalid("data_interval_end: is before data_interval_start".to_owned()));
         }
-        let event = PostedEvent { asset_id, extra, data_interval, posted_by: who.username.clone() };
-        let posted = self.store.post_asset_event(&event, (self.clock)()).await?;
+        let event = PostedEvent { asset_id, extra, data_interval };
+        let posted = self.store.post_asset_event(&event, &self.by(who)).await?;
         posted.ok_or_else(|| ActionError::NotFound(format!("no asset {asset_id}")))
     }
 
@@ -42,6 +42,6 @@ impl Doors {
         before: Option<Timestamp>,
     ) -> Result<i64, ActionError> {
         who.may_change()?;
-        Ok(self.store.delete_queued_events(dag_id, asset_id, before).await?)
+        Ok(self.store.delete_queued_events(dag_id, asset_id, before, &self.by(who)).await?)
     }
 }

@@ -82,7 +82,7 @@ impl Doors {
             on_latest_version: asked.on_latest_version,
             triggering_user: Some(who.username.clone()),
         };
-        match self.store.create_backfill(&new, &intervals, (self.clock)()).await {
+        match self.store.create_backfill(&new, &intervals, &self.by(who)).await {
             Ok(id) => self.load_backfill(id).await,
             Err(error @ BackfillError::Active(_)) => Err(ActionError::Conflict(error.to_string())),
             Err(BackfillError::Store(error)) => Err(error.into()),
@@ -93,7 +93,7 @@ impl Doors {
     pub async fn pause_backfill(&self, who: &LoggedIn, id: i64, is_paused: bool) -> Result<Backfill, ActionError> {
         who.may_change()?;
         self.load_backfill(id).await?;
-        if !self.store.pause_backfill(id, is_paused, (self.clock)()).await? {
+        if !self.store.pause_backfill(id, is_paused, &self.by(who)).await? {
             return Err(ActionError::Conflict(format!("backfill {id} has ended")));
         }
         self.load_backfill(id).await
@@ -103,7 +103,7 @@ impl Doors {
     pub async fn cancel_backfill(&self, who: &LoggedIn, id: i64) -> Result<Backfill, ActionError> {
         who.may_change()?;
         self.load_backfill(id).await?;
-        if !self.store.cancel_backfill(id, &who.username, (self.clock)()).await? {
+        if !self.store.cancel_backfill(id, &self.by(who)).await? {
             return Err(ActionError::Conflict(format!("backfill {id} has ended")));
         }
         self.load_backfill(id).await

@@ -9,7 +9,7 @@ impl Doors {
     /// Pauses or activates a DAG.
     pub async fn set_paused(&self, who: &LoggedIn, dag_id: &str, is_paused: bool) -> Result<(), ActionError> {
         who.may_change()?;
-        if self.store.set_paused(dag_id, is_paused).await? {
+        if self.store.set_paused(dag_id, is_paused, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::NotFound(format!("no DAG `{dag_id}`")))
@@ -23,7 +23,7 @@ impl Doors {
                 "up to {MOST_SKIPPED} runs can be skipped; a DAG that is not to run is paused"
             )));
         }
-        if self.store.set_skip_next(dag_id, count).await? {
+        if self.store.set_skip_next(dag_id, count, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::NotFound(format!("no DAG `{dag_id}`")))

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use model::dag_run::{DataInterval, NewDagRun, isoformat, run_id, to_microsecond};
 use model::state::{DagRunType, TriggeredBy};
 use store::dag_run::{ClearError, ClearRuns, ClearSelection, Cleared, DagRunEnd, TriggerError};
+use store::event_log::By;
 
 use super::{ActionError, Doors, LoggedIn, unavailable};
 
@@ -54,7 +55,7 @@ impl Doors {
             triggering_user: Some(who.username.clone()),
             note: trigger.note,
         };
-        match self.store.trigger(&run, &params, now).await {
+        match self.store.trigger(&run, &params, &By { at: now, ..self.by(who) }).await {
             Ok(_) => Ok(run.run_id),
             Err(TriggerError::Store(error)) => Err(error.into()),
             Err(TriggerError::DagNotFound(dag_id)) => Err(ActionError::NotFound(format!("no DAG `{dag_id}`"))),
@@ -77,7 +78,7 @@ impl Doors {
         if let Some(note) = &selection.note {
             check_text("note", note)?;
         }
-        match self.store.clear_task_instances(dag_id, runs, selection, (self.clock)()).await {
+        match self.store.clear_task_instances(dag_id, runs, selection, &self.by(who)).await {
             Ok(cleared) => Ok(cleared),
             Err(error @ ClearError::NoLogicalDate(_)) => Err(ActionError::Invalid(error.to_string())),
             Err(error @ ClearError::Running(_)) => Err(ActionError::Conflict(format!("{error}; nothing was cleared"))),
@@ -88,7 +89,7 @@ impl Doors {
     /// Gives a run the end that somebody says it has.
     pub async fn mark(&self, who: &LoggedIn, dag_id: &str, run_id: &str, end: DagRunEnd) -> Result<(), ActionError> {
         who.may_change()?;
-        Ok(self.store.mark_dag_run(dag_id, run_id, end, &who.username, (self.clock)()).await?)
+        Ok(self.store.mark_dag_run(dag_id, run_id, end, &self.by(who)).await?)
     }
 
     /// Sets a run's remark; none takes it away.
@@ -101,7 +102,7 @@ impl Doors {
     ) -> Result<(), ActionError> {
         who.may_change()?;
         note.map_or(Ok(()), |note| check_text("note", note))?;
-        if self.store.set_dag_run_note(dag_id, run_id, note).await? {
+        if self.store.set_dag_run_note(dag_id, run_id, note, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::NotFound(format!("no run `{run_id}` of DAG `{dag_id}`")))
@@ -110,7 +111,7 @@ impl Doors {
     /// Cancels a run.
     pub async fn cancel(&self, who: &LoggedIn, dag_id: &str, run_id: &str) -> Result<(), ActionError> {
         who.may_change()?;
-        if self.store.cancel_dag_run(dag_id, run_id, &who.username, (self.clock)()).await? {
+        if self.store.cancel_dag_run(dag_id, run_id, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::Conflict(format!("run `{run_id}` has ended already")))

@@ -13,11 +13,13 @@ mod pool;
 mod secret;
 mod token;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use store::Store;
+use store::event_log::By;
 
 use attempts::LoginAttempts;
 
@@ -40,6 +42,11 @@ impl Doors {
     pub fn new(store: Store, clock: fn() -> Timestamp) -> Self {
         Self { store, clock, attempts: Arc::default() }
     }
+
+    /// Who does something now.
+    fn by(&self, who: &LoggedIn) -> By {
+        By { username: who.username.clone(), address: who.address, at: (self.clock)() }
+    }
 }
 
 /// Who asks.
@@ -49,6 +56,8 @@ pub struct LoggedIn {
     pub username: String,
     /// viewer, user, op or admin.
     pub role: String,
+    /// Where they ask from, if that is known.
+    pub address: Option<IpAddr>,
 }
 
 impl LoggedIn {

@@ -45,7 +45,7 @@ impl Doors {
     pub async fn create_pool(&self, who: &LoggedIn, wish: PoolWish) -> Result<(), ActionError> {
         who.may_operate()?;
         let new = wish.checked()?;
-        if self.store.create_pool(&new).await? {
+        if self.store.create_pool(&new, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::Exists(format!("there is already a pool `{}`", new.pool.name)))
@@ -55,7 +55,7 @@ impl Doors {
     pub async fn update_pool(&self, who: &LoggedIn, wish: PoolWish) -> Result<(), ActionError> {
         who.may_operate()?;
         let new = wish.checked()?;
-        if self.store.update_pool(&new).await? {
+        if self.store.update_pool(&new, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::NotFound(format!("no pool `{}`", new.pool.name)))
@@ -67,7 +67,7 @@ impl Doors {
         if name == DEFAULT_POOL {
             return Err(ActionError::Invalid("the default pool cannot be deleted".to_owned()));
         }
-        match self.store.delete_pool(name).await? {
+        match self.store.delete_pool(name, &self.by(who)).await? {
             PoolDeletion::Deleted => Ok(()),
             PoolDeletion::NotFound => Err(ActionError::NotFound(format!("no pool `{name}`"))),
             PoolDeletion::InUse(dags) => Err(ActionError::Conflict(format!(

@@ -38,7 +38,7 @@ impl Doors {
     pub async fn create_variable(&self, who: &LoggedIn, new: &NewVariable) -> Result<(), ActionError> {
         who.may_operate()?;
         check_key(&new.key)?;
-        if self.store.create_variable(new, (self.clock)()).await? {
+        if self.store.create_variable(new, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::Exists(format!("The Variable with key: `{}` already exists", new.key)))
@@ -53,7 +53,7 @@ impl Doors {
         description: Option<&str>,
     ) -> Result<(), ActionError> {
         who.may_operate()?;
-        if self.store.update_variable(key, value, description, (self.clock)()).await? {
+        if self.store.update_variable(key, value, description, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::NotFound(format!("no variable `{key}`")))
@@ -62,7 +62,7 @@ impl Doors {
     /// Deletes a variable.
     pub async fn delete_variable(&self, who: &LoggedIn, key: &str) -> Result<(), ActionError> {
         who.may_operate()?;
-        if self.store.delete_variable(key).await? {
+        if self.store.delete_variable(key, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::NotFound(format!("no variable `{key}`")))
@@ -78,7 +78,7 @@ impl Doors {
     pub async fn create_connection(&self, who: &LoggedIn, id: &str, new: Connection) -> Result<(), ActionError> {
         who.may_operate()?;
         let new = checked(id, new)?;
-        if self.store.create_connection(id, &new, (self.clock)()).await? {
+        if self.store.create_connection(id, &new, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::Exists(format!("there is already a connection `{id}`")))
@@ -88,7 +88,7 @@ impl Doors {
     pub async fn update_connection(&self, who: &LoggedIn, id: &str, new: Connection) -> Result<(), ActionError> {
         who.may_operate()?;
         let new = checked(id, new)?;
-        if self.store.update_connection(id, &new, (self.clock)()).await? {
+        if self.store.update_connection(id, &new, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::NotFound(format!("no connection `{id}`")))
@@ -97,7 +97,7 @@ impl Doors {
     /// Deletes a connection.
     pub async fn delete_connection(&self, who: &LoggedIn, id: &str) -> Result<(), ActionError> {
         who.may_operate()?;
-        if self.store.delete_connection(id).await? {
+        if self.store.delete_connection(id, &self.by(who)).await? {
             return Ok(());
         }
         Err(ActionError::NotFound(format!("no connection `{id}`")))

@@ -9,6 +9,7 @@ mod ansi;
 mod approvals;
 mod asset;
 mod assets;
+mod audit_log;
 mod backfills;
 mod catalog;
 mod clear;
@@ -105,6 +106,7 @@ pub fn router(pages: Pages) -> Router {
         .route("/assets", get(catalog::show))
         .route("/asset/{id}", get(asset::show))
         .route("/asset/{id}/update", post(asset::update))
+        .route("/audit-log", get(audit_log::show))
         .route("/import-errors", get(import_errors::show))
         .route("/events", get(events::stream))
         .route("/logout", post(session::log_out))

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::format::segment;
 use super::{PageError, Pages, problem};
 use crate::doors::ActionError;
+use crate::serve::peer;
 
 /// The cookie that carries a session's token.
 pub const COOKIE: &str = "flowctl_session";
@@ -18,7 +19,7 @@ pub const COOKIE: &str = "flowctl_session";
 /// Puts who is logged in into the request, or sends them to the login.
 pub(super) async fn require(State(pages): State<Pages>, jar: CookieJar, mut request: Request, next: Next) -> Response {
     let who = match jar.get(COOKIE) {
-        Some(cookie) => pages.doors.session(cookie.value()).await,
+        Some(cookie) => pages.doors.session(cookie.value(), peer(request.extensions())).await,
         None => Ok(None),
     };
     match who {

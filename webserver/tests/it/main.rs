@@ -6,6 +6,7 @@ mod auth;
 mod dag_runs;
 mod dags;
 mod document;
+mod event_logs;
 mod lists;
 mod logs;
 mod pools;

@@ -17,7 +17,7 @@ use crate::services::{self, Access};
 /// What to delete.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Runs that ended, and updates of assets, before this time; without an offset in the default time zone.
+    /// Runs that ended, updates of assets, and events of the audit log, before this time; without an offset in the default time zone.
     #[arg(long, value_name = "T", value_parser = when::parse)]
     before: When,
     /// Counts only.
@@ -47,9 +47,11 @@ pub(super) async fn run(
     let mut cleaned = Cleaned::default();
     let mut logs = 0_u64;
     let mut asset_events = 0_i64;
+    let events;
     if arguments.dry_run {
         cleaned = access.store.count_to_clean(before).await?;
         asset_events = access.store.count_asset_events_to_clean(before).await?;
+        events = access.store.count_events_to_clean(before).await?;
     } else {
         cleaned.skipped_runs = access.store.clean_skipped_runs(before).await?;
         loop {
@@ -63,12 +65,13 @@ pub(super) async fn run(
             }
         }
         loop {
-            let events = access.store.clean_asset_events(before, BATCH).await?;
-            if events == 0 {
+            let removed = access.store.clean_asset_events(before, BATCH).await?;
+            if removed == 0 {
                 break;
             }
-            asset_events += events;
+            asset_events += removed;
         }
+        events = access.store.clean_events(&services::by(), before).await?;
     }
     let verb = if arguments.dry_run { "would be deleted" } else { "are deleted" };
     anstream::eprintln!("what ended before {before} and {verb}:");
@@ -76,7 +79,7 @@ pub(super) async fn run(
         &json!({
             "dry_run": arguments.dry_run, "dag_runs": cleaned.dag_runs, "task_instances": cleaned.task_instances,
             "attempts": cleaned.attempts, "xcoms": cleaned.xcoms, "asset_events": asset_events,
-            "skipped_runs": cleaned.skipped_runs, "log_folders": logs,
+            "skipped_runs": cleaned.skipped_runs, "events": events, "log_folders": logs,
         }),
         &[
             ("dag_runs", cleaned.dag_runs.to_string().into()),
@@ -85,6 +88,7 @@ pub(super) async fn run(
             ("xcoms", cleaned.xcoms.to_string().into()),
             ("skipped_runs", cleaned.skipped_runs.to_string().into()),
             ("asset_events", asset_events.to_string().into()),
+            ("events", events.to_string().into()),
             ("log_folders", if arguments.dry_run { "not counted".into() } else { logs.to_string().into() }),
         ],
     )?;

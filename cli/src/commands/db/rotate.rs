@@ -11,7 +11,7 @@ pub(super) async fn run(access: &Access) -> anyhow::Result<ExitCode> {
     if access.store.keys().is_empty() {
         return Err(Failure::failed(store::KeyError::NoKey.to_string()).into());
     }
-    let done = access.store.rotate_keys(services::clock()).await?;
+    let done = access.store.rotate_keys(&services::by()).await?;
     anstream::eprintln!(
         "{} variables and {} connections are encrypted with the first key",
         done.variables,

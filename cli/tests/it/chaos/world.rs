@@ -8,6 +8,7 @@ use model::backfill::NewBackfill;
 use model::dag_run::{DataInterval, NewDagRun};
 use model::state::{DagRunType, ReprocessBehavior, TriggeredBy};
 use store::Store;
+use store::event_log::By;
 
 use crate::system::System;
 
@@ -44,7 +45,7 @@ pub(crate) async fn backfill(store: &Store) -> usize {
     let mut starts: Vec<Timestamp> = (0..20).map(|index| new.from_date + day * index).collect();
     starts.reverse();
     let days: Vec<DataInterval> = starts.into_iter().map(|start| DataInterval { start, end: start + day }).collect();
-    store.create_backfill(&new, &days, now()).await.expect("a backfill");
+    store.create_backfill(&new, &days, &By::local("tester", now())).await.expect("a backfill");
     days.len()
 }
 
@@ -205,7 +206,7 @@ pub(crate) async fn trigger(store: &Store, dag_id: &str, run_id: &str) {
         note: None,
     };
     crate::wait::until_some(&format!("{dag_id} {run_id} is triggered"), String::new, async || {
-        match store.trigger(&run, &serde_json::Map::new(), now).await {
+        match store.trigger(&run, &serde_json::Map::new(), &By::local("tester", now)).await {
             Ok(_) | Err(store::dag_run::TriggerError::RunIdExists { .. }) => Some(()),
             Err(store::dag_run::TriggerError::Store(_)) => None,
             Err(error) => panic!("{error}"),

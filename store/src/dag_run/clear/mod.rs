@@ -12,6 +12,7 @@ use model::dag::Dag;
 use model::ids::{DagRunKey, DagVersionKey, TaskIndex};
 use model::mapping::levels;
 
+use crate::event_log::{By, record_task_instances};
 use crate::{Error, Result, Store, to_sql};
 
 pub(crate) use repin::repin;
@@ -82,7 +83,7 @@ impl Store {
         dag_id: &str,
         runs: &ClearRuns,
         selection: &ClearSelection,
-        now: Timestamp,
+        by: &By,
     ) -> Result<Cleared, ClearError> {
         let mut transaction = self.pool().begin().await?;
         let runs = lock_runs(&mut transaction, dag_id, runs).await?;
@@ -123,8 +124,9 @@ impl Store {
                 }
             }
             if !selection.is_dry_run {
+                record(&mut transaction, by, selection, &touched, &chosen).await?;
                 let keys: Vec<_> = moving.iter().map(|run| run.key).filter(|run| touched.contains(run)).collect();
-                let added = repin(&mut transaction, &keys, *latest, &mapped(dag), now).await?;
+                let added = repin(&mut transaction, &keys, *latest, &mapped(dag), by.at).await?;
                 for chosen in &mut chosen {
                     let task_id = name(&versions, chosen);
                     if let Some(index) = dag.index_of(&task_id) {
@@ -135,9 +137,12 @@ impl Store {
             }
         }
         if !touched.is_empty() && !selection.is_dry_run {
+            if latest.is_none() {
+                record(&mut transaction, by, selection, &touched, &chosen).await?;
+            }
             let touched: Vec<i64> = touched.iter().map(|run| run.0).collect();
-            restart(&mut transaction, &chosen, now).await?;
-            reopen(&mut transaction, &touched, selection, now).await?;
+            restart(&mut transaction, &chosen, by.at).await?;
+            reopen(&mut transaction, &touched, selection, by.at).await?;
             transaction.commit().await?;
         }
         cleared.keys.extend(chosen.iter().map(|chosen| (chosen.run, chosen.task, chosen.map_index)));
@@ -148,6 +153,26 @@ impl Store {
         );
         Ok(cleared)
     }
+}
+
+/// What starts over, as it is before.
+async fn record(
+    transaction: &mut sqlx::PgTransaction<'_>,
+    by: &By,
+    selection: &ClearSelection,
+    touched: &BTreeSet<DagRunKey>,
+    chosen: &[Chosen],
+) -> Result<()> {
+    let keys: Vec<_> = chosen.iter().map(|chosen| (chosen.run, chosen.task, chosen.map_index)).collect();
+    let (name, conf) = match &selection.conf {
+        Some((conf, _)) => ("rerun_dag_run", Some(conf)),
+        None => ("post_clear_task_instances", None),
+    };
+    let after = serde_json::json!({
+        "task_instances": "none", "run_on_latest_version": selection.on_latest_version, "conf": conf,
+        "note": selection.note,
+    });
+    record_task_instances(transaction, by, name, touched, &keys, &after).await
 }
 
 /// Names without repetition, in the order of the first DAG that has each.

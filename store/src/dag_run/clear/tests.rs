@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::*;
 use crate::dag::SavedDag;
 use crate::dag_run::TaskInstanceEnd;
+use crate::event_log::By;
 use crate::journal::LeaderJournal;
 use crate::testing::TestDatabase;
 
@@ -82,7 +83,7 @@ impl World {
             triggering_user: None,
             note: None,
         };
-        let key = self.store().trigger(&run, &serde_json::Map::new(), at(0)).await.unwrap();
+        let key = self.store().trigger(&run, &serde_json::Map::new(), &By::local("tester", at(0))).await.unwrap();
         let is_finished = states.iter().all(|state| state.is_finished());
         let row = |(index, state): (u32, &TaskInstanceState)| TaskInstanceRow {
             key: TaskInstanceKey::unmapped(key, TaskIndex(index)),
@@ -113,7 +114,7 @@ impl World {
     }
 
     async fn clear(&self, runs: ClearRuns, selection: &ClearSelection) -> Cleared {
-        self.store().clear_task_instances("etl", &runs, selection, at(9)).await.unwrap()
+        self.store().clear_task_instances("etl", &runs, selection, &By::local("tester", at(9))).await.unwrap()
     }
 
     /// `task:state` of each row, in order, and the run's state.
@@ -270,7 +271,7 @@ async fn a_mark_stops_what_runs_tells_why_and_lets_what_failed_behind_it_be_look
     let b = ClearSelection { tasks: Some(tasks(&["b"])), ..ClearSelection::default() };
     let mark = async |chosen: &ClearSelection, end| {
         let one = ClearRuns::One("day_0".to_owned());
-        world.store().mark_task_instances("etl", &one, chosen, end, "ada", at(9)).await.unwrap()
+        world.store().mark_task_instances("etl", &one, chosen, end, &By::local("ada", at(9))).await.unwrap()
     };
     let dry = ClearSelection { is_dry_run: true, with_upstream: true, ..b.clone() };
     assert_eq!(mark(&dry, TaskInstanceEnd::Success).await, [(key, TaskIndex(1), -1)], "`a` is so already");
@@ -306,11 +307,11 @@ async fn a_disabled_task_reaches_the_leader_until_it_is_enabled() {
     let world = World::create(&["a", "b"]).await;
     let key = world.run(0, &[Running, Nothing]).await;
     let store = world.store();
-    assert!(store.disable_task("etl", None, "b", "ada", at(9)).await.unwrap());
-    assert!(!store.disable_task("etl", None, "b", "bob", at(9)).await.unwrap(), "it is already");
-    assert!(store.disable_task("etl", Some("day_0"), "a", "ada", at(9)).await.unwrap());
-    assert!(store.disable_task("etl", None, "no", "ada", at(9)).await.is_err());
-    assert!(store.disable_task("etl", Some("no"), "a", "ada", at(9)).await.is_err());
+    assert!(store.disable_task("etl", None, "b", &By::local("ada", at(9))).await.unwrap());
+    assert!(!store.disable_task("etl", None, "b", &By::local("bob", at(9))).await.unwrap(), "it is already");
+    assert!(store.disable_task("etl", Some("day_0"), "a", &By::local("ada", at(9))).await.unwrap());
+    assert!(store.disable_task("etl", None, "no", &By::local("ada", at(9))).await.is_err());
+    assert!(store.disable_task("etl", Some("no"), "a", &By::local("ada", at(9))).await.is_err());
     let told = async || {
         let row = world.journal.dags(None).await.unwrap().remove(0);
         let mut told: Vec<_> = row.disabled_tasks.into_iter().map(|one| (one.task_id, one.dag_run)).collect();
@@ -320,7 +321,7 @@ async fn a_disabled_task_reaches_the_leader_until_it_is_enabled() {
     assert_eq!(told().await, [("a".to_owned(), Some(key)), ("b".to_owned(), None)]);
     assert_eq!(world.journal.dag_runs(None).await.unwrap()[0].version, 3, "each change makes the leader look again");
     assert_eq!(store.disabled_tasks("etl").await.unwrap().len(), 2);
-    assert!(store.enable_task("etl", Some("day_0"), "a").await.unwrap());
-    assert!(!store.enable_task("etl", Some("day_0"), "b").await.unwrap());
+    assert!(store.enable_task("etl", Some("day_0"), "a", &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
+    assert!(!store.enable_task("etl", Some("day_0"), "b", &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
     assert_eq!(told().await, [("b".to_owned(), None)]);
 }

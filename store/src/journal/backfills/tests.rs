@@ -6,6 +6,7 @@ use tokio::sync::Barrier;
 use super::*;
 use crate::backfill::BackfillError;
 use crate::dag_run::tests::{World, at};
+use crate::event_log::By;
 
 const DAY: i64 = 86_400;
 
@@ -40,8 +41,13 @@ async fn pending(world: &World) -> Option<Vec<i32>> {
 #[tokio::test]
 async fn a_backfill_makes_its_runs_in_order_once_and_ends_when_they_have() {
     let world = World::create(&["a"]).await;
-    let id = world.store().create_backfill(&new(ReprocessBehavior::None), &days(3), at(9)).await.unwrap();
-    let again = world.store().create_backfill(&new(ReprocessBehavior::None), &days(3), at(9)).await;
+    let id = world
+        .store()
+        .create_backfill(&new(ReprocessBehavior::None), &days(3), &By::local("tester", at(9)))
+        .await
+        .unwrap();
+    let again =
+        world.store().create_backfill(&new(ReprocessBehavior::None), &days(3), &By::local("tester", at(9))).await;
     assert!(matches!(again, Err(BackfillError::Active(_))), "one is active");
     assert_eq!(pending(&world).await, Some(vec![1, 2]), "as many as may run at once");
     assert_eq!(step(&world, id, &[1, 2]).await.len(), 2);
@@ -77,7 +83,7 @@ async fn dates_that_have_a_run_are_left_out_or_run_again_as_the_backfill_says() 
         let world = World::create(&["a"]).await;
         let keys = [world.run(0, &[Success]).await, world.run(1, &[Failed]).await, world.run(2, &[Running]).await];
         world.database.execute("UPDATE dag_run SET state = 'success' WHERE run_id = 'day_0'").await;
-        let id = world.store().create_backfill(&new(behavior), &days(4), at(9)).await.unwrap();
+        let id = world.store().create_backfill(&new(behavior), &days(4), &By::local("tester", at(9))).await.unwrap();
         let made = step(&world, id, &[1, 2, 3, 4]).await;
         assert_eq!(made.len(), 1 + expected.iter().filter(|state| **state == "queued").count());
         let states: Vec<_> = world.journal.dag_runs(Some(&keys)).await.unwrap().iter().map(|run| run.state).collect();
@@ -93,24 +99,28 @@ async fn dates_that_have_a_run_are_left_out_or_run_again_as_the_backfill_says() 
 async fn a_paused_or_cancelled_backfill_makes_nothing_and_a_cancel_fails_what_is_queued() {
     let world = World::create(&["a"]).await;
     let store = world.store();
-    let id = store.create_backfill(&new(ReprocessBehavior::None), &days(3), at(9)).await.unwrap();
-    assert!(store.pause_backfill(id, true, at(10)).await.unwrap());
+    let id = store.create_backfill(&new(ReprocessBehavior::None), &days(3), &By::local("tester", at(9))).await.unwrap();
+    assert!(store.pause_backfill(id, true, &By::local("tester", at(10))).await.unwrap());
     assert!(step(&world, id, &[1]).await.is_empty());
-    assert!(store.pause_backfill(id, false, at(11)).await.unwrap());
+    assert!(store.pause_backfill(id, false, &By::local("tester", at(11))).await.unwrap());
     let run = step(&world, id, &[1]).await;
-    assert!(store.cancel_backfill(id, "ada", at(12)).await.unwrap());
-    assert!(!store.cancel_backfill(id, "ada", at(13)).await.unwrap());
+    assert!(store.cancel_backfill(id, &By::local("ada", at(12))).await.unwrap());
+    assert!(!store.cancel_backfill(id, &By::local("ada", at(13))).await.unwrap());
     assert!(step(&world, id, &[2]).await.is_empty());
     assert_eq!(world.journal.dag_runs(Some(&run)).await.unwrap()[0].state, DagRunState::Failed);
     let ended = store.backfill(id).await.unwrap().unwrap();
     assert_eq!((ended.left_out, ended.failed, ended.pending), (2, 1, 0));
-    store.create_backfill(&new(ReprocessBehavior::None), &days(3), at(14)).await.unwrap();
+    store.create_backfill(&new(ReprocessBehavior::None), &days(3), &By::local("tester", at(14))).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_trigger_and_a_backfill_of_one_date_at_the_same_moment_make_one_run() {
     let world = World::create(&["a"]).await;
-    let id = world.store().create_backfill(&new(ReprocessBehavior::None), &days(10), at(9)).await.unwrap();
+    let id = world
+        .store()
+        .create_backfill(&new(ReprocessBehavior::None), &days(10), &By::local("tester", at(9)))
+        .await
+        .unwrap();
     for day in 0..10_i32 {
         let barrier = Barrier::new(2);
         tokio::join!(
@@ -133,7 +143,7 @@ async fn a_trigger_and_a_backfill_of_one_date_at_the_same_moment_make_one_run() 
                     note: None,
                 };
                 // Either may be first.
-                let _ = world.store().trigger(&run, &serde_json::Map::new(), at(9)).await;
+                let _ = world.store().trigger(&run, &serde_json::Map::new(), &By::local("tester", at(9))).await;
             }
         );
     }

@@ -7,6 +7,7 @@
 mod assets;
 mod dag_runs;
 mod dags;
+mod event_logs;
 mod import_errors;
 mod monitor;
 mod pools;
@@ -19,6 +20,7 @@ mod xcoms;
 pub use assets::{AssetEventFilter, AssetEventRow, AssetFilter, AssetRow, QueuedEventRow};
 pub use dag_runs::{DagRunFilter, DagRunRow, RunState};
 pub use dags::{DagDetailsRow, DagFilter, DagRow};
+pub use event_logs::{EventLogFilter, EventLogRow};
 pub use import_errors::{ImportErrorFilter, ImportErrorRow};
 pub use monitor::HealthRow;
 pub use pools::{PoolFilter, PoolRow};
