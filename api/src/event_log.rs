@@ -51,6 +51,31 @@ pub struct EventLog {
     pub after: Option<Value>,
 }
 
+/// What an object was and is; none: nothing, or not there.
+type Change<'a> = (&'a str, Option<&'a Value>, Option<&'a Value>);
+
+impl EventLog {
+    /// The fields that are not the same before and after.
+    pub fn changes(&self) -> Vec<Change<'_>> {
+        let (before, after) = (fields(self.before.as_ref()), fields(self.after.as_ref()));
+        let mut changes: Vec<Change<'_>> = before.map(|(name, value)| (name, Some(value), None)).collect();
+        for (name, value) in after {
+            match changes.iter_mut().find(|(known, ..)| *known == name) {
+                Some((.., new)) => *new = Some(value),
+                None => changes.push((name, None, Some(value))),
+            }
+        }
+        changes.retain(|(_, before, after)| before != after);
+        changes
+    }
+}
+
+/// The fields that have a value.
+fn fields(side: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
+    let fields = side.and_then(Value::as_object).into_iter().flatten();
+    fields.filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.as_str(), value))
+}
+
 /// A page of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EventLogCollection {
@@ -58,4 +83,24 @@ pub struct EventLogCollection {
     pub event_logs: Vec<EventLog>,
     /// On all pages; at most 100,000 are counted.
     pub total_entries: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::EventLog;
+
+    #[test]
+    fn only_what_became_different_is_a_change() {
+        let event = json!({
+            "event_log_id": 1, "when": "2026-01-01T00:00:00Z", "event": "patch_pool",
+            "before": {"slots": 1, "description": "a", "rate": null},
+            "after": {"slots": 2, "description": "a", "rate": "1/s", "note": null},
+        });
+        let event: EventLog = serde_json::from_value(event).unwrap();
+        let (one, two, rate) = (json!(1), json!(2), json!("1/s"));
+        assert_eq!(event.changes(), [("slots", Some(&one), Some(&two)), ("rate", None, Some(&rate))]);
+        assert!(EventLog { before: None, after: None, ..event }.changes().is_empty());
+    }
 }

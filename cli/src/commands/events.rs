@@ -91,21 +91,15 @@ fn object(event: &EventLog) -> String {
 
 /// What became different: `name: before → after` for each.
 fn change(event: &EventLog) -> String {
-    let empty = serde_json::Map::new();
-    let before = event.before.as_ref().and_then(Value::as_object).unwrap_or(&empty);
-    let after = event.after.as_ref().and_then(Value::as_object).unwrap_or(&empty);
-    let short = |value: Option<&Value>| match value {
-        None | Some(Value::Null) => "–".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(entries)) => format!("{} entries", entries.len()),
-        Some(other) => other.to_string(),
+    let short = |value: &Value| match value {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(entries) => format!("{} entries", entries.len()),
+        other => other.to_string(),
     };
-    let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
-    let changed = names.filter(|name| before.get(*name) != after.get(*name));
-    let line = |name: &String| match (before.get(name), after.get(name)) {
-        (Some(old), None) => format!("{name}: {}", short(Some(old))),
-        (None, new) => format!("{name}: {}", short(new)),
-        (old, new) => format!("{name}: {} → {}", short(old), short(new)),
+    let line = |(name, before, after): (&str, Option<&Value>, Option<&Value>)| match (before, after) {
+        (Some(before), Some(after)) => format!("{name}: {} → {}", short(before), short(after)),
+        (one, other) => format!("{name}: {}", one.or(other).map(short).unwrap_or_default()),
     };
-    changed.map(line).collect::<Vec<_>>().join(", ")
+    event.changes().into_iter().map(line).collect::<Vec<_>>().join(", ")
 }

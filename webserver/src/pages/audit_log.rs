@@ -5,7 +5,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use store::read::api::{EventLogFilter, Listing};
 
 use super::format::{Moment, dag_href, run_href, segment};
@@ -100,6 +100,13 @@ fn href(query: &AuditLogQuery, page: u32) -> String {
 }
 
 fn row(event: EventLog) -> Row {
+    let text = |value: Option<&Value>| value.map(short).unwrap_or_default();
+    let change = |(name, before, after): (&str, _, _)| Change {
+        name: name.to_owned(),
+        before: text(before),
+        after: text(after),
+    };
+    let changes = event.changes().into_iter().map(change).collect();
     let element = event.map_index.map(|index| format!("[{index}]")).unwrap_or_default();
     let place: Vec<_> = [&event.dag_id, &event.run_id, &event.task_id].into_iter().flatten().cloned().collect();
     let object = match (&event.object_type, &event.object_name) {
@@ -120,21 +127,8 @@ fn row(event: EventLog) -> Row {
         event: event.event,
         object,
         href,
-        changes: changes(event.before.as_ref(), event.after.as_ref()),
+        changes,
     }
-}
-
-/// What is not the same before and after.
-fn changes(before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
-    let empty = Map::new();
-    let before = before.and_then(Value::as_object).unwrap_or(&empty);
-    let after = after.and_then(Value::as_object).unwrap_or(&empty);
-    let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
-    let changed = names.filter(|name| before.get(*name) != after.get(*name));
-    let text = |value: Option<&Value>| value.map(short).unwrap_or_default();
-    changed
-        .map(|name| Change { name: name.clone(), before: text(before.get(name)), after: text(after.get(name)) })
-        .collect()
 }
 
 /// Lists of task instances by their number, one of them by its state.
@@ -147,25 +141,5 @@ fn short(value: &Value) -> String {
             entries => format!("{} task instances", entries.len()),
         },
         other => other.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::changes;
-
-    #[test]
-    fn only_what_became_different_is_shown() {
-        let before = json!({"slots": 1, "description": "a", "task_instances": [{"state": "failed"}]});
-        let after = json!({"slots": 2, "description": "a", "task_instances": "none", "note": null});
-        let shown: Vec<_> = changes(Some(&before), Some(&after))
-            .into_iter()
-            .map(|change| (change.name, change.before, change.after))
-            .collect();
-        let expected = [("slots", "1", "2"), ("task_instances", "failed", "none"), ("note", "", "")];
-        assert_eq!(shown, expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned())));
-        assert!(changes(None, None).is_empty());
     }
 }
