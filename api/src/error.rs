@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The body of every answer from 400 on, as Airflow's (`FastAPI`'s) are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -13,7 +15,7 @@ pub struct HttpError {
 
 /// A sentence; or, for a body that does not have the right form (422) and for a key that exists (409), an object or a
 /// list that names the place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Detail {
     /// A sentence.
@@ -21,6 +23,15 @@ pub enum Detail {
     /// Anything else.
     Structured(Value),
 }
+
+impl PartialSchema for Detail {
+    fn schema() -> RefOr<Schema> {
+        let types = SchemaType::from_iter([Type::String, Type::Object, Type::Array]);
+        ObjectBuilder::new().schema_type(types).description(Some("A sentence, or what names the place.")).into()
+    }
+}
+
+impl ToSchema for Detail {}
 
 impl std::fmt::Display for Detail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -41,13 +41,14 @@ pub fn app(pages: Pages) -> Router {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
     let api = crate::api::router(Api::beside(&pages));
-    router(pages)
+    let app = router(pages)
         .merge(api)
         .layer(CsrfLayer::new())
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(is_whole)))
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(header(header::REFERRER_POLICY, "same-origin"))
+        .layer(header(header::REFERRER_POLICY, "same-origin"));
+    crate::api::understanding(app)
 }
 
 /// Marks an answer whose parts its reader waits for: compression would keep them until there are enough.

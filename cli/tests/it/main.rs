@@ -4,6 +4,7 @@
 mod browser;
 mod chaos;
 mod chromium;
+mod clients;
 mod commands;
 mod compose;
 mod config;

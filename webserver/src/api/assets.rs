@@ -220,7 +220,7 @@ pub(super) async fn get_asset_aliases() -> ApiError {
 
 /// Not supported.
 #[utoipa::path(get, path = "/assets/aliases/{asset_alias_id}", tag = "Asset",
-    params(("asset_alias_id" = i64, Path)), responses((status = 501, body = HttpError)))]
+    params(("asset_alias_id" = String, Path)), responses((status = 501, body = HttpError)))]
 pub(super) async fn get_asset_alias() -> ApiError {
     ApiError::not_implemented(NO_ALIASES)
 }

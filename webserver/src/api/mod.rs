@@ -17,6 +17,7 @@ mod connections;
 mod dag_runs;
 mod dags;
 mod docs;
+mod document;
 mod error;
 mod event_logs;
 mod extract;
@@ -25,6 +26,7 @@ mod listing;
 mod logs;
 mod mark;
 mod mark_task;
+mod meant;
 mod missing;
 mod monitor;
 mod pools;
@@ -55,6 +57,7 @@ use utoipa_axum::routes;
 pub(crate) use assets::{wire as wire_asset, wire_event as wire_asset_event};
 pub(crate) use connections::patched as patched_connection;
 pub(crate) use event_logs::wire as wire_event_log;
+pub(crate) use meant::understanding;
 pub(crate) use variables::changed as changed_variable;
 pub(crate) use versions::pretty;
 
@@ -93,11 +96,14 @@ impl Api {
 }
 
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "flowctl",
-    description = "Airflow's public REST API, and what flowctl adds to it. Log in with POST /auth/token; send the \
+#[openapi(
+    info(
+        title = "flowctl",
+        description = "Airflow's public REST API, and what flowctl adds to it. Log in with POST /auth/token; send the \
                    token as `Authorization: Bearer …`."
-))]
+    ),
+    components(schemas(listing::When))
+)]
 struct Document;
 
 /// All routes with the state they need.
@@ -105,6 +111,7 @@ pub(crate) fn router(api: Api) -> Router {
     let (routes, mut document) = described(&api).split_for_parts();
     let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     document.components.get_or_insert_default().security_schemes.insert("HTTPBearer".to_owned(), bearer.into());
+    document::complete(&mut document);
     document.info.version.clone_from(&api.version);
     let page = docs::page(&document);
     routes
@@ -116,7 +123,7 @@ pub(crate) fn router(api: Api) -> Router {
 
 fn described(api: &Api) -> OpenApiRouter<Api> {
     let open = OpenApiRouter::new().routes(routes!(monitor::get_version)).routes(routes!(monitor::get_health));
-    let guarded = OpenApiRouter::new()
+    let mut guarded = OpenApiRouter::new()
         .merge(dags())
         .merge(dag_runs())
         .merge(task_instances())
@@ -132,6 +139,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(import_errors::get_import_errors))
         .routes(routes!(import_errors::get_import_error))
         .route_layer(from_fn_with_state(api.clone(), session::require));
+    document::guard(guarded.get_openapi_mut());
     let v2 = open.merge(guarded).fallback(async || ApiError::not_found("Not Found"));
     OpenApiRouter::with_openapi(Document::openapi())
         .nest(api::PREFIX, v2)
