@@ -1,6 +1,7 @@
 //! The web server: pages for people, and the REST API for programs. It reads through the store's read models and changes through the store's
 //! transactions; it never decides.
 
+pub mod access;
 mod api;
 mod diff;
 pub mod doors;

@@ -12,6 +12,7 @@ use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use tower_http::csrf::CsrfLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::access::{Guard, guard};
 use crate::api::Api;
 use crate::pages::{Pages, router};
 
@@ -41,8 +42,10 @@ pub fn app(pages: Pages) -> Router {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
     let api = crate::api::router(Api::beside(&pages));
+    let guarding = Guard::new(pages.doors.clone());
     let app = router(pages)
         .merge(api)
+        .layer(axum::middleware::from_fn_with_state(guarding, guard))
         .layer(CsrfLayer::new())
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(is_whole)))
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))

@@ -8,9 +8,10 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Extension, FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 
+use super::Api;
 use super::error::{ApiError, ApiResult};
 use super::extract::{form_body, json_body};
-use super::{Api, session};
+use crate::access::bearer;
 use crate::doors::Purpose;
 
 type From = Option<Extension<ConnectInfo<SocketAddr>>>;
@@ -38,12 +39,11 @@ pub(super) async fn create_token_cli(
     issue(&api, credentials(request, &api, false).await?, Purpose::Cli, from).await
 }
 
-/// Revokes the token that the header carries. One that is not valid any more is as good as revoked.
+/// Revokes the token that the header carries.
 #[utoipa::path(post, path = "/auth/logout", tag = "Login",
     responses((status = 204), (status = 401, body = HttpError)))]
 pub(super) async fn log_out(State(api): State<Api>, headers: HeaderMap) -> ApiResult<StatusCode> {
-    let given = headers.get(header::AUTHORIZATION).and_then(|given| given.to_str().ok());
-    let token = given.and_then(session::bearer).ok_or_else(|| ApiError::not_authenticated("Not authenticated"))?;
+    let token = bearer(&headers).ok_or_else(|| ApiError::not_authenticated("Not authenticated"))?;
     api.doors.log_out(token).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -19,7 +19,7 @@ pub(super) trait Changeable {
     /// Its name.
     fn name(entity: &Self::Entity) -> &str;
     /// The names of all that there are.
-    async fn known(api: &Api, who: &LoggedIn) -> ApiResult<Vec<String>>;
+    async fn known(api: &Api) -> ApiResult<Vec<String>>;
     /// Makes one.
     async fn create(api: &Api, who: &LoggedIn, entity: Self::Entity) -> ApiResult<()>;
     /// Makes one what is given, whatever it was.
@@ -39,7 +39,7 @@ pub(super) async fn apply<K: Changeable>(
     let mut response = BulkResponse::default();
     for action in body.actions {
         // Read again for each action: it sees what those before it did.
-        let known: BTreeSet<String> = K::known(api, who).await?.into_iter().collect();
+        let known: BTreeSet<String> = K::known(api).await?.into_iter().collect();
         match action {
             BulkAction::Create { entities, action_on_existence } => {
                 let outcome = response.create.get_or_insert_default();

@@ -135,7 +135,6 @@ pub(super) async fn bulk_pools(
     Extension(who): Extension<LoggedIn>,
     Body(body): Body<BulkBody<PoolBody>>,
 ) -> ApiResult<Json<BulkResponse>> {
-    who.may_operate()?;
     bulk::apply::<Pools>(&api, &who, body).await.map(Json)
 }
 
@@ -149,8 +148,8 @@ impl Changeable for Pools {
         &entity.name
     }
 
-    async fn known(api: &Api, who: &LoggedIn) -> ApiResult<Vec<String>> {
-        Ok(api.doors.pool_names(who).await?)
+    async fn known(api: &Api) -> ApiResult<Vec<String>> {
+        Ok(api.doors.pool_names().await?)
     }
 
     async fn create(api: &Api, who: &LoggedIn, entity: PoolBody) -> ApiResult<()> {

@@ -18,7 +18,6 @@ impl Doors {
         chosen: &ClearSelection,
         end: TaskInstanceEnd,
     ) -> Result<Vec<(DagRunKey, TaskIndex, i32)>, ActionError> {
-        who.may_change()?;
         let marked = self.store.mark_task_instances(dag_id, runs, chosen, end, &self.by(who)).await;
         marked.map_err(|error| match error {
             error @ ClearError::NoLogicalDate(_) => ActionError::Invalid(error.to_string()),
@@ -36,7 +35,6 @@ impl Doors {
         changes: Map<String, Value>,
         on_latest_version: bool,
     ) -> Result<Cleared, ActionError> {
-        who.may_change()?;
         let missing = || ActionError::NotFound(format!("no run `{run_id}` of DAG `{dag_id}`"));
         let run = self.store.pages_run(dag_id, run_id).await.map_err(unavailable)?.ok_or_else(missing)?;
         let pinned: Dag = serde_json::from_value(run.spec).map_err(unavailable)?;
@@ -66,7 +64,6 @@ impl Doors {
         run_id: Option<&str>,
         task_id: &str,
     ) -> Result<bool, ActionError> {
-        who.may_change()?;
         Ok(self.store.disable_task(dag_id, run_id, task_id, &self.by(who)).await?)
     }
 
@@ -78,7 +75,6 @@ impl Doors {
         run_id: Option<&str>,
         task_id: &str,
     ) -> Result<(), ActionError> {
-        who.may_change()?;
         if self.store.enable_task(dag_id, run_id, task_id, &self.by(who)).await? {
             return Ok(());
         }

@@ -43,8 +43,7 @@ pub struct PlannedRun {
 
 impl Doors {
     /// The dates of a backfill in the order in which they would run.
-    pub async fn plan_backfill(&self, who: &LoggedIn, asked: &AskedBackfill) -> Result<Vec<PlannedRun>, ActionError> {
-        who.may_change()?;
+    pub async fn plan_backfill(&self, asked: &AskedBackfill) -> Result<Vec<PlannedRun>, ActionError> {
         let intervals = self.intervals(asked).await?;
         let dates: Vec<_> = intervals.iter().map(|interval| interval.start).collect();
         let known = self.store.runs_of_dates(&asked.dag_id, &dates).await?;
@@ -63,7 +62,6 @@ impl Doors {
 
     /// Creates a backfill; the leader makes its runs.
     pub async fn create_backfill(&self, who: &LoggedIn, asked: AskedBackfill) -> Result<Backfill, ActionError> {
-        who.may_change()?;
         let intervals = self.intervals(&asked).await?;
         if intervals.is_empty() {
             return Err(ActionError::Invalid(format!(
@@ -91,7 +89,6 @@ impl Doors {
 
     /// Stops a backfill from making runs for now, or lets it go on.
     pub async fn pause_backfill(&self, who: &LoggedIn, id: i64, is_paused: bool) -> Result<Backfill, ActionError> {
-        who.may_change()?;
         self.load_backfill(id).await?;
         if !self.store.pause_backfill(id, is_paused, &self.by(who)).await? {
             return Err(ActionError::Conflict(format!("backfill {id} has ended")));
@@ -101,7 +98,6 @@ impl Doors {
 
     /// Ends a backfill.
     pub async fn cancel_backfill(&self, who: &LoggedIn, id: i64) -> Result<Backfill, ActionError> {
-        who.may_change()?;
         self.load_backfill(id).await?;
         if !self.store.cancel_backfill(id, &self.by(who)).await? {
             return Err(ActionError::Conflict(format!("backfill {id} has ended")));

@@ -8,7 +8,6 @@ const MOST_SKIPPED: u32 = 1000;
 impl Doors {
     /// Pauses or activates a DAG.
     pub async fn set_paused(&self, who: &LoggedIn, dag_id: &str, is_paused: bool) -> Result<(), ActionError> {
-        who.may_change()?;
         if self.store.set_paused(dag_id, is_paused, &self.by(who)).await? {
             return Ok(());
         }
@@ -17,7 +16,6 @@ impl Doors {
 
     /// Leaves out the next `count` scheduled runs of a DAG.
     pub async fn set_skip_next(&self, who: &LoggedIn, dag_id: &str, count: u32) -> Result<(), ActionError> {
-        who.may_change()?;
         if count > MOST_SKIPPED {
             return Err(ActionError::Invalid(format!(
                 "up to {MOST_SKIPPED} runs can be skipped; a DAG that is not to run is paused"

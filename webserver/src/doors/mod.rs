@@ -1,5 +1,5 @@
 //! What people and their programs may change, and who they are: one set of functions behind pages and REST API. Each
-//! checks the role of who asks, and goes through a transaction of the store.
+//! goes through a transaction of the store. Whether they may is for `access` to say.
 
 mod account;
 mod again;
@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use store::Store;
 use store::event_log::By;
 
+use crate::access::{Permission, Role};
 use attempts::LoginAttempts;
 
 pub use account::{Purpose, first_account, hash_password};
@@ -61,22 +62,15 @@ pub struct LoggedIn {
 }
 
 impl LoggedIn {
-    /// Airflow's roles: viewers read, everybody else may change DAGs and runs.
-    pub(crate) fn may_change(&self) -> Result<(), ActionError> {
-        if self.role == "viewer" {
-            return Err(ActionError::Forbidden(format!("{} is a viewer and may not change anything", self.username)));
-        }
-        Ok(())
-    }
-
-    /// Airflow's roles: what holds for the whole deployment is for ops and admins.
-    pub(crate) fn may_operate(&self) -> Result<(), ActionError> {
-        self.may_change()?;
-        if matches!(self.role.as_str(), "op" | "admin") {
+    /// Whether their role has a permission everywhere; if not, the refusal says who has it.
+    pub(crate) fn may(&self, permission: Permission) -> Result<(), ActionError> {
+        let role = Role::named(&self.role);
+        if role.is_some_and(|role| role.may(permission)) {
             return Ok(());
         }
-        let (name, role) = (&self.username, &self.role);
-        Err(ActionError::Forbidden(format!("{name} is a {role} and may not change the deployment; an op may")))
+        let (name, allows, least) = (&self.username, permission.allows(), permission.least_role());
+        let is = role.map_or_else(|| format!("has the role `{}`", self.role), |role| format!("is {}", role.one()));
+        Err(ActionError::Forbidden(format!("{name} {is} and may not {allows}; {} may", least.one())))
     }
 }
 

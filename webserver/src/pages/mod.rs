@@ -41,7 +41,6 @@ use askama::Template;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post};
 use jiff::Timestamp;
 use model::limits::Limits;
 use store::Store;
@@ -49,7 +48,9 @@ use store::Store;
 pub use events::Hub;
 pub(crate) use events::RunNews;
 pub use session::COOKIE;
+pub(crate) use session::{refuse, refuse_method, refuse_nobody};
 
+use crate::access::{Permission, Routes};
 use crate::doors::{ActionError, Doors, LoggedIn};
 use crate::layout::Layouts;
 use crate::why;
@@ -77,45 +78,60 @@ pub struct Pages {
     pub layouts: Arc<Layouts>,
 }
 
-/// All pages, with the login in front of them.
+/// All pages.
 pub fn router(pages: Pages) -> Router {
-    Router::new()
-        .route("/", get(dags::show))
-        .route("/dags/{dag_id}", get(dag::show))
-        .route("/dags/{dag_id}/pause", post(actions::pause))
-        .route("/dags/{dag_id}/trigger", get(trigger::show).post(trigger::submit))
-        .route("/dags/{dag_id}/runs/{run_id}", get(run::show))
-        .route("/dags/{dag_id}/backfills", post(backfills::create))
-        .route("/dags/{dag_id}/backfills/{id}/{verb}", post(backfills::change))
-        .route("/dags/{dag_id}/runs/{run_id}/clear", get(clear::show).post(clear::submit))
-        .route("/dags/{dag_id}/runs/{run_id}/mark", post(actions::mark))
-        .route("/dags/{dag_id}/runs/{run_id}/cancel", post(actions::cancel))
-        .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}", get(task::show))
-        .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/log", get(log::show))
-        .route("/pools", get(pools::show).post(pools::save))
-        .route("/pools/{name}/delete", post(pools::delete))
-        .route("/variables", get(variables::show).post(variables::save))
-        .route("/variables/{key}/delete", post(variables::delete))
-        .route("/connections", get(connections::show).post(connections::save))
-        .route("/connections/{id}/test", post(connections::test))
-        .route("/connections/{id}/delete", post(connections::delete))
-        .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mark", post(actions::mark_task))
-        .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/disable", post(actions::disable))
-        .route("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/answer", post(approvals::answer))
-        .route("/approvals", get(approvals::show))
-        .route("/assets", get(catalog::show))
-        .route("/asset/{id}", get(asset::show))
-        .route("/asset/{id}/update", post(asset::update))
-        .route("/audit-log", get(audit_log::show))
-        .route("/import-errors", get(import_errors::show))
-        .route("/events", get(events::stream))
-        .route("/logout", post(session::log_out))
-        .route_layer(axum::middleware::from_fn_with_state(pages.clone(), session::require))
-        .route("/login", get(session::show).post(session::log_in))
-        .route("/assets/{name}", get(assets::serve))
+    routes()
+        .into_router()
         .fallback(problem::unknown)
         .layer(axum::middleware::map_response(problem::dress))
         .with_state(pages)
+}
+
+/// Method and path of every page.
+pub fn list() -> Vec<(&'static str, &'static str)> {
+    routes().list().to_vec()
+}
+
+fn routes() -> Routes<Pages> {
+    Routes::new()
+        .get("/", dags::show)
+        .get("/dags/{dag_id}", dag::show)
+        .post("/dags/{dag_id}/pause", actions::pause)
+        .get("/dags/{dag_id}/trigger", trigger::show)
+        .post("/dags/{dag_id}/trigger", trigger::submit)
+        .get("/dags/{dag_id}/runs/{run_id}", run::show)
+        .post("/dags/{dag_id}/backfills", backfills::create)
+        .post("/dags/{dag_id}/backfills/{id}/{verb}", backfills::change)
+        .get("/dags/{dag_id}/runs/{run_id}/clear", clear::show)
+        .post("/dags/{dag_id}/runs/{run_id}/clear", clear::submit)
+        .post("/dags/{dag_id}/runs/{run_id}/mark", actions::mark)
+        .post("/dags/{dag_id}/runs/{run_id}/cancel", actions::cancel)
+        .get("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}", task::show)
+        .get("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/log", log::show)
+        .get("/pools", pools::show)
+        .post("/pools", pools::save)
+        .post("/pools/{name}/delete", pools::delete)
+        .get("/variables", variables::show)
+        .post("/variables", variables::save)
+        .post("/variables/{key}/delete", variables::delete)
+        .get("/connections", connections::show)
+        .post("/connections", connections::save)
+        .post("/connections/{id}/test", connections::test)
+        .post("/connections/{id}/delete", connections::delete)
+        .post("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mark", actions::mark_task)
+        .post("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/disable", actions::disable)
+        .post("/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/answer", approvals::answer)
+        .get("/approvals", approvals::show)
+        .get("/assets", catalog::show)
+        .get("/asset/{id}", asset::show)
+        .post("/asset/{id}/update", asset::update)
+        .get("/audit-log", audit_log::show)
+        .get("/import-errors", import_errors::show)
+        .get("/events", events::stream)
+        .post("/logout", session::log_out)
+        .get("/login", session::show)
+        .post("/login", session::log_in)
+        .get("/assets/{name}", assets::serve)
 }
 
 /// What the frame around every page shows.
@@ -131,6 +147,8 @@ struct Shell {
     read_only: String,
     /// Whether the reader may see what holds for the whole deployment.
     may_operate: bool,
+    /// Whether the reader may see who changed what.
+    may_audit: bool,
     /// Where the page hears of changes; empty: it does not.
     events: String,
 }
@@ -142,8 +160,9 @@ impl Shell {
             active,
             events,
             username: who.username.clone(),
-            read_only: who.may_change().err().map(|refusal| refusal.to_string()).unwrap_or_default(),
-            may_operate: who.may_operate().is_ok(),
+            read_only: who.may(Permission::DagEdit).err().map(|refusal| refusal.to_string()).unwrap_or_default(),
+            may_operate: who.may(Permission::VariableRead).is_ok(),
+            may_audit: who.may(Permission::EventLogRead).is_ok(),
             version: pages.version.clone(),
             import_errors: counts.import_errors,
             running: counts.running,

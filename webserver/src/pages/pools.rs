@@ -12,6 +12,7 @@ use store::read::api::{Listing, PoolFilter, PoolRow, ReadError};
 
 use super::format::segment;
 use super::{PageError, PageResult, Pages, Shell, page};
+use crate::access::Permission;
 use crate::doors::{LoggedIn, PoolWish};
 
 /// More pools than anybody reads.
@@ -85,7 +86,7 @@ pub(super) async fn show(
     let shell = Shell::load(&pages, &who, "pools", format!("/events?since={since}&tasks=true")).await?;
     let listing = Listing { limit: SHOWN, offset: 0, order_by: vec!["name".to_owned()] };
     let found = pages.store.api_pools(&PoolFilter::default(), &listing).await.map_err(unread)?;
-    let refusal = who.may_operate().err().map(|refusal| refusal.to_string());
+    let refusal = who.may(Permission::PoolEdit).err().map(|refusal| refusal.to_string());
     let locked = refusal.map(|why| format!(" disabled title=\"{}\"", super::format::escape(&why))).unwrap_or_default();
     let form = match query.edit.as_deref() {
         None => None,

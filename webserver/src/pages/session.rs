@@ -1,9 +1,9 @@
-//! Logging in and out, and the door in front of all other pages.
+//! Logging in and out, and how the guard refuses a person.
 
 use askama::Template;
-use axum::extract::{Form, Query, Request, State};
+use axum::extract::{Form, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::Deserialize;
@@ -11,29 +11,29 @@ use serde::Deserialize;
 use super::format::segment;
 use super::{PageError, Pages, problem};
 use crate::doors::ActionError;
-use crate::serve::peer;
 
 /// The cookie that carries a session's token.
 pub const COOKIE: &str = "flowctl_session";
 
-/// Puts who is logged in into the request, or sends them to the login.
-pub(super) async fn require(State(pages): State<Pages>, jar: CookieJar, mut request: Request, next: Next) -> Response {
-    let who = match jar.get(COOKIE) {
-        Some(cookie) => pages.doors.session(cookie.value(), peer(request.extensions())).await,
-        None => Ok(None),
-    };
-    match who {
-        Ok(Some(who)) => {
-            request.extensions_mut().insert(who);
-            next.run(request).await
-        }
-        Ok(None) if request.method() == Method::GET && request.uri().path() != "/events" => {
-            let back = request.uri().path_and_query().map_or("/", |path| path.as_str());
-            Redirect::to(&format!("/login?next={}", segment(back))).into_response()
-        }
-        Ok(None) => StatusCode::UNAUTHORIZED.into_response(),
-        Err(ActionError::Unavailable(_)) if request.method() == Method::GET => problem::unavailable(),
-        Err(problem) => PageError::from(problem).into_response(),
+/// Sends who is not logged in to the login, and from there back to the page.
+pub(crate) fn refuse_nobody(request: &Parts) -> Response {
+    if request.method != Method::GET || request.uri.path() == "/events" {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let back = request.uri.path_and_query().map_or("/", |path| path.as_str());
+    Redirect::to(&format!("/login?next={}", segment(back))).into_response()
+}
+
+/// There is the address, but nothing that can be done there this way.
+pub(crate) fn refuse_method() -> Response {
+    StatusCode::METHOD_NOT_ALLOWED.into_response()
+}
+
+/// Any other reason.
+pub(crate) fn refuse(error: ActionError, method: &Method) -> Response {
+    match error {
+        ActionError::Unavailable(_) if *method == Method::GET => problem::unavailable(),
+        error => PageError::from(error).into_response(),
     }
 }
 

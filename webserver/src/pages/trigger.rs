@@ -48,7 +48,6 @@ pub(super) async fn show(
     Path(dag_id): Path<String>,
     Query(mut given): Query<Fields>,
 ) -> PageResult {
-    who.may_change()?;
     let (dag, is_paused) = load(&pages, &dag_id).await?;
     spread(&dag, &mut given);
     form(&pages, &who, &dag, is_paused, &given, Problems::new()).await

@@ -63,7 +63,6 @@ pub(super) async fn show(
     Extension(who): Extension<LoggedIn>,
     Query(query): Query<VariablesQuery>,
 ) -> PageResult {
-    who.may_operate()?;
     let shell = Shell::load(&pages, &who, "variables", String::new()).await?;
     let listing = Listing { limit: SHOWN, offset: 0, order_by: vec!["key".to_owned()] };
     let filter = SecretFilter { name_pattern: Some(query.q.clone()), ..SecretFilter::default() };
@@ -116,7 +115,6 @@ pub(super) async fn save(
         let new = NewVariable { key: form.key.trim().to_owned(), value, description };
         pages.doors.create_variable(&who, &new).await?;
     } else {
-        who.may_operate()?;
         let row = pages.store.api_variable(&form.key).await.map_err(unread)?;
         let before = row.and_then(|row| row.value.ok());
         let value = changed_variable(&value.into(), before.as_deref());

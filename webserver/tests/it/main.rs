@@ -1,5 +1,6 @@
 //! The REST API over a real database, and over a real scheduler where runs have to run.
 
+mod access;
 mod again;
 mod assets;
 mod auth;

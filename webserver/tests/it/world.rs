@@ -125,6 +125,17 @@ impl World {
         answer["access_token"].as_str().expect("a token").to_owned()
     }
 
+    /// The application.
+    pub(crate) fn app(&self) -> Router {
+        self.app.clone()
+    }
+
+    /// A token of an account, without its password.
+    pub(crate) async fn token_for(&self, username: &str) -> String {
+        let doors = Doors::new(self.database.store().clone(), || SystemClock.now());
+        doors.token_for(username).await.expect("a token")
+    }
+
     /// Creates an account with the password `secret` and logs it in.
     pub(crate) async fn account(&self, username: &str, role: &str) -> String {
         let password_hash = hash_password("secret").expect("a hash");
