@@ -128,9 +128,12 @@ pub struct DagDetails {
     pub last_parsed: Option<Timestamp>,
     /// The file's `default_args`.
     pub default_args: Option<Value>,
+    /// Always null: what a clear pins a run to is said by the clear.
+    #[serde(default)]
+    pub rerun_with_latest_version: Option<bool>,
     /// Always null.
     pub owner_links: Option<Value>,
-    /// Always false.
+    /// Whether it is marked by who asks.
     pub is_favorite: bool,
     /// Runs that are running.
     pub active_runs_count: u64,
@@ -202,4 +205,66 @@ pub struct DagVersionDiff {
     pub version_number: i32,
     /// A unified diff; empty when both are the same.
     pub diff: String,
+}
+
+/// A page of the tags that DAGs have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DagTagCollection {
+    /// The entries.
+    pub tags: Vec<String>,
+    /// On all pages.
+    pub total_entries: u64,
+}
+
+/// How many runs are in a state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DagStateStats {
+    /// queued, running, success or failed.
+    pub state: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many runs of a DAG are in each state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DagStats {
+    /// The DAG.
+    pub dag_id: String,
+    /// The same.
+    pub dag_display_name: String,
+    /// Each state once.
+    pub stats: Vec<DagStateStats>,
+}
+
+/// How many runs of DAGs are in each state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DagStatsCollection {
+    /// DAGs that have runs.
+    pub dags: Vec<DagStats>,
+    /// How many.
+    pub total_entries: u64,
+}
+
+/// Something odd about a DAG that is in force all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DagWarning {
+    /// The DAG.
+    pub dag_id: String,
+    /// `asset conflict`, `non-existent pool` or `runtime varying value`.
+    pub warning_type: String,
+    /// In words.
+    pub message: String,
+    /// Since when.
+    pub timestamp: Timestamp,
+    /// The same as `dag_id`.
+    pub dag_display_name: String,
+}
+
+/// A page of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DagWarningCollection {
+    /// The entries.
+    pub dag_warnings: Vec<DagWarning>,
+    /// On all pages.
+    pub total_entries: u64,
 }

@@ -15,6 +15,7 @@ mod asset;
 mod auth;
 mod backfill;
 mod bulk;
+mod bulk_dag_run;
 mod callback;
 mod connection;
 mod dag;
@@ -26,6 +27,8 @@ mod log;
 mod monitor;
 mod pool;
 mod skip;
+mod state;
+mod system;
 mod task_instance;
 mod variable;
 mod waiting;
@@ -43,12 +46,14 @@ pub use backfill::{
     BackfillPlanCollection, BackfillProgress,
 };
 pub use bulk::{BulkAction, BulkBody, BulkError, BulkOutcome, BulkResponse, OnExistence, OnNonExistence};
+pub use bulk_dag_run::{BulkDagRunAction, BulkDagRunBody, BulkDagRunsBody, ClearDagRunsBody, DagRunName};
 pub use callback::{
     Callback, CallbackCollection, CallbackDetails, CallbackTry, MissedDeadline, MissedDeadlineCollection,
 };
 pub use connection::{Connection, ConnectionBody, ConnectionCollection, ConnectionTest};
 pub use dag::{
-    Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagTag, DagVersion, DagVersionCollection, DagVersionDiff,
+    Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagStateStats, DagStats, DagStatsCollection, DagTag,
+    DagTagCollection, DagVersion, DagVersionCollection, DagVersionDiff, DagWarning, DagWarningCollection,
 };
 pub use dag_run::{ClearDagRunBody, DagRun, DagRunCollection, DagRunPatchBody, DagRunWait, TriggerDagRunBody};
 pub use error::{Detail, HttpError};
@@ -58,6 +63,14 @@ pub use log::{LogContent, LogMessage};
 pub use monitor::{Component, Health, Version};
 pub use pool::{Pool, PoolBody, PoolCollection, PoolPatchBody};
 pub use skip::{SkipNext, SkipNextBody, SkippedRun};
+pub use state::{
+    AssetState, AssetStateBody, AssetStateCollection, AssetStateWriter, TaskState, TaskStateBody, TaskStateCollection,
+    TaskStatePatchBody,
+};
+pub use system::{
+    Config, ConfigOption, ConfigSection, ExtraLinkCollection, Job, JobCollection, Plugin, PluginCollection,
+    PluginImportError, PluginImportErrorCollection, Provider, ProviderCollection,
+};
 pub use task_instance::{
     ClearTaskInstancesBody, TaskInstance, TaskInstanceCollection, TaskInstanceHistory, TaskInstanceHistoryCollection,
     TaskSelector,

@@ -9,15 +9,22 @@ const MAX_NAME: usize = 255;
 /// `{home}/logs/dag_id=D/run_id=R/task_id=T/[map_index=M/]attempt=N.log`. A slash in a name is written `%2F`, so that
 /// no name leads out of the folder; a name too long for the file system is cut and ends in a hash of the whole.
 pub fn log_path(home: &Path, dag_id: &str, run_id: &str, task_id: &str, map_index: i32, try_number: u32) -> PathBuf {
-    let mut path = home.join("logs");
-    for name in [format!("dag_id={dag_id}"), format!("run_id={run_id}"), format!("task_id={task_id}")] {
-        path.push(file_name(&name));
-    }
+    let mut path = run_logs(home, dag_id, run_id).join(file_name(&format!("task_id={task_id}")));
     if map_index >= 0 {
         path.push(format!("map_index={map_index}"));
     }
     path.push(format!("attempt={try_number}.log"));
     path
+}
+
+/// The folder of all logs of a DAG.
+pub fn dag_logs(home: &Path, dag_id: &str) -> PathBuf {
+    home.join("logs").join(file_name(&format!("dag_id={dag_id}")))
+}
+
+/// The folder of all logs of a run.
+pub fn run_logs(home: &Path, dag_id: &str, run_id: &str) -> PathBuf {
+    dag_logs(home, dag_id).join(file_name(&format!("run_id={run_id}")))
 }
 
 fn file_name(name: &str) -> String {

@@ -309,6 +309,9 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         for row in rows {
             self.planner.fold_dag(row);
         }
+        for dag_id in only.unwrap_or_default().iter().filter(|dag_id| !dag_ids.contains(dag_id)) {
+            self.planner.fold_deleted_dag(dag_id);
+        }
         let limits = self.planner.failure_limits(&dag_ids);
         if !limits.is_empty() {
             for (dag_id, ends) in self.journal.recent_ends(&limits).await? {

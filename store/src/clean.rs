@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::dag_run::delete_runs;
 use crate::{Result, Store, to_sql};
 
 /// What was removed, or would be.
@@ -61,57 +62,19 @@ impl Store {
     /// Removes up to `limit` of the oldest runs that ended before an instant, with everything of theirs. An empty
     /// batch: nothing is left. A run that somebody clears meanwhile is not finished any more, and stays.
     pub async fn clean_batch(&self, before: Timestamp, limit: i64) -> Result<CleanedBatch> {
-        let row = sqlx::query!(
-            r#"-- history.clean
-            WITH doomed AS (
-                SELECT id FROM dag_run WHERE state IN ('success', 'failed') AND ended_at < $1
-                ORDER BY id LIMIT $2 FOR UPDATE
-            ), task_instances AS (
-                DELETE FROM task_instance WHERE dag_run_id IN (SELECT id FROM doomed) RETURNING 1
-            ), attempts AS (
-                DELETE FROM attempt WHERE dag_run_id IN (SELECT id FROM doomed) RETURNING 1
-            ), xcoms AS (
-                DELETE FROM xcom WHERE dag_run_id IN (SELECT id FROM doomed) RETURNING 1
-            ), named AS (
-                DELETE FROM rendered_map_index WHERE dag_run_id IN (SELECT id FROM doomed)
-            ), removed_tasks AS (
-                DELETE FROM removed_task WHERE dag_run_id IN (SELECT id FROM doomed)
-            ), marks AS (
-                DELETE FROM mark WHERE dag_run_id IN (SELECT id FROM doomed)
-            ), disabled_tasks AS (
-                DELETE FROM disabled_task WHERE dag_run_id IN (SELECT id FROM doomed)
-            ), waits AS (
-                DELETE FROM waiting WHERE dag_run_id IN (SELECT id FROM doomed)
-            ), callbacks AS (
-                DELETE FROM callback WHERE dag_run_id IN (SELECT id FROM doomed)
-            ), missed_deadlines AS (
-                DELETE FROM missed_deadline WHERE dag_run_id IN (SELECT id FROM doomed)
-            ), approvals AS (
-                DELETE FROM approval WHERE dag_run_id IN (SELECT id FROM doomed)
-            ), taken_events AS (
-                DELETE FROM dag_run_asset_event WHERE dag_run_id IN (SELECT id FROM doomed)
-            ), runs AS (
-                DELETE FROM dag_run WHERE id IN (SELECT id FROM doomed) RETURNING id, dag_id, run_id
-            )
-            SELECT (SELECT count(*) FROM task_instances) AS "task_instances!",
-                   (SELECT count(*) FROM attempts) AS "attempts!",
-                   (SELECT count(*) FROM xcoms) AS "xcoms!",
-                   (SELECT coalesce(array_agg(dag_id ORDER BY id), '{}') FROM runs) AS "dag_ids!",
-                   (SELECT coalesce(array_agg(run_id ORDER BY id), '{}') FROM runs) AS "run_ids!""#,
+        let mut transaction = self.pool().begin().await?;
+        let doomed = sqlx::query_scalar!(
+            "-- history.lock
+             SELECT id FROM dag_run WHERE state IN ('success', 'failed') AND ended_at < $1
+             ORDER BY id LIMIT $2 FOR UPDATE",
             to_sql(before),
             limit
         )
-        .fetch_one(self.pool())
+        .fetch_all(&mut *transaction)
         .await?;
-        let runs: Vec<_> = row.dag_ids.into_iter().zip(row.run_ids).collect();
-        let counts = Cleaned {
-            dag_runs: i64::try_from(runs.len()).unwrap_or(i64::MAX),
-            task_instances: row.task_instances,
-            attempts: row.attempts,
-            xcoms: row.xcoms,
-            skipped_runs: 0,
-        };
-        Ok(CleanedBatch { counts, runs })
+        let batch = delete_runs(&mut transaction, &doomed).await?;
+        transaction.commit().await?;
+        Ok(batch)
     }
 
     /// Removes what is noted of scheduled runs that were left out before an instant, and says of how many. Nothing is

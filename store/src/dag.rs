@@ -1,9 +1,18 @@
 //! DAGs and their versions.
 
+mod delete;
+mod favorite;
+mod file_request;
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use model::dag_file::Parsed;
 use model::ids::DagVersionKey;
 use serde_json::json;
+
+pub use delete::DagDeletion;
+pub use favorite::FavoriteChange;
 
 use crate::event_log::{By, Event};
 use crate::{Error, Result, Store, to_sql};
@@ -171,6 +180,34 @@ impl Store {
         event.after(json!({"is_paused": is_paused})).record(&mut transaction, by).await?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// Pauses or unpauses several DAGs; those that are so already stay as they are.
+    pub async fn set_all_paused(&self, dag_ids: &[String], is_paused: bool, by: &By) -> Result<()> {
+        let mut transaction = self.pool().begin().await?;
+        let changed = sqlx::query_scalar!(
+            "-- dag.set_all_paused
+             WITH wanted AS (
+                 SELECT dag_id FROM dag WHERE dag_id = ANY ($1) AND (is_paused <> $2 OR pause_reason IS NOT NULL)
+                 ORDER BY dag_id FOR UPDATE
+             ), changed AS (
+                 UPDATE dag SET is_paused = $2, pause_reason = NULL FROM wanted WHERE dag.dag_id = wanted.dag_id
+                 RETURNING dag.dag_id
+             ), noted AS (
+                 INSERT INTO change (dag_id) SELECT dag_id FROM changed
+             )
+             SELECT dag_id FROM changed, pg_notify('flowctl_change', '') ORDER BY dag_id",
+            dag_ids,
+            is_paused
+        )
+        .fetch_all(&mut *transaction)
+        .await?;
+        for dag_id in &changed {
+            let event = Event::new("patch_dags").dag(dag_id).before(json!({"is_paused": !is_paused}));
+            event.after(json!({"is_paused": is_paused})).record(&mut transaction, by).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
     }
 
     pub(crate) async fn notify_change(&self) -> Result<()> {

@@ -18,6 +18,7 @@ pub mod embedded;
 pub mod error;
 pub mod event_log;
 pub mod hint;
+pub mod idempotency;
 pub mod import_error;
 pub mod journal;
 pub mod keyring;
@@ -30,6 +31,7 @@ pub mod rotate;
 pub mod schema;
 pub mod service;
 pub mod skip;
+pub mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod variable;

@@ -5,15 +5,16 @@ use uuid::Uuid;
 use crate::{Result, Store};
 
 impl Store {
-    /// A process started.
-    pub async fn register_service(&self, id: Uuid, kind: &str, hostname: &str, pid: i32) -> Result<()> {
+    /// A process started. Its parts are some of `scheduler`, `triggerer`, `dag_processor`; the first names its kind.
+    pub async fn register_service(&self, id: Uuid, parts: &[&str], hostname: &str, pid: i32) -> Result<()> {
         sqlx::query!(
             "-- service.register
-             INSERT INTO service (id, kind, hostname, pid) VALUES ($1, $2, $3, $4)",
+             INSERT INTO service (id, kind, hostname, pid, parts) VALUES ($1, $2, $3, $4, $5)",
             id,
-            kind,
+            parts.first().copied().unwrap_or_default(),
             hostname,
-            pid
+            pid,
+            parts as &[&str]
         )
         .execute(self.pool())
         .await?;

@@ -34,6 +34,21 @@ pub(crate) struct Chunk {
     pub(crate) is_end: bool,
 }
 
+/// Removes a folder of logs whose runs are deleted. It is moved out of the way first, because runs of the same names may
+/// come at once and write theirs.
+pub(crate) async fn remove(folder: &Path, unique: i64) {
+    let Some(parent) = folder.parent() else { return };
+    let doomed = parent.join(format!(".deleted-{unique}"));
+    let removed = match tokio::fs::rename(folder, &doomed).await {
+        Ok(()) => tokio::fs::remove_dir_all(&doomed).await,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = removed {
+        tracing::warn!(%error, folder = %folder.display(), "the logs of what was deleted could not be removed");
+    }
+}
+
 /// Reads whole lines from `offset` (none: the end of the file). A file that does not exist yet is empty: a silent
 /// attempt makes none.
 pub(crate) async fn read(path: &Path, offset: Option<u64>) -> std::io::Result<Chunk> {

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use webserver::pages::ShownSetting;
 
 use super::file::{self, Entry};
 use super::key::{self, KEYS, Key};
@@ -128,7 +129,18 @@ pub(crate) fn resolve(source: &Source<'_>) -> anyhow::Result<Resolved> {
         }
         list.push(Setting { key, text, origin });
     }
+    settings.shown = list.iter().map(shown).collect();
     Ok(Resolved { settings, list, file: text.and(path), problems })
+}
+
+/// A setting as people may see it, in Airflow's words.
+fn shown(setting: &Setting) -> ShownSetting {
+    let (section, option) = setting.key.name.split_once('.').unwrap_or(("", setting.key.name));
+    let value = match &setting.text {
+        Some(_) if setting.key.is_secret => "< hidden >".to_owned(),
+        text => text.clone().unwrap_or_default(),
+    };
+    ShownSetting { section: section.to_owned(), option: option.to_owned(), value }
 }
 
 fn home(source: &Source<'_>, variables: &BTreeMap<String, String>) -> anyhow::Result<PathBuf> {

@@ -13,6 +13,7 @@ use model::limits::Limits;
 use scheduler::notifier::{MailSettings, MailTls, NotificationSettings};
 use secrets::{Places, VaultSettings};
 use store::Keyring;
+use webserver::pages::ShownSetting;
 use worker::WorkerConfig;
 
 /// How flowctl's own log is written.
@@ -65,6 +66,8 @@ pub(crate) struct Settings {
     pub vault_path: String,
     pub log_filter: String,
     pub log_format: LogFormat,
+    /// All of them, as people may see them.
+    pub shown: Vec<ShownSetting>,
 }
 
 /// The file of the home with the key that was made for it.
@@ -102,6 +105,7 @@ impl Settings {
             vault_path: String::new(),
             log_filter: String::new(),
             log_format: LogFormat::Text,
+            shown: Vec::new(),
         }
     }
 

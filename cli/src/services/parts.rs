@@ -89,6 +89,7 @@ pub(crate) fn pages(settings: &Settings, store: &Store) -> Pages {
         clock,
         hub: Hub::default(),
         layouts: Arc::new(Layouts::default()),
+        settings: settings.shown.clone().into(),
     }
 }
 

@@ -80,6 +80,24 @@ impl Planner {
         }
     }
 
+    /// A DAG's row is gone. Its runs are told of one by one; until then nothing new of it is started.
+    pub fn fold_deleted_dag(&mut self, dag_id: &str) {
+        if let Some(known) = self.dags.get(dag_id) {
+            self.fold_dag(DagRow {
+                dag_id: dag_id.to_owned(),
+                is_paused: known.row.is_paused,
+                is_stale: true,
+                current_version: None,
+                last_interval: None,
+                known_since: None,
+                skip_next: 0,
+                disabled_tasks: Vec::new(),
+                backfill: None,
+                queued_events: Vec::new(),
+            });
+        }
+    }
+
     /// The compiled schedule of a DAG; the one that is there while the DAG's version is the same.
     fn timetable_of(&mut self, row: &DagRow) -> Option<Timetable> {
         let key = row.current_version.filter(|_| !row.is_stale)?;

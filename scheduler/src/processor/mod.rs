@@ -68,6 +68,8 @@ pub struct Processor<C> {
     without_pool: BTreeMap<String, Vec<String>>,
     /// Files that contradict another one about an asset: read again when another one changes.
     asset_conflicts: BTreeSet<String>,
+    /// Files that somebody asked for and that have not been read since.
+    requested: BTreeSet<String>,
 }
 
 impl<C: Clock> Processor<C> {
@@ -85,6 +87,7 @@ impl<C: Clock> Processor<C> {
             writers: Writers::default(),
             without_pool: BTreeMap::new(),
             asset_conflicts: BTreeSet::new(),
+            requested: BTreeSet::new(),
         }
     }
 
@@ -155,6 +158,7 @@ impl<C: Clock> Processor<C> {
         difference.changed.sort();
         difference.changed.dedup();
         self.look_at_pools(&mut difference, &after).await?;
+        self.look_at_requests(&mut difference, &after).await?;
         if difference.gone.is_empty() && difference.changed.is_empty() {
             return Ok(());
         }
@@ -178,7 +182,9 @@ impl<C: Clock> Processor<C> {
             } else {
                 self.beside.insert(file.relative.clone(), beside);
             }
+            let path = file.relative.clone();
             self.save(file).await?;
+            self.requested.remove(&path);
         }
         // What is being written is looked at again as if it had never been seen, and is not gone meanwhile.
         for path in unfinished {
@@ -204,6 +210,20 @@ impl<C: Clock> Processor<C> {
                 difference.changed.push(path.clone());
             }
         }
+        Ok(())
+    }
+
+    /// Files that somebody asked for are read again. They are asked for until they were saved.
+    async fn look_at_requests(
+        &mut self,
+        difference: &mut folder::Difference,
+        after: &Listing,
+    ) -> Result<(), store::Error> {
+        self.requested.extend(self.store.take_dag_file_requests().await?);
+        self.requested.retain(|path| after.contains_key(path));
+        let more: Vec<String> =
+            self.requested.iter().filter(|path| !difference.changed.contains(path)).cloned().collect();
+        difference.changed.extend(more);
         Ok(())
     }
 

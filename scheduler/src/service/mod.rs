@@ -124,7 +124,7 @@ pub async fn process_dags(
     stop: CancellationToken,
 ) -> Result<(), ServiceError> {
     let pid = std::process::id().cast_signed();
-    store.register_service(config.id, "dag_processor", &config.hostname, pid).await?;
+    store.register_service(config.id, &["dag_processor"], &config.hostname, pid).await?;
     let processor = Processor::new(store.clone(), config.processor, SystemClock);
     let mut processing = tokio::spawn(processor.run(stop.clone()));
     let mut beat = tokio::time::interval(BEAT * HEARTBEAT_BEATS);

@@ -24,6 +24,9 @@ use crate::waiter::{Outside, Waiter};
 /// How often a standby looks whether the lease is free. With a lease of 3 s it leads at most 3.5 s after a crash.
 const STANDBY_LOOK: Duration = Duration::from_millis(500);
 
+/// So often it says, while it stands by, that it is alive: every five seconds.
+const STANDBY_HEARTBEAT_LOOKS: u32 = 10;
+
 /// Leads whenever the lease can be had, until `stop`.
 pub(super) async fn schedule(
     store: &Store,
@@ -31,7 +34,12 @@ pub(super) async fn schedule(
     stop: &CancellationToken,
 ) -> Result<(), ServiceError> {
     let pid = std::process::id().cast_signed();
-    store.register_service(config.id, "scheduler", &config.hostname, pid).await?;
+    let parts: &[&str] = if config.with_dag_processor {
+        &["scheduler", "triggerer", "dag_processor"]
+    } else {
+        &["scheduler", "triggerer"]
+    };
+    store.register_service(config.id, parts, &config.hostname, pid).await?;
     let owner_name = format!("{}:{pid}", config.hostname);
     let secrets = Secrets::new(config.places.clone(), Some(store.clone()));
     let journal = DeployedJournal {
@@ -50,6 +58,7 @@ pub(super) async fn schedule(
         (executor, waiter, reported)
     };
     let mut idle = None;
+    let mut looks = 0_u32;
     while !stop.is_cancelled() {
         if idle.is_none() {
             let orphans = LocalExecutor::end_orphans(&config.worker.executor_id).await;
@@ -76,6 +85,12 @@ pub(super) async fn schedule(
             }
             Ok(Err(_)) => {
                 idle = Some((executor, waiter, reported));
+                looks += 1;
+                if looks.is_multiple_of(STANDBY_HEARTBEAT_LOOKS)
+                    && let Err(error) = store.service_heartbeat(config.id).await
+                {
+                    tracing::warn!(error = with_causes(&error), "the heartbeat was not written");
+                }
                 pause(STANDBY_LOOK, stop).await;
             }
             Err(error) => {

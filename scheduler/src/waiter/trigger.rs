@@ -77,7 +77,9 @@ async fn attempt(outside: &Outside, store: &Store, trigger: &Trigger) -> Result<
     };
     match store.trigger(&run, &params, &By::local(&*trigger.caller, now)).await {
         Ok(_) => Ok(Some(Seen::Triggered(run.run_id))),
-        Err(TriggerError::RunIdExists { .. } | TriggerError::LogicalDateExists { .. }) => Ok(None),
+        Err(
+            TriggerError::RunIdExists { .. } | TriggerError::LogicalDateExists { .. } | TriggerError::RequestDone(_),
+        ) => Ok(None),
         Err(TriggerError::DagNotFound(dag_id)) => Ok(Some(Seen::failed(format!("there is no DAG `{dag_id}`")))),
         Err(TriggerError::Store(error)) => Err(error),
     }

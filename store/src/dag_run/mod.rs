@@ -2,6 +2,7 @@
 //! to its version (so that the leader's plan of it is refused) and leaves a `change` for the leader.
 
 mod clear;
+mod delete;
 mod end;
 mod mark;
 mod trigger;
@@ -17,6 +18,7 @@ use crate::{Error, Result, Store};
 pub(crate) use clear::tests;
 pub(crate) use clear::{Chosen, latest_version, mapped, reopen, repin, restart};
 pub use clear::{ClearError, ClearRuns, ClearSelection, Cleared};
+pub(crate) use delete::delete_runs;
 pub use end::DagRunEnd;
 pub use mark::TaskInstanceEnd;
 pub use trigger::TriggerError;

@@ -17,6 +17,7 @@ use utoipa::IntoParams;
 
 use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path, Query, flag};
+use super::idempotency::OfRequest;
 use super::listing::{When, bounds, listing};
 use super::{Api, dag_runs, missing};
 use crate::doors::{ActionError, LoggedIn};
@@ -180,6 +181,7 @@ pub(super) async fn materialize_asset(
     State(api): State<Api>,
     Extension(who): Extension<LoggedIn>,
     Path(asset_id): Path<i64>,
+    request: OfRequest,
     Body(body): Body<Option<TriggerDagRunBody>>,
 ) -> ApiResult<Json<DagRun>> {
     let asset = wire(load(&api, asset_id).await?);
@@ -193,7 +195,7 @@ pub(super) async fn materialize_asset(
             return Err(ApiError::conflict(detail));
         }
     };
-    dag_runs::trigger(&api, &who, &dag_id, body.unwrap_or_default()).await.map(Json)
+    dag_runs::trigger(&api, &who, &dag_id, body.unwrap_or_default(), request).await.map(Json)
 }
 
 /// The updates that a run took.

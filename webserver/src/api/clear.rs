@@ -8,6 +8,7 @@ use api::{
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use serde_json::json;
 use store::dag_run::{ClearRuns, ClearSelection, Cleared};
 use store::read::api::TaskInstanceFilter;
 
@@ -27,6 +28,7 @@ pub(super) async fn clear_dag_run(
     Path((dag_id, run_id)): Path<(String, String)>,
     Body(body): Body<ClearDagRunBody>,
 ) -> ApiResult<Response> {
+    check_modes(body.only_failed, body.only_new)?;
     let selection = ClearSelection {
         only_failed: body.only_failed,
         only_new: body.only_new,
@@ -42,6 +44,15 @@ pub(super) async fn clear_dag_run(
         return Ok(Json(collection(affected(&api, &dag_id, cleared).await?)).into_response());
     }
     Ok(Json(dag_runs::load(&api, &dag_id, &run_id).await?).into_response())
+}
+
+/// What failed exists, and what is new does not.
+pub(super) fn check_modes(only_failed: bool, only_new: bool) -> ApiResult<()> {
+    if only_failed && only_new {
+        let message = "only_new and only_failed are mutually exclusive";
+        return Err(ApiError::unprocessable("value_error", &[json!("body")], message));
+    }
+    Ok(())
 }
 
 /// Lets task instances start over, of one run, of its neighbours too, or of all in a range of logical dates; a dry run
@@ -100,7 +111,7 @@ fn runs(body: &ClearTaskInstancesBody) -> ApiResult<ClearRuns> {
     }
 }
 
-async fn affected(api: &Api, dag_id: &str, cleared: Cleared) -> ApiResult<Vec<TaskInstance>> {
+pub(super) async fn affected(api: &Api, dag_id: &str, cleared: Cleared) -> ApiResult<Vec<TaskInstance>> {
     let filter = TaskInstanceFilter { keys: Some(cleared.keys), ..TaskInstanceFilter::default() };
     let rows = api.store.api_all_task_instances(&filter).await?;
     let mut known: BTreeSet<_> = rows.iter().map(|row| (row.run_id.clone(), row.task_id.clone())).collect();
@@ -115,6 +126,6 @@ async fn affected(api: &Api, dag_id: &str, cleared: Cleared) -> ApiResult<Vec<Ta
     Ok(affected)
 }
 
-fn collection(task_instances: Vec<TaskInstance>) -> TaskInstanceCollection {
+pub(super) fn collection(task_instances: Vec<TaskInstance>) -> TaskInstanceCollection {
     TaskInstanceCollection { total_entries: task_instances.len() as u64, task_instances }
 }

@@ -12,6 +12,7 @@ use utoipa::IntoParams;
 
 use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path, Query, words};
+use super::idempotency::OfRequest;
 use super::listing::{When, listing, times, unless_all};
 use super::{Api, missing, versions};
 use crate::doors::{LoggedIn, Trigger};
@@ -125,13 +126,20 @@ pub(super) async fn trigger_dag_run(
     State(api): State<Api>,
     Extension(who): Extension<LoggedIn>,
     Path(dag_id): Path<String>,
+    request: OfRequest,
     Body(body): Body<TriggerDagRunBody>,
 ) -> ApiResult<Json<DagRun>> {
-    trigger(&api, &who, &dag_id, body).await.map(Json)
+    trigger(&api, &who, &dag_id, body, request).await.map(Json)
 }
 
 /// Creates a run as a body asks for it.
-pub(super) async fn trigger(api: &Api, who: &LoggedIn, dag_id: &str, body: TriggerDagRunBody) -> ApiResult<DagRun> {
+pub(super) async fn trigger(
+    api: &Api,
+    who: &LoggedIn,
+    dag_id: &str,
+    body: TriggerDagRunBody,
+    request: OfRequest,
+) -> ApiResult<DagRun> {
     if body.partition_key.is_some() {
         return Err(ApiError::not_implemented("partition_key: partitions are not supported yet"));
     }
@@ -153,8 +161,15 @@ pub(super) async fn trigger(api: &Api, who: &LoggedIn, dag_id: &str, body: Trigg
         note: body.note,
         triggered_by: TriggeredBy::RestApi,
     };
-    let run_id = api.doors.trigger(who, trigger).await.map_err(missing::or(missing::dag(dag_id)))?;
+    let request = request.map(|Extension(key)| key);
+    let triggered = api.doors.trigger_for(who, trigger, request).await;
+    let run_id = triggered.map_err(missing::or(missing::dag(dag_id)))?;
     load(api, dag_id, &run_id).await
+}
+
+/// Runs that are all there are.
+pub(super) fn whole(dag_runs: Vec<DagRun>) -> DagRunCollection {
+    DagRunCollection { total_entries: dag_runs.len() as u64, dag_runs }
 }
 
 fn wire(row: DagRunRow) -> DagRun {

@@ -14,6 +14,16 @@ pub(super) fn guard(document: &mut OpenApi) {
         refuses(operation, 403, "The role does not allow it");
         refuses(operation, 503, "The database does not answer");
     }
+    for operation in document.paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
+        refuses(operation, 400, "The Idempotency-Key cannot be read, or the request contradicts itself");
+        refuses(operation, 409, "A request with this Idempotency-Key is under way");
+        refuses(operation, 413, "The body is too long");
+        refuses(
+            operation,
+            422,
+            "The Idempotency-Key stands for another request, or a value does not have the right form",
+        );
+    }
 }
 
 /// What a request may lack that has a path, a query or a body.

@@ -46,7 +46,17 @@ impl ApiError {
         Self::text(StatusCode::CONFLICT, detail)
     }
 
-    /// It will work, but does not yet.
+    /// The body has more bytes than this.
+    pub(super) fn too_large(most: usize) -> Self {
+        Self::text(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {most} bytes"))
+    }
+
+    /// None of the forms that the request accepts can be given.
+    pub(super) fn not_acceptable(detail: &'static str) -> Self {
+        Self::text(StatusCode::NOT_ACCEPTABLE, detail)
+    }
+
+    /// Airflow can do it and flowctl cannot; the detail says why, or what to use instead.
     pub(super) fn not_implemented(detail: impl Into<String>) -> Self {
         Self::text(StatusCode::NOT_IMPLEMENTED, detail)
     }

@@ -10,19 +10,27 @@ mod approvals;
 mod assets;
 mod auth;
 mod backfills;
+mod built_in;
 mod bulk;
+mod bulk_dag_runs;
 mod callbacks;
 mod clear;
+mod config;
 mod connections;
+mod dag_changes;
 mod dag_runs;
+mod dag_summaries;
 mod dags;
 mod docs;
 mod document;
 mod error;
 mod event_logs;
 mod extract;
+mod idempotency;
 mod import_errors;
+mod jobs;
 mod listing;
+mod login;
 mod logs;
 mod mark;
 mod mark_task;
@@ -33,7 +41,9 @@ mod pools;
 mod queued_events;
 mod session;
 mod skip_next;
+mod state_stores;
 mod task_instances;
+mod unsupported;
 mod update_mask;
 mod variables;
 mod versions;
@@ -42,8 +52,10 @@ mod waiting;
 mod xcoms;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use jiff::Timestamp;
 use model::limits::Limits;
@@ -62,7 +74,7 @@ pub(crate) use variables::changed as changed_variable;
 pub(crate) use versions::pretty;
 
 use crate::doors::Doors;
-use crate::pages::{Hub, Pages};
+use crate::pages::{Hub, Pages, ShownSetting};
 use error::ApiError;
 
 /// What all handlers share.
@@ -78,6 +90,7 @@ pub(crate) struct Api {
     clock: fn() -> Timestamp,
     /// Hints that something changed.
     hub: Hub,
+    settings: Arc<[ShownSetting]>,
 }
 
 impl Api {
@@ -91,6 +104,7 @@ impl Api {
             limits: pages.limits,
             clock: pages.clock,
             hub: pages.hub.clone(),
+            settings: Arc::clone(&pages.settings),
         }
     }
 }
@@ -100,7 +114,8 @@ impl Api {
     info(
         title = "flowctl",
         description = "Airflow's public REST API, and what flowctl adds to it. Log in with POST /auth/token; send the \
-                   token as `Authorization: Bearer …`."
+                   token as `Authorization: Bearer …`. A POST with a header `Idempotency-Key` that is repeated is \
+                   answered as it was the first time."
     ),
     components(schemas(listing::When))
 )]
@@ -108,7 +123,7 @@ struct Document;
 
 /// All routes with the state they need.
 pub(crate) fn router(api: Api) -> Router {
-    let (routes, mut document) = described().split_for_parts();
+    let (routes, mut document) = described(&api).split_for_parts();
     let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     document.components.get_or_insert_default().security_schemes.insert("HTTPBearer".to_owned(), bearer.into());
     document::complete(&mut document);
@@ -121,8 +136,12 @@ pub(crate) fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-fn described() -> OpenApiRouter<Api> {
-    let open = OpenApiRouter::new().routes(routes!(monitor::get_version)).routes(routes!(monitor::get_health));
+fn described(api: &Api) -> OpenApiRouter<Api> {
+    let open = OpenApiRouter::new()
+        .routes(routes!(monitor::get_version))
+        .routes(routes!(monitor::get_health))
+        .routes(routes!(login::log_in))
+        .routes(routes!(login::log_out));
     let mut guarded = OpenApiRouter::new()
         .merge(dags())
         .merge(dag_runs())
@@ -136,8 +155,11 @@ fn described() -> OpenApiRouter<Api> {
         .merge(assets())
         .routes(routes!(event_logs::get_event_logs))
         .routes(routes!(event_logs::get_event_log))
+        .merge(system())
+        .merge(state_stores())
         .routes(routes!(import_errors::get_import_errors))
-        .routes(routes!(import_errors::get_import_error));
+        .routes(routes!(import_errors::get_import_error))
+        .route_layer(from_fn_with_state(api.clone(), idempotency::once));
     document::guard(guarded.get_openapi_mut());
     let v2 = open.merge(guarded).fallback(async || ApiError::not_found("Not Found"));
     OpenApiRouter::with_openapi(Document::openapi())
@@ -149,8 +171,14 @@ fn described() -> OpenApiRouter<Api> {
 
 fn dags() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(dags::get_dags))
-        .routes(routes!(dags::get_dag, dags::patch_dag))
+        .routes(routes!(dags::get_dags, dag_changes::patch_dags))
+        .routes(routes!(dags::get_dag, dag_changes::patch_dag, dag_changes::delete_dag))
+        .routes(routes!(dag_changes::favorite_dag))
+        .routes(routes!(dag_changes::unfavorite_dag))
+        .routes(routes!(dag_changes::reparse_dag_file))
+        .routes(routes!(dag_summaries::get_dag_tags))
+        .routes(routes!(dag_summaries::get_dag_stats))
+        .routes(routes!(dag_summaries::list_dag_warnings))
         .routes(routes!(dags::get_dag_details))
         .routes(routes!(skip_next::get_skip_next, skip_next::put_skip_next))
         .routes(routes!(versions::get_dag_source))
@@ -177,18 +205,21 @@ fn variables_and_connections() -> OpenApiRouter<Api> {
         .routes(routes!(connections::get_connections, connections::post_connection, connections::bulk_connections))
         .routes(routes!(connections::test_connection))
         .routes(routes!(connections::create_default_connections))
+        .routes(routes!(unsupported::get_connection_test, unsupported::enqueue_connection_test))
         .routes(routes!(connections::get_connection, connections::patch_connection, connections::delete_connection))
 }
 
 fn dag_runs() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(dag_runs::get_dag_runs, dag_runs::trigger_dag_run))
-        .routes(routes!(dag_runs::get_dag_run, mark::patch_dag_run))
+        .routes(routes!(dag_runs::get_dag_runs, dag_runs::trigger_dag_run, bulk_dag_runs::bulk_dag_runs))
+        .routes(routes!(dag_runs::get_dag_run, mark::patch_dag_run, mark::delete_dag_run))
         .routes(routes!(clear::clear_dag_run))
+        .routes(routes!(bulk_dag_runs::clear_dag_runs))
         .routes(routes!(wait::wait_dag_run))
         .routes(routes!(mark::cancel_dag_run))
         .routes(routes!(again::rerun_dag_run))
         .routes(routes!(waiting::get_dag_run_waiting))
+        .routes(routes!(unsupported::clear_dag_run_partitions))
 }
 
 fn task_instances() -> OpenApiRouter<Api> {
@@ -231,4 +262,29 @@ fn backfills() -> OpenApiRouter<Api> {
         .routes(routes!(backfills::pause_backfill))
         .routes(routes!(backfills::unpause_backfill))
         .routes(routes!(backfills::cancel_backfill))
+}
+
+fn system() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::get_jobs))
+        .routes(routes!(config::get_config))
+        .routes(routes!(config::get_config_value))
+        .routes(routes!(built_in::get_plugins))
+        .routes(routes!(built_in::get_plugin_import_errors))
+        .routes(routes!(built_in::get_providers))
+        .routes(routes!(built_in::get_extra_links))
+        .routes(routes!(built_in::get_external_log_url))
+}
+
+fn state_stores() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(state_stores::list_task_states, state_stores::clear_task_states))
+        .routes(routes!(
+            state_stores::get_task_state,
+            state_stores::set_task_state,
+            state_stores::patch_task_state,
+            state_stores::delete_task_state
+        ))
+        .routes(routes!(state_stores::list_asset_states, state_stores::clear_asset_states))
+        .routes(routes!(state_stores::get_asset_state, state_stores::set_asset_state, state_stores::delete_asset_state))
 }

@@ -20,15 +20,17 @@ pub(super) async fn get_health(State(api): State<Api>) -> Json<Health> {
         tracing::warn!(error = %error, "the database did not say how the deployment is");
     });
     let is_led = found.as_ref().is_ok_and(|health| health.is_led);
-    // The processor of DAG files and what waits without a slot are parts of the scheduler: its heartbeat is theirs.
+    let is_read = found.as_ref().is_ok_and(|health| health.is_read);
+    let read_at = found.as_ref().ok().and_then(|health| health.dag_processor_heartbeat).map(|at| at.0);
+    // What waits without a slot is a part of the scheduler: its heartbeat is theirs.
     let heartbeat = found.as_ref().ok().and_then(|health| health.scheduler_heartbeat).map(|at| at.0);
     Json(Health {
         metadatabase: Component { status: word(found.is_ok()), ..Component::default() },
         scheduler: Component { status: word(is_led), latest_scheduler_heartbeat: heartbeat, ..Component::default() },
         triggerer: Component { status: word(is_led), latest_triggerer_heartbeat: heartbeat, ..Component::default() },
         dag_processor: Component {
-            status: word(is_led),
-            latest_dag_processor_heartbeat: heartbeat,
+            status: word(is_read),
+            latest_dag_processor_heartbeat: read_at,
             ..Component::default()
         },
     })

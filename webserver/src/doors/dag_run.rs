@@ -5,6 +5,7 @@ use model::dag_run::{DataInterval, NewDagRun, isoformat, run_id, to_microsecond}
 use model::state::{DagRunType, TriggeredBy};
 use store::dag_run::{ClearError, ClearRuns, ClearSelection, Cleared, DagRunEnd, TriggerError};
 use store::event_log::By;
+use store::idempotency::RequestKey;
 
 use super::{ActionError, Doors, LoggedIn, unavailable};
 
@@ -32,6 +33,21 @@ pub struct Trigger {
 impl Doors {
     /// Creates a run; its `run_id`.
     pub async fn trigger(&self, who: &LoggedIn, trigger: Trigger) -> Result<String, ActionError> {
+        self.trigger_for(who, trigger, None).await
+    }
+
+    /// Creates a run for a request that may come again; its `run_id`. A request never makes a second one.
+    pub async fn trigger_for(
+        &self,
+        who: &LoggedIn,
+        trigger: Trigger,
+        request: Option<RequestKey>,
+    ) -> Result<String, ActionError> {
+        if let Some(request) = request
+            && let Some(run_id) = self.store.run_of_request(request).await?
+        {
+            return Ok(run_id);
+        }
         let now = (self.clock)();
         check_texts(&trigger)?;
         let Some(dag) = self.store.current_dag(&trigger.dag_id).await? else {
@@ -54,8 +70,13 @@ impl Doors {
             triggering_user: Some(who.username.clone()),
             note: trigger.note,
         };
-        match self.store.trigger(&run, &params, &By { at: now, ..self.by(who) }).await {
+        let by = By { at: now, ..self.by(who) };
+        match self.store.trigger_for(&run, &params, request, &by).await {
             Ok(_) => Ok(run.run_id),
+            // The same request, at the same moment.
+            Err(TriggerError::RequestDone(request)) => self.store.run_of_request(request).await?.ok_or_else(|| {
+                ActionError::Conflict("the run that this request created has been deleted meanwhile".to_owned())
+            }),
             Err(TriggerError::Store(error)) => Err(error.into()),
             Err(TriggerError::DagNotFound(dag_id)) => Err(ActionError::NotFound(format!("no DAG `{dag_id}`"))),
             Err(error @ TriggerError::RunIdExists { .. }) => Err(ActionError::Exists(error.to_string())),
@@ -102,6 +123,16 @@ impl Doors {
             return Ok(());
         }
         Err(ActionError::NotFound(format!("no run `{run_id}` of DAG `{dag_id}`")))
+    }
+
+    /// Deletes a run with everything of it but the files of its logs, unless it is running.
+    pub async fn delete_dag_run(&self, who: &LoggedIn, dag_id: &str, run_id: &str) -> Result<(), ActionError> {
+        if self.store.delete_dag_run(dag_id, run_id, &self.by(who)).await? {
+            return Ok(());
+        }
+        Err(ActionError::Conflict(format!(
+            "The DagRun with dag_id: `{dag_id}` and run_id: `{run_id}` cannot be deleted in running state"
+        )))
     }
 
     /// Cancels a run.

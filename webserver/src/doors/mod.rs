@@ -11,6 +11,7 @@ mod dag;
 mod dag_run;
 mod pool;
 mod secret;
+mod state;
 mod token;
 
 use std::net::IpAddr;

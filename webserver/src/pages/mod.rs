@@ -48,7 +48,7 @@ use store::Store;
 pub use events::Hub;
 pub(crate) use events::RunNews;
 pub use session::COOKIE;
-pub(crate) use session::{refuse, refuse_method, refuse_nobody};
+pub(crate) use session::{is_local, refuse, refuse_method, refuse_nobody};
 
 use crate::access::{Permission, Routes};
 use crate::doors::{ActionError, Doors, LoggedIn};
@@ -76,6 +76,19 @@ pub struct Pages {
     pub hub: Hub,
     /// Laid-out graphs.
     pub layouts: Arc<Layouts>,
+    /// The settings of this process, as people may see them.
+    pub settings: Arc<[ShownSetting]>,
+}
+
+/// A setting as people may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownSetting {
+    /// The section that it belongs to.
+    pub section: String,
+    /// Its name within the section.
+    pub option: String,
+    /// As it is written; empty when it is not set, `< hidden >` for a secret.
+    pub value: String,
 }
 
 /// All pages.

@@ -96,10 +96,13 @@ pub(super) async fn log_in(
     }
 }
 
-/// A path of this server, never another one's: `//host` and `/\host` would lead there.
+/// Whether it is a path of this server and not of another one: `//host` and `/\host` would lead there.
+pub(crate) fn is_local(next: &str) -> bool {
+    next.starts_with('/') && !next[1..].starts_with(['/', '\\']) && !next.contains(char::is_control)
+}
+
 fn local(next: &str) -> &str {
-    let is_local = next.starts_with('/') && !next[1..].starts_with(['/', '\\']) && !next.contains(char::is_control);
-    if is_local { next } else { "/" }
+    if is_local(next) { next } else { "/" }
 }
 
 /// Ends the session.

@@ -105,6 +105,8 @@ async fn a_person_may_say_how_a_run_ended_and_remark_on_it() {
     let masked = "/dags/etl/dagRuns/r1?update_mask=note";
     let run = world.patch(masked, json!({"state": "failed", "note": null})).await.expect(200);
     assert_eq!((&run["state"], &run["note"]), (&json!("success"), &Value::Null));
+    let both = json!({"only_new": true, "only_failed": true});
+    world.post("/dags/etl/dagRuns/r1/clear", both).await.refused(422);
     assert_eq!(world.patch("/dags/etl/dagRuns/r1", json!({"state": "failed"})).await.expect(200)["state"], "failed");
     let wrong = world.patch("/dags/etl/dagRuns/r1", json!({"state": "running"})).await.refused(422);
     assert_eq!(wrong[0]["loc"], json!(["body", "state"]));
@@ -149,4 +151,32 @@ async fn what_is_cleared_must_exist_and_be_said_in_one_way() {
     assert_eq!(clear(json!({})).await.expect(200)["total_entries"], 0);
     clear(json!({"dag_run_id": "r1", "task_ids": ["no"]})).await.refused(404);
     clear(json!({"dag_run_id": "r1", "task_ids": [1]})).await.refused(422);
+}
+
+#[tokio::test]
+async fn a_run_is_deleted_with_its_logs_unless_it_is_running() {
+    let mut world = World::create().await;
+    world.dag("{dag_id: slow, tasks: [{id: a, bash: 'sleep 600'}]}").await;
+    world.trigger("slow", "r1").await;
+    let logs = world.path("logs/dag_id=slow/run_id=r1");
+    std::fs::create_dir_all(&logs).expect("the folder");
+    assert_eq!(world.delete("/dags/slow/dagRuns/r1").await.status.as_u16(), 204);
+    assert!(!logs.exists());
+    world.get("/dags/slow/dagRuns/r1").await.refused(404);
+    let refusal = "The DagRun with dag_id: `slow` and run_id: `r1` was not found";
+    assert_eq!(world.delete("/dags/slow/dagRuns/r1").await.refused(404), refusal);
+    world.schedule();
+    world.trigger("slow", "r2").await;
+    let tasks = "/dags/slow/dagRuns/r2/taskInstances";
+    world.until(tasks, |page| page["task_instances"][0]["state"] == "running").await;
+    let refusal = "The DagRun with dag_id: `slow` and run_id: `r2` cannot be deleted in running state";
+    assert_eq!(world.delete("/dags/slow/dagRuns/r2").await.refused(409), refusal);
+    assert_eq!(
+        world.delete("/dags/slow").await.refused(409),
+        "Task instances of dag with id: 'slow' are still running"
+    );
+    world.post("/dags/slow/dagRuns/r2/cancel", json!({})).await.expect(200);
+    assert_eq!(world.delete("/dags/slow/dagRuns/r2").await.status.as_u16(), 204);
+    assert_eq!(world.get("/dags/slow/dagRuns").await.expect(200)["total_entries"], 0);
+    world.stop().await;
 }

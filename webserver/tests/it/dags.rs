@@ -19,8 +19,31 @@ async fn dags_are_listed_by_what_they_are() {
     world.dag(MANUAL).await;
     world.trigger("manual", "r1").await;
     world.patch("/dags/manual", json!({"is_paused": true})).await.expect(200);
-    let cases: [(&str, &[&str]); 14] = [
+    world.post("/dags/etl/favorite", json!({})).await;
+    let cases: [(&str, &[&str]); 36] = [
         ("", &["etl", "manual"]),
+        ("?owners=B&owners=zoe", &["manual"]),
+        ("?owners=%25", &[]),
+        ("?dag_id_prefix_pattern=et", &["etl"]),
+        ("?dag_id_prefix_pattern=ET", &[]),
+        ("?dag_id_prefix_pattern=_tl", &[]),
+        ("?dag_id_prefix_pattern=et|man", &["etl", "manual"]),
+        ("?dag_display_name_pattern=TL&dag_display_name_prefix_pattern=e", &["etl"]),
+        ("?dag_run_state=queued&dag_run_state=failed", &["manual"]),
+        ("?dag_run_state=queued&last_dag_run_state=failed", &[]),
+        ("?dag_run_start_date_gte=2000-01-01", &[]),
+        ("?dag_run_end_date_lt=2100-01-01", &[]),
+        ("?bundle_name=dags", &[]),
+        ("?bundle_version=1", &[]),
+        ("?is_favorite=true", &["etl"]),
+        ("?is_favorite=false", &["manual"]),
+        ("?has_asset_schedule=true", &[]),
+        ("?has_asset_schedule=false", &["etl", "manual"]),
+        ("?asset_dependency=s3", &[]),
+        ("?timetable_type=airflow.timetables.simple.NullTimetable", &["manual"]),
+        ("?timetable_type=airflow.timetables.interval.CronDataIntervalTimetable", &["etl"]),
+        ("?timetable_type=mine.Timetable", &[]),
+        ("?tags=&owners=&dag_id_pattern=~", &["etl", "manual"]),
         ("?tags=daily&tags=team-a", &["etl", "manual"]),
         ("?tags=daily&tags=team-a&tags_match_mode=all", &["etl"]),
         ("?owners=bob", &["manual"]),
@@ -173,4 +196,135 @@ async fn refused_files_are_listed_with_what_is_wrong() {
     world.get("/importErrors/999").await.refused(404);
     world.get("/importErrors/x").await.refused(422);
     assert_eq!(world.get("/importErrors?filename_pattern=good").await.expect(200)["total_entries"], 0);
+}
+
+#[tokio::test]
+async fn dags_are_found_by_the_assets_that_schedule_them() {
+    let world = World::create().await;
+    world.dag("{dag_id: a, schedule: {assets: ['s3://lake/Raw_1']}, tasks: [{id: a, empty: {}}]}").await;
+    world.dag(MANUAL).await;
+    assert_eq!(ids(&world, "?has_asset_schedule=true").await, ["a"]);
+    assert_eq!(ids(&world, "?asset_dependency=raw_").await, ["a"]);
+    assert!(ids(&world, "?asset_dependency=rawx").await.is_empty());
+    assert_eq!(ids(&world, "?timetable_type=airflow.timetables.simple.AssetTriggeredTimetable").await, ["a"]);
+}
+
+#[tokio::test]
+async fn many_dags_are_paused_by_a_pattern_and_none_without_one() {
+    let world = World::create().await;
+    world.dag(ETL).await;
+    world.dag(MANUAL).await;
+    let none = world.patch("/dags?tags=team-a", json!({"is_paused": true})).await.expect(200);
+    assert_eq!(none, json!({"dags": [], "total_entries": 0}));
+    let changed = world.patch("/dags?dag_id_pattern=~&paused=false&limit=1", json!({"is_paused": true})).await;
+    let changed = changed.expect(200);
+    assert_eq!((&changed["total_entries"], &changed["dags"][0]["is_paused"]), (&json!(2), &json!(true)));
+    assert_eq!(ids(&world, "?paused=true").await, ["etl", "manual"]);
+    world.patch("/dags?dag_id_prefix_pattern=man", json!({"is_paused": false})).await.expect(200);
+    assert_eq!(ids(&world, "?paused=false").await, ["manual"]);
+    world.patch("/dags?dag_id_pattern=~&update_mask=owners", json!({"is_paused": false})).await.refused(400);
+    world.patch("/dags?dag_id_pattern=~", json!({})).await.refused(422);
+}
+
+#[tokio::test]
+async fn a_favorite_is_marked_once_and_taken_back_once() {
+    let world = World::create().await;
+    world.dag(ETL).await;
+    assert_eq!(world.post("/dags/etl/favorite", json!({})).await.status.as_u16(), 204);
+    assert_eq!(world.get("/dags/etl/details").await.expect(200)["is_favorite"], true);
+    let again = world.post("/dags/etl/favorite", json!({})).await.refused(409);
+    assert_eq!(again["reason"], "Unique constraint violation");
+    assert_eq!(world.post("/dags/etl/unfavorite", json!({})).await.status.as_u16(), 204);
+    assert_eq!(world.get("/dags/etl/details").await.expect(200)["is_favorite"], false);
+    assert_eq!(world.post("/dags/etl/unfavorite", json!({})).await.refused(409), "Dag is not marked as favorite");
+    for verb in ["favorite", "unfavorite"] {
+        world.post(&format!("/dags/no/{verb}"), json!({})).await.refused(404);
+    }
+}
+
+#[tokio::test]
+async fn a_dag_is_deleted_with_its_logs_and_comes_back_when_its_file_is_read() {
+    let mut world = World::create().await;
+    world.dag(ETL).await;
+    world.trigger("etl", "r1").await;
+    let log = world.path("logs/dag_id=etl/run_id=r1/task_id=extract/attempt=1.log");
+    std::fs::create_dir_all(log.parent().expect("a folder")).expect("the folder");
+    std::fs::write(&log, "").expect("the log");
+    assert_eq!(world.delete("/dags/etl").await.status.as_u16(), 204);
+    assert!(!world.path("logs/dag_id=etl").exists());
+    assert_eq!(std::fs::read_dir(world.path("logs")).expect("the folder").count(), 0, "nothing is left of it");
+    world.get("/dags/etl").await.refused(404);
+    world.delete("/dags/etl").await.refused(404);
+    world.schedule();
+    world.until("/dags?dag_id_pattern=etl", |page| page["total_entries"] == 1).await;
+    assert_eq!(world.get("/dags/etl/dagRuns?run_type=manual").await.expect(200)["total_entries"], 0);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_scheduler_forgets_a_dag_that_is_deleted_and_takes_up_the_one_that_comes_back() {
+    let mut world = World::create().await;
+    world.dag(MANUAL).await;
+    world.schedule();
+    world.trigger("manual", "r1").await;
+    world.until("/dags/manual/dagRuns/r1", |run| run["state"] == "success").await;
+    let first = world.get("/dags/manual/details").await.expect(200)["latest_dag_version"]["id"].clone();
+    assert_eq!(world.delete("/dags/manual").await.status.as_u16(), 204);
+    world.until("/dags?dag_id_pattern=manual", |page| page["total_entries"] == 1).await;
+    let second = world.get("/dags/manual/details").await.expect(200)["latest_dag_version"]["id"].clone();
+    assert_ne!(first, second);
+    world.trigger("manual", "r1").await;
+    world.until("/dags/manual/dagRuns/r1", |run| run["state"] == "success").await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_is_read_again_when_somebody_asks() {
+    let mut world = World::create().await;
+    world.dag(ETL).await;
+    let token = world.get("/dags/etl").await.expect(200)["file_token"].as_str().expect("a token").to_owned();
+    let parsed = world.get("/dags/etl").await.expect(200)["last_parsed_time"].clone();
+    let answer = world.put(&format!("/parseDagFile/{token}"), json!({})).await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (201, Value::Null));
+    world.put("/parseDagFile/no.yaml", json!({})).await.refused(404);
+    world.schedule();
+    world.until("/dags/etl", |dag| dag["last_parsed_time"] != parsed).await;
+    let parsed = world.get("/dags/etl").await.expect(200)["last_parsed_time"].clone();
+    world.put(&format!("/parseDagFile/{token}"), json!({})).await.expect(201);
+    world.until("/dags/etl", |dag| dag["last_parsed_time"] != parsed).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn tags_are_listed_once_and_runs_counted_by_state() {
+    let world = World::create().await;
+    world.dag(ETL).await;
+    world.dag(MANUAL).await;
+    assert_eq!(world.get("/dagTags").await.expect(200), json!({"tags": ["daily", "team-a"], "total_entries": 2}));
+    let page = world.get("/dagTags?tag_name_pattern=TEAM&order_by=-name").await.expect(200);
+    assert_eq!(page["tags"], json!(["team-a"]));
+    assert_eq!(world.get("/dagTags?tag_name_prefix_pattern=T").await.expect(200)["tags"], json!([]));
+    assert_eq!(world.get("/dagTags?limit=1&order_by=-name").await.expect(200)["tags"], json!(["team-a"]));
+    world.get("/dagTags?order_by=dag_id").await.refused(400);
+
+    assert_eq!(world.get("/dagStats").await.expect(200), json!({"dags": [], "total_entries": 0}));
+    for run_id in ["r1", "r2", "r3"] {
+        world.trigger("etl", run_id).await;
+    }
+    world.patch("/dags/etl/dagRuns/r1", json!({"state": "failed"})).await.expect(200);
+    let stats = json!([{"state": "queued", "count": 2}, {"state": "running", "count": 0},
+        {"state": "success", "count": 0}, {"state": "failed", "count": 1}]);
+    let etl = json!({"dag_id": "etl", "dag_display_name": "etl", "stats": stats});
+    assert_eq!(world.get("/dagStats").await.expect(200), json!({"dags": [etl], "total_entries": 1}));
+    assert_eq!(world.get("/dagStats?dag_ids=manual&dag_ids=no").await.expect(200)["total_entries"], 0);
+}
+
+#[tokio::test]
+async fn there_are_no_warnings_only_refusals() {
+    let world = World::create().await;
+    let none = json!({"dag_warnings": [], "total_entries": 0});
+    let query = "?warning_type=asset%20conflict&dag_id=etl&order_by=-timestamp";
+    assert_eq!(world.get(&format!("/dagWarnings{query}")).await.expect(200), none);
+    world.get("/dagWarnings?warning_type=other").await.refused(422);
+    world.get("/dagWarnings?order_by=other").await.refused(400);
 }

@@ -64,6 +64,8 @@ async fn every_list_refuses_an_order_and_a_page_that_it_does_not_know() {
     let world = with_runs().await;
     let lists = [
         "/dags",
+        "/dagTags",
+        "/dagWarnings",
         "/dags/etl/dagRuns",
         "/dags/etl/dagVersions",
         "/importErrors",
@@ -84,6 +86,8 @@ async fn every_allowed_order_is_one_the_database_can_carry_out() {
     let world = with_runs().await;
     let lists = [
         "/dags",
+        "/dagTags",
+        "/dagWarnings",
         "/dags/etl/dagRuns",
         "/dags/etl/dagVersions",
         "/importErrors",
@@ -107,6 +111,8 @@ async fn wrong_values_of_filters_are_refused_with_their_place() {
         ("/dags?paused=maybe", "paused"),
         ("/dags?tags_match_mode=some", "tags_match_mode"),
         ("/dags?last_dag_run_state=skipped", "last_dag_run_state"),
+        ("/dags?dag_run_state=skipped", "dag_run_state"),
+        ("/dags?dag_run_end_date_gt=soon", "dag_run_end_date_gt"),
         ("/dags/etl/dagRuns?state=nonsense", "state"),
         ("/dags/etl/dagRuns?run_type=nonsense", "run_type"),
         ("/dags/etl/dagRuns?start_date_gte=soon", "start_date_gte"),

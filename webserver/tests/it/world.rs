@@ -23,7 +23,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 use webserver::doors::{Doors, first_account, hash_password};
 use webserver::layout::Layouts;
-use webserver::pages::{Hub, Pages};
+use webserver::pages::{Hub, Pages, ShownSetting};
 use worker::WorkerConfig;
 
 /// How long a test waits for what must come.
@@ -80,6 +80,21 @@ impl Answer {
     }
 }
 
+/// What `/config` shows.
+fn shown_settings() -> Arc<[ShownSetting]> {
+    let setting = |section: &str, option: &str, value: &str| ShownSetting {
+        section: section.to_owned(),
+        option: option.to_owned(),
+        value: value.to_owned(),
+    };
+    [
+        setting("core", "parallelism", "32"),
+        setting("database", "url", "< hidden >"),
+        setting("core", "dags_folder", "/dags"),
+    ]
+    .into()
+}
+
 pub(crate) struct World {
     pub(crate) database: TestDatabase,
     home: tempfile::TempDir,
@@ -110,6 +125,7 @@ impl World {
             clock,
             hub: hub.clone(),
             layouts: Arc::new(Layouts::default()),
+            settings: shown_settings(),
         };
         let app = webserver::app(pages);
         let stop = CancellationToken::new();
@@ -255,6 +271,12 @@ impl World {
     pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
         let path = format!("/api/v2{path}");
         self.ask(Method::PUT, &path, Some(body), &[("authorization", &self.bearer())]).await
+    }
+
+    /// `DELETE /api/v2…` as `admin`.
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        let path = format!("/api/v2{path}");
+        self.ask(Method::DELETE, &path, None, &[("authorization", &self.bearer())]).await
     }
 
     /// Asks until the answer is as it must become.

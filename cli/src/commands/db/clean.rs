@@ -53,6 +53,9 @@ pub(super) async fn run(
         asset_events = access.store.count_asset_events_to_clean(before).await?;
         events = access.store.count_events_to_clean(before).await?;
     } else {
+        // What has a time of its own goes when that is over, whatever `before` is.
+        access.store.clean_requests(services::clock()).await?;
+        access.store.clean_task_states(services::clock()).await?;
         cleaned.skipped_runs = access.store.clean_skipped_runs(before).await?;
         loop {
             let batch = access.store.clean_batch(before, BATCH).await?;
@@ -97,9 +100,8 @@ pub(super) async fn run(
 
 /// Removes the folder of a run's logs; false when there is none.
 fn remove_logs(home: &Path, dag_id: &str, run_id: &str) -> bool {
-    let of_task = worker::log_path(home, dag_id, run_id, "t", -1, 1);
-    let Some(of_run) = of_task.parent().and_then(Path::parent) else { return false };
-    match std::fs::remove_dir_all(of_run) {
+    let of_run = model::log_path::run_logs(home, dag_id, run_id);
+    match std::fs::remove_dir_all(&of_run) {
         Ok(()) => true,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
         Err(error) => {

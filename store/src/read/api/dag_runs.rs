@@ -160,6 +160,20 @@ impl Store {
         Ok(filtered(SELECT, &filter).build_query_as().fetch_optional(self.pool()).await?)
     }
 
+    /// Which of these runs there are: DAG and name.
+    pub async fn api_dag_runs_that_exist(&self, keys: &[(String, String)]) -> Result<Vec<(String, String)>, ReadError> {
+        let (dag_ids, run_ids): (Vec<String>, Vec<String>) = keys.iter().cloned().unzip();
+        let rows = sqlx::query!(
+            "-- api.dag_runs_that_exist
+             SELECT r.dag_id, r.run_id FROM dag_run r
+             JOIN unnest($1::text[], $2::text[]) AS u (dag_id, run_id) ON u.dag_id = r.dag_id AND u.run_id = r.run_id",
+            &dag_ids,
+            &run_ids
+        );
+        let rows = rows.fetch_all(self.pool()).await?;
+        Ok(rows.into_iter().map(|row| (row.dag_id, row.run_id)).collect())
+    }
+
     /// The state of one run.
     pub async fn api_dag_run_state(&self, dag_id: &str, run_id: &str) -> Result<Option<RunState>, ReadError> {
         let row = sqlx::query_as!(

@@ -1,9 +1,13 @@
 //! `/dags`.
 
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Instant, Listing, Page, ReadError, Statement, and_any, and_is, and_matches, order_and_cut, total};
+use super::{
+    Instant, Listing, Page, Range, ReadError, Statement, and_any, and_begins, and_is, and_matches, and_within,
+    contained, order_and_cut, total,
+};
 use crate::Store;
 
 /// Which DAGs.
@@ -15,20 +19,47 @@ pub struct DagFilter {
     pub tags: Vec<String>,
     /// All of the tags; else one of them suffices.
     pub all_tags: bool,
-    /// Of one of these owners.
+    /// Each part of the owner's name, without regard to case; one of them suffices.
     pub owners: Vec<String>,
     /// As `*_pattern`.
     pub dag_id_pattern: Option<String>,
+    /// As `*_prefix_pattern`.
+    pub dag_id_prefix: Option<String>,
     /// As `*_pattern`; the name that is shown is the id.
     pub display_name_pattern: Option<String>,
+    /// As `*_prefix_pattern`.
+    pub display_name_prefix: Option<String>,
     /// Whether it is paused.
     pub is_paused: Option<bool>,
     /// Also those that no file describes any more.
     pub with_stale: bool,
     /// Whether its file's newest content was refused.
     pub has_import_errors: Option<bool>,
-    /// State of its newest run.
-    pub last_run_state: Option<String>,
+    /// The newest run is in one of these states.
+    pub last_run_states: Vec<String>,
+    /// When the newest run started.
+    pub last_run_started_at: Range<Timestamp>,
+    /// When the newest run ended.
+    pub last_run_ended_at: Range<Timestamp>,
+    /// Whether this person marked it.
+    pub favorite: Option<Favorite>,
+    /// Whether assets schedule it.
+    pub has_asset_schedule: Option<bool>,
+    /// It is scheduled by an asset with this in its name or URI.
+    pub asset_dependency: Option<String>,
+    /// Its schedule is of one of these kinds, as `model::dag::Schedule` names them.
+    pub schedule_kinds: Option<Vec<String>>,
+    /// It is in a bundle of some name or version; no DAG is.
+    pub in_a_bundle: bool,
+}
+
+/// Whose marks count, and whether there has to be one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Favorite {
+    /// The person.
+    pub username: String,
+    /// There has to be one; else there has to be none.
+    pub is_marked: bool,
 }
 
 /// A DAG.
@@ -105,9 +136,15 @@ const SELECT: &str = "-- api.dags
                  max_consecutive_failed_dag_runs integer) ON true";
 
 const COUNT: &str = "-- api.dags_count\nSELECT count(*) FROM dag d";
+const IDS: &str = "-- api.dag_ids\nSELECT d.dag_id FROM dag d";
+
+/// The word that a schedule is stored under.
+const KIND: &str = " AND (SELECT CASE json_typeof(k.spec -> 'schedule') WHEN 'string' THEN k.spec ->> 'schedule'
+        ELSE (SELECT json_object_keys(k.spec -> 'schedule') LIMIT 1) END
+    FROM dag_version k WHERE k.id = d.current_version_id) = ANY (";
 
 /// The newest run, where somebody asks for it.
-const NEWEST_RUN: &str = " LEFT JOIN LATERAL (SELECT r.state, r.started_at FROM dag_run r
+const NEWEST_RUN: &str = " LEFT JOIN LATERAL (SELECT r.state, r.started_at, r.ended_at FROM dag_run r
     WHERE r.dag_id = d.dag_id ORDER BY r.id DESC LIMIT 1) last ON true";
 
 const ORDER: [(&str, &str); 7] = [
@@ -123,7 +160,12 @@ const ORDER: [(&str, &str); 7] = [
 fn filtered(select: &'static str, filter: &DagFilter, listing: &Listing) -> Statement {
     let mut statement = Statement::new(select);
     let by_run = |term: &String| term.contains("state") || term.contains("start_date");
-    if filter.last_run_state.is_some() || listing.order_by.iter().any(by_run) {
+    let has_bounds = |range: &Range<Timestamp>| *range != Range::default();
+    if !filter.last_run_states.is_empty()
+        || has_bounds(&filter.last_run_started_at)
+        || has_bounds(&filter.last_run_ended_at)
+        || listing.order_by.iter().any(by_run)
+    {
         statement.push(NEWEST_RUN);
     }
     statement.push(" WHERE true");
@@ -132,16 +174,50 @@ fn filtered(select: &'static str, filter: &DagFilter, listing: &Listing) -> Stat
         statement.push(if filter.all_tags { " AND d.tags @> " } else { " AND d.tags && " });
         statement.push_bind(filter.tags.clone());
     }
-    and_any(&mut statement, "d.owner", &filter.owners);
+    if !filter.owners.is_empty() {
+        let parts: Vec<String> = filter.owners.iter().map(|owner| contained(owner)).collect();
+        statement.push(" AND d.owner ILIKE ANY (").push_bind(parts).push(")");
+    }
     and_matches(&mut statement, "d.dag_id", filter.dag_id_pattern.as_deref());
+    and_begins(&mut statement, "d.dag_id", filter.dag_id_prefix.as_deref());
     and_matches(&mut statement, "d.dag_id", filter.display_name_pattern.as_deref());
+    and_begins(&mut statement, "d.dag_id", filter.display_name_prefix.as_deref());
     and_is(&mut statement, "d.is_paused", filter.is_paused);
     if !filter.with_stale {
         statement.push(" AND NOT d.is_stale");
     }
     and_is(&mut statement, "d.has_import_errors", filter.has_import_errors);
-    and_is(&mut statement, "last.state::text", filter.last_run_state.clone());
+    and_any(&mut statement, "last.state::text", &filter.last_run_states);
+    and_within(&mut statement, "last.started_at", &filter.last_run_started_at);
+    and_within(&mut statement, "last.ended_at", &filter.last_run_ended_at);
+    and_favorite(&mut statement, filter.favorite.as_ref());
+    and_scheduled(&mut statement, filter);
+    if filter.in_a_bundle {
+        statement.push(" AND false");
+    }
     statement
+}
+
+fn and_favorite(statement: &mut Statement, favorite: Option<&Favorite>) {
+    let Some(Favorite { username, is_marked }) = favorite else { return };
+    statement.push(if *is_marked { " AND" } else { " AND NOT" });
+    statement.push(" EXISTS (SELECT FROM dag_favorite f WHERE f.dag_id = d.dag_id AND f.username = ");
+    statement.push_bind(username.clone()).push(")");
+}
+
+fn and_scheduled(statement: &mut Statement, filter: &DagFilter) {
+    const BY_ASSET: &str = " EXISTS (SELECT FROM dag_asset n JOIN asset a ON a.id = n.asset_id
+        WHERE n.dag_id = d.dag_id AND n.role = 'schedule'";
+    if let Some(has_one) = filter.has_asset_schedule {
+        statement.push(if has_one { " AND" } else { " AND NOT" }).push(BY_ASSET).push(")");
+    }
+    if let Some(text) = &filter.asset_dependency {
+        statement.push(" AND").push(BY_ASSET).push(" AND (a.name ILIKE ").push_bind(contained(text));
+        statement.push(" OR a.uri ILIKE ").push_bind(contained(text)).push("))");
+    }
+    if let Some(kinds) = &filter.schedule_kinds {
+        statement.push(KIND).push_bind(kinds.clone()).push(")");
+    }
 }
 
 impl Store {
@@ -152,6 +228,13 @@ impl Store {
         let rows = statement.build_query_as().fetch_all(self.pool()).await?;
         let count = filtered(COUNT, filter, listing).build_query_scalar().fetch_one(self.pool()).await?;
         Ok(Page { rows, total: total(count) })
+    }
+
+    /// The names of all DAGs that match.
+    pub async fn api_dag_ids(&self, filter: &DagFilter) -> Result<Vec<String>, ReadError> {
+        let mut statement = filtered(IDS, filter, &Listing::default());
+        statement.push(" ORDER BY d.dag_id");
+        Ok(statement.build_query_scalar().fetch_all(self.pool()).await?)
     }
 
     /// One DAG.

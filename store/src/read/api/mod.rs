@@ -6,9 +6,12 @@
 
 mod assets;
 mod dag_runs;
+mod dag_stats;
+mod dag_tags;
 mod dags;
 mod event_logs;
 mod import_errors;
+mod jobs;
 mod monitor;
 mod pools;
 mod secrets;
@@ -19,9 +22,11 @@ mod xcoms;
 
 pub use assets::{AssetEventFilter, AssetEventRow, AssetFilter, AssetRow, QueuedEventRow};
 pub use dag_runs::{DagRunFilter, DagRunRow, RunState};
-pub use dags::{DagDetailsRow, DagFilter, DagRow};
+pub use dag_stats::DagStateCount;
+pub use dags::{DagDetailsRow, DagFilter, DagRow, Favorite};
 pub use event_logs::{EventLogFilter, EventLogRow};
 pub use import_errors::{ImportErrorFilter, ImportErrorRow};
+pub use jobs::{JobFilter, JobRow};
 pub use monitor::HealthRow;
 pub use pools::{PoolFilter, PoolRow};
 pub use secrets::{ConnectionRow, SecretFilter, VariableRow};
@@ -116,6 +121,24 @@ fn and_matches(statement: &mut Statement, column: &'static str, pattern: Option<
     let Some(pattern) = pattern.filter(|pattern| !pattern.is_empty() && *pattern != "~") else { return };
     let alternatives: Vec<String> = pattern.split('|').map(|part| format!("%{}%", part.trim())).collect();
     statement.push(" AND ").push(column).push(" ILIKE ANY (").push_bind(alternatives).push(")");
+}
+
+/// ` AND (column begins with one of the alternatives)`, as Airflow reads `*_prefix_pattern`: with regard to case, `%` and
+/// `_` as they are, `|` between alternatives, `~` for anything.
+fn and_begins(statement: &mut Statement, column: &'static str, pattern: Option<&str>) {
+    let Some(pattern) = pattern.filter(|pattern| !pattern.is_empty() && *pattern != "~") else { return };
+    let alternatives: Vec<String> = pattern.split('|').map(|part| format!("{}%", literal(part.trim()))).collect();
+    statement.push(" AND ").push(column).push(" LIKE ANY (").push_bind(alternatives).push(")");
+}
+
+/// A text that `LIKE` takes as it is.
+fn literal(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// `%text%` for `ILIKE`, where `%` and `_` of the text stand for themselves.
+fn contained(text: &str) -> String {
+    format!("%{}%", literal(text))
 }
 
 /// ` AND column = ANY (values)`, unless there are none.
