@@ -17,6 +17,7 @@ pub struct Backfill {
     /// Last logical date.
     pub to_date: Timestamp,
     /// What its runs are triggered with.
+    #[serde(deserialize_with = "crate::null_as_default")]
     pub dag_run_conf: Map<String, Value>,
     /// It makes no more runs for now.
     pub is_paused: bool,
@@ -33,11 +34,13 @@ pub struct Backfill {
     /// The same as `dag_id`.
     pub dag_display_name: String,
     /// flowctl's own: how far it is.
+    #[serde(default)]
+    #[schema(required)]
     pub progress: BackfillProgress,
 }
 
 /// How many dates are how far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BackfillProgress {
     /// All.
     pub total: u64,

@@ -42,7 +42,7 @@ pub struct Callback {
 }
 
 /// A page of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CallbackCollection {
     /// The entries.
     pub callbacks: Vec<Callback>,
@@ -89,7 +89,7 @@ pub struct MissedDeadline {
 }
 
 /// Those of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MissedDeadlineCollection {
     /// The entries.
     pub missed_deadlines: Vec<MissedDeadline>,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::TaskInstanceCollection;
 use crate::dag::DagVersion;
 
 /// A run.
@@ -119,6 +120,16 @@ impl Default for ClearDagRunBody {
     fn default() -> Self {
         Self { dry_run: true, only_failed: false, only_new: false, run_on_latest_version: None, note: None }
     }
+}
+
+/// What a clear of a run answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum ClearedDagRun {
+    /// A dry run: what would start over.
+    WouldClear(TaskInstanceCollection),
+    /// The run, which starts over.
+    Cleared(Box<DagRun>),
 }
 
 /// A line of `…/wait`.

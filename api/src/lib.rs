@@ -32,6 +32,7 @@ mod system;
 mod task_instance;
 mod variable;
 mod waiting;
+mod worker;
 mod xcom;
 
 pub use again::{DisableTaskBody, DisabledTask, DisabledTaskCollection, PatchTaskInstanceBody, RerunBody};
@@ -55,7 +56,9 @@ pub use dag::{
     Dag, DagCollection, DagDetails, DagPatchBody, DagSource, DagStateStats, DagStats, DagStatsCollection, DagTag,
     DagTagCollection, DagVersion, DagVersionCollection, DagVersionDiff, DagWarning, DagWarningCollection,
 };
-pub use dag_run::{ClearDagRunBody, DagRun, DagRunCollection, DagRunPatchBody, DagRunWait, TriggerDagRunBody};
+pub use dag_run::{
+    ClearDagRunBody, ClearedDagRun, DagRun, DagRunCollection, DagRunPatchBody, DagRunWait, TriggerDagRunBody,
+};
 pub use error::{Detail, HttpError};
 pub use event_log::{EventLog, EventLogCollection};
 pub use import_error::{ImportError, ImportErrorCollection};
@@ -77,6 +80,7 @@ pub use task_instance::{
 };
 pub use variable::{Variable, VariableBody, VariableCollection};
 pub use waiting::{DagRunWaiting, TaskInstanceWaiting};
+pub use worker::{Worker, WorkerCollection};
 pub use xcom::{XCom, XComCollection, XComEntry};
 
 /// The path under which all of it lives.
@@ -88,6 +92,13 @@ pub const MAX_LIMIT: u32 = 100;
 
 const fn yes() -> bool {
     true
+}
+
+/// An Airflow says null where flowctl says that there is nothing in it.
+fn null_as_default<'de, T: serde::Deserialize<'de> + Default, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    <Option<T> as serde::Deserialize>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// Null is a value, unlike a field that is absent.

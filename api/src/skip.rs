@@ -13,7 +13,7 @@ pub struct SkipNextBody {
 }
 
 /// What of a DAG's schedule is left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SkipNext {
     /// The DAG.
     pub dag_id: String,

@@ -112,7 +112,9 @@ impl From<&client::Error> for Failure {
             client::Error::Forbidden => failure(Code::Unreachable).hint("an account with another role may do this"),
             client::Error::NotFound { .. } => failure(Code::NotFound),
             client::Error::Refused { status: 400 | 422, .. } => failure(Code::Usage),
-            client::Error::Refused { .. } | client::Error::Broken { .. } => failure(Code::Failed),
+            client::Error::Refused { .. } | client::Error::Broken { .. } | client::Error::NoOperation { .. } => {
+                failure(Code::Failed)
+            }
         }
     }
 }

@@ -58,6 +58,8 @@ pub enum Waiting {
         /// `max_active_tasks`.
         limit: u32,
     },
+    /// The worker that attempts are handed to takes no new ones.
+    Drained,
     /// The deployment runs as many task instances as it may.
     Parallelism {
         /// `core.parallelism`.
@@ -437,6 +439,9 @@ impl std::fmt::Display for Waiting {
             Self::MaxActiveTasks { limit } => {
                 write!(f, "its run already has {limit} active {} (max_active_tasks)", plural(*limit, "task"))
             }
+            Self::Drained => f.write_str(
+                "the worker is drained: it takes no new attempts until `flowctl workers drain --undo` or its restart",
+            ),
             Self::Parallelism { limit, ahead } => {
                 write!(f, "all {limit} {} of the deployment are taken (core.parallelism)", plural(*limit, "slot"))?;
                 slots::tell_ahead(f, *ahead)

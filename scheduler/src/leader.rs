@@ -178,6 +178,11 @@ impl<J: Journal, D: Dispatch, C: Clock> Leader<J, D, C> {
         Ok(())
     }
 
+    /// Drained: nothing new is handed out until it is said otherwise.
+    pub fn drain(&mut self, is_drained: bool) {
+        self.planner.drain(is_drained);
+    }
+
     /// Writes what has been reported, without starting anything.
     pub async fn settle(&mut self) -> Result<(), LeaderError> {
         self.planner.take_no_more();

@@ -36,6 +36,7 @@ pub mod state;
 pub mod testing;
 pub mod variable;
 pub mod waiting;
+pub mod worker;
 
 pub use error::{Error, SqlError, is_passing};
 pub use keyring::{KeyError, Keyring};

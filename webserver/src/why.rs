@@ -67,7 +67,7 @@ impl<'a> Why<'a> {
             slots_taken: u32::try_from(run.slots_taken).unwrap_or(u32::MAX),
             max_active_runs: run.max_active_runs.unwrap_or(limits.max_active_runs_per_dag),
             max_active_tasks: run.max_active_tasks.unwrap_or(limits.max_active_tasks_per_dag),
-            limits,
+            limits: if contention.is_drained { Limits { parallelism: 0, ..limits } } else { limits },
             pools: &contention.pools,
         };
         Self { facts, states, contention, active, waits: Vec::new(), now }

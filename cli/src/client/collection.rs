@@ -33,6 +33,8 @@ collections! {
     TaskInstanceHistoryCollection, task_instances, TaskInstanceHistory;
     XComCollection, xcom_entries, XComEntry;
     EventLogCollection, event_logs, EventLog;
+    JobCollection, jobs, Job;
+    WorkerCollection, workers, Worker;
     ImportErrorCollection, import_errors, ImportError;
     PoolCollection, pools, Pool;
     VariableCollection, variables, Variable;

@@ -2,6 +2,7 @@
 
 use api::HttpError;
 use reqwest::{Response, StatusCode};
+use serde_json::Value;
 
 /// What went wrong with a request. Its message is for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,11 @@ pub(crate) enum Error {
         server: String,
         /// What of its answer is not understood.
         detail: String,
+    },
+    /// 404 or 405 for the path itself: the server does not have what flowctl adds to Airflow's API.
+    NoOperation {
+        /// The address.
+        server: String,
     },
     /// 401: there is no token, or it is not valid (any more).
     LoginRequired {
@@ -72,6 +78,9 @@ impl Error {
     pub(super) async fn refused(server: &str, had_token: bool, response: Response) -> Self {
         let status = response.status();
         let body = response.bytes().await.unwrap_or_default();
+        if is_no_operation(status, &body) {
+            return Self::NoOperation { server: server.to_owned() };
+        }
         let Ok(HttpError { detail }) = serde_json::from_slice(&body) else {
             let detail = format!("it answers {status} without saying why");
             return if status.is_server_error() {
@@ -90,6 +99,16 @@ impl Error {
     }
 }
 
+/// What Airflow answers for a path that it does not have, or not with this method.
+fn is_no_operation(status: StatusCode, body: &[u8]) -> bool {
+    let said = |name: &str| Some(serde_json::from_slice::<Value>(body).ok()?.get(name)?.as_str()?.to_owned());
+    match status {
+        StatusCode::NOT_FOUND => said("error").is_some_and(|error| error == "API route not found"),
+        StatusCode::METHOD_NOT_ALLOWED => said("detail").is_some_and(|detail| detail == "Method Not Allowed"),
+        _ => false,
+    }
+}
+
 /// The cause that says something: what the layers above it add is "error sending request".
 fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
@@ -105,6 +124,9 @@ impl std::fmt::Display for Error {
             Self::Unreachable { server, cause } => write!(f, "no flowctl server at {server} ({cause})"),
             Self::Broken { server, cause } => write!(f, "the connection to {server} broke: {cause}"),
             Self::NotFlowctl { server, detail } => write!(f, "what answers at {server} is no flowctl server: {detail}"),
+            Self::NoOperation { server } => {
+                write!(f, "{server} cannot do this: it is an Airflow, or a flowctl of another version")
+            }
             Self::LoginRequired { server, had_token: false, .. } => write!(f, "{server} asks for a login"),
             Self::LoginRequired { server, detail, .. } => {
                 write!(f, "{server} does not accept the token, which may have expired: {detail}")

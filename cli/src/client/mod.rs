@@ -61,9 +61,26 @@ impl Client {
         self.json(self.request(Method::GET, path).query(query)).await
     }
 
+    /// Gets what flowctl adds to Airflow's API: nothing where the server is an Airflow.
+    pub(crate) async fn get_own<T: DeserializeOwned + Default>(
+        &self,
+        path: &[&str],
+        query: &Query<'_>,
+    ) -> Result<T, Error> {
+        match self.get(path, query).await {
+            Err(Error::NoOperation { .. }) => Ok(T::default()),
+            got => got,
+        }
+    }
+
     /// Posts a body.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Error> {
         self.json(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Asks for something that has no answer but that it was done.
+    pub(crate) async fn post_empty(&self, path: &[&str]) -> Result<(), Error> {
+        self.send(self.request(Method::POST, path)).await.map(drop)
     }
 
     /// Deletes an entry that a query tells from others.

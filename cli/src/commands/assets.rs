@@ -96,7 +96,7 @@ pub(super) async fn run(globals: &Globals, verb: Assets) -> anyhow::Result<ExitC
             globals.output().entry(&asset, &fields(&asset))?;
         }
         Assets::Events { asset, page } => {
-            let mut query = vec![("order_by", "-id".to_owned())];
+            let mut query = vec![("order_by", "-timestamp".to_owned())];
             if let Some(asset) = asset {
                 query.push(("asset_id", find(&client, &asset).await?.id.to_string()));
             }

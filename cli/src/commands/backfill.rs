@@ -131,9 +131,12 @@ fn day_state(day: &BackfillDay) -> &str {
     day.state.as_deref().unwrap_or(if day.exception_reason.is_some() { "left out" } else { "pending" })
 }
 
-/// `3 of 10 (1 failed, 2 left out)`.
+/// `3 of 10 (1 failed, 2 left out)`; a dash when nothing is known.
 fn progress(backfill: &Backfill) -> String {
     let counts = &backfill.progress;
+    if counts.total == 0 {
+        return "–".to_owned();
+    }
     let done = counts.success + counts.failed + counts.left_out;
     let bad = [(counts.failed, "failed"), (counts.left_out, "left out")];
     let bad: Vec<_> =

@@ -7,12 +7,14 @@ mod bulk;
 mod callbacks;
 mod conf;
 mod config;
+mod confirm;
 mod connections;
 mod dags;
 mod db;
 mod doctor;
 mod events;
 mod import_errors;
+mod jobs;
 mod login;
 mod manual;
 mod monitor;
@@ -23,6 +25,7 @@ mod tasks;
 mod users;
 mod variables;
 pub(crate) mod when;
+mod workers;
 mod xcom;
 
 use std::process::ExitCode;
@@ -121,6 +124,12 @@ enum Command {
     /// The audit log: who did what.
     #[command(subcommand)]
     Events(events::Events),
+    /// What the processes of the deployment do.
+    #[command(subcommand)]
+    Jobs(jobs::Jobs),
+    /// The processes that run attempts.
+    #[command(subcommand)]
+    Workers(workers::Workers),
     /// DAG files that were refused.
     #[command(subcommand)]
     ImportErrors(import_errors::ImportErrors),
@@ -165,6 +174,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Callbacks(verb) => callbacks::run(&globals, verb).await,
         Command::Assets(verb) => assets::run(&globals, verb).await,
         Command::Events(verb) => events::run(&globals, verb).await,
+        Command::Jobs(verb) => jobs::run(&globals, verb).await,
+        Command::Workers(verb) => workers::run(&globals, verb).await,
         Command::ImportErrors(verb) => import_errors::run(&globals, verb).await,
         Command::Completions { shell } => manual::completions(shell),
         Command::Man(arguments) => manual::man(&arguments),

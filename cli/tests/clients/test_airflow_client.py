@@ -50,6 +50,8 @@ def test_dags_are_listed_filtered_and_described(client):
     versions = airflow.DagVersionApi(client)
     assert versions.get_dag_versions("pipeline").dag_versions[0].version_number == 1
     assert versions.get_dag_version("pipeline", 1).dag_id == "pipeline"
+    assert "clients" in dags.get_dag_tags().tags
+    assert airflow.DagWarningApi(client).list_dag_warnings().total_entries == 0
 
 
 def test_a_dag_is_paused_and_goes_on(client):
@@ -57,6 +59,8 @@ def test_a_dag_is_paused_and_goes_on(client):
     assert dags.patch_dag("report", airflow.DAGPatchBody(is_paused=True)).is_paused
     assert [dag.dag_id for dag in dags.get_dags(paused=True, dag_id_pattern="rep").dags] == ["report"]
     assert not dags.patch_dag("report", airflow.DAGPatchBody(is_paused=False), update_mask=["is_paused"]).is_paused
+    patched = dags.patch_dags(airflow.DAGPatchBody(is_paused=False), dag_id_pattern="report")
+    assert [dag.dag_id for dag in patched.dags] == ["report"]
 
 
 def test_a_run_is_triggered_with_conf_and_polled_to_its_end(client):
@@ -66,6 +70,7 @@ def test_a_run_is_triggered_with_conf_and_polled_to_its_end(client):
     assert (run.dag_run_id, run.run_type, run.conf, run.note) == ("first", "manual", {"day": "sunday"}, "by a client")
     wait_for("success", lambda: runs.get_dag_run("pipeline", "first").state == "success")
     assert "first" in [run.dag_run_id for run in runs.get_dag_runs("pipeline", state=["success"]).dag_runs]
+    assert airflow.DagStatsApi(client).get_dag_stats(dag_ids=["pipeline"]).dags[0].dag_id == "pipeline"
     page = runs.get_dag_runs("~", limit=1, order_by=["-id"], run_after_lte=utc(2100, 1, 1))
     assert len(page.dag_runs) == 1 and page.total_entries >= 1
     lines = runs.wait_dag_run_until_finished_without_preload_content("pipeline", "first", 1, ["extract"]).data
@@ -80,6 +85,12 @@ def test_a_run_that_exists_is_a_conflict(client, succeeded):
     dated = airflow.TriggerDAGRunPostBody(logical_date=utc(2026, 3, 1))
     runs.trigger_dag_run("pipeline", dated)
     refused(409, runs.trigger_dag_run, "pipeline", dated)
+
+
+def test_a_trigger_that_is_sent_twice_starts_one_run(client):
+    runs = airflow.DagRunApi(client)
+    send = lambda: runs.trigger_dag_run("pipeline", airflow.TriggerDAGRunPostBody(), _headers={"Idempotency-Key": "k1"})
+    assert send().dag_run_id == send().dag_run_id
 
 
 def test_task_instances_their_tries_logs_and_values(client, succeeded):
@@ -133,6 +144,8 @@ def test_tasks_and_runs_are_marked(client, failed):
     assert [each.state for each in marked.task_instances] == ["success"]
     noted = runs.patch_dag_run("broken", failed, airflow.DAGRunPatchBody(state="success", note="forgiven"))
     assert (noted.state, noted.note) == ("success", "forgiven")
+    runs.delete_dag_run("broken", failed)
+    refused(404, runs.get_dag_run, "broken", failed)
 
 
 def test_pools_are_kept(client):
@@ -244,6 +257,16 @@ def test_the_system_describes_itself(client):
     listed = errors.get_import_errors().import_errors
     assert "mistaken.yaml" in listed[0].filename and "nobody" in listed[0].stack_trace
     assert errors.get_import_error(listed[0].import_error_id).filename == listed[0].filename
+    jobs = airflow.JobApi(client).get_jobs(is_alive=True).jobs
+    assert "SchedulerJob" in [job.job_type for job in jobs]
+    config = airflow.ConfigApi(client)
+    assert "core" in [section.name for section in config.get_config().sections]
+    assert config.get_config_value("core", "parallelism").sections[0].options[0].key == "parallelism"
+    airflow.PluginApi(client).get_plugins()
+    airflow.ProviderApi(client).get_providers()
+    log = airflow.EventLogApi(client)
+    event = log.get_event_logs(order_by=["-id"]).event_logs[0]
+    assert log.get_event_log(event.event_log_id).owner == "admin"
 
 
 def test_what_does_not_exist_is_404(client):

@@ -1,7 +1,8 @@
 """`airflowctl`, as it is published, against flowctl.
 
 It runs in this process: it takes seconds to start. Commands that break in it whatever the server answers are not here:
-`connections create-defaults` (it prints what is nothing),
+`connections create-defaults` (it prints what is nothing), `dags get-tags` (it wants no list of texts),
+`dags get-stats` (it asks for a DAG per letter),
 `backfill create-dry-run` (it reads the list of dates as a backfill), `--conf`, `--extra` and `--dag-run-conf` (it takes them for
 a `dict` and refuses every text), `--start-date` and `--end-date` (the same with a `datetime`).
 """
@@ -73,8 +74,14 @@ def test_it_logs_in_and_is_refused_with_a_wrong_password():
     assert code == 1 and "Invalid credentials" in text
 
 
-def test_version():
+def test_version_processes_and_settings():
     assert "'version': " in said("version", "--remote")
+    assert "SchedulerJob" in names("job_type", "jobs", "list", "--is-alive")
+    assert "parallelism" in said("config", "list")
+    assert "parallelism" in said("config", "get", "core", "parallelism")
+    said("plugins", "list")
+    said("plugins", "list-import-errors")
+    said("providers", "list")
 
 
 def test_dags():
@@ -87,10 +94,12 @@ def test_dags():
     assert names("is_paused", "dags", "get", "report") == ["True"]
     assert "False" in said("dags", "unpause", "report")
     assert names("is_paused", "dags", "update", "report", "--no-is-paused") == ["False"]
+    assert rows("dags", "list-warning") == []
     assert "next_dagrun_run_after" in rows("dags", "next-execution", "daily")[0]
     error = rows("dags", "list-import-errors")[0]
     assert error["filename"].endswith("mistaken.yaml")
     assert names("filename", "dags", "get-import-error", error["import_error_id"]) == [error["filename"]]
+    said("dags", "delete", "ended")
     code, text = run("dags", "get", "nobody")
     assert code != 0 and "nobody" in text
 

@@ -59,6 +59,9 @@ pub struct Holder {
 /// Why a ready task instance has no slot; none when nothing keeps it from having one.
 pub(super) fn why_no_slot(run: &RunFacts<'_>, ti: &TaskFacts, now: Timestamp) -> Option<Waiting> {
     let task = run.dag.task(ti.task);
+    if run.limits.parallelism == 0 {
+        return Some(Waiting::Drained);
+    }
     if let Some(limit) = task.max_active_tis_per_dagrun.filter(|limit| ti.active_in_run >= *limit) {
         return Some(Waiting::MaxActiveTisPerDagrun { limit });
     }

@@ -123,6 +123,8 @@ enum Timer {
 #[derive(Debug)]
 pub struct Planner {
     limits: Limits,
+    /// `core.parallelism`, also while the limit is 0.
+    parallelism: u32,
     epoch: Epoch,
     next_attempt: i64,
     dags: BTreeMap<String, DagEntry>,
@@ -218,6 +220,7 @@ impl Planner {
     pub fn new(limits: Limits, epoch: Epoch) -> Self {
         Self {
             limits,
+            parallelism: limits.parallelism,
             epoch,
             next_attempt: 0,
             dags: BTreeMap::new(),
@@ -281,6 +284,11 @@ impl Planner {
     /// From now on nothing gets a slot: what is running ends, and nothing else starts.
     pub fn take_no_more(&mut self) {
         self.limits.parallelism = 0;
+    }
+
+    /// Drained: nothing gets a slot until it is said otherwise.
+    pub fn drain(&mut self, is_drained: bool) {
+        self.limits.parallelism = if is_drained { 0 } else { self.parallelism };
     }
 
     /// When to plan next although nothing happens.

@@ -265,6 +265,16 @@ fn limits_hold_and_say_so() {
 }
 
 #[test]
+fn while_drained_nothing_is_handed_out() {
+    let mut planner = planner_with(dag(vec![task("a", &[], bash())]), 2);
+    planner.drain(true);
+    assert!(planner.plan(at(1), false).dispatch.is_empty());
+    assert_eq!(planner.why(TaskInstanceKey::unmapped(RUN, TaskIndex(0)), at(1)), Some(Waiting::Drained));
+    planner.drain(false);
+    assert_eq!(planner.plan(at(2), false).dispatch.len(), 1);
+}
+
+#[test]
 fn heavier_tasks_get_slots_first() {
     let dag = dag(vec![task("leaf", &[], bash()), task("root", &[], bash()), task("next", &[1], bash())]);
     let mut planner = planner_with(dag.clone(), 1);

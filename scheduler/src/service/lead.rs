@@ -30,6 +30,7 @@ pub(super) async fn lead(
     config: &SchedulerConfig,
     stop: &CancellationToken,
 ) {
+    obey(leader, store, config).await;
     let mut hints = store.listen(&[CHANGE]).await.ok();
     let mut beat = tokio::time::interval(BEAT);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -74,6 +75,7 @@ pub(super) async fn lead(
                     }
                     Err(error) => tracing::error!(error = with_causes(&error), "the lease was not renewed; trying again"),
                 }
+                obey(leader, store, config).await;
                 if hints.is_none() {
                     hints = store.listen(&[CHANGE]).await.ok();
                 }
@@ -89,6 +91,14 @@ pub(super) async fn lead(
                 }
             }
         }
+    }
+}
+
+/// Takes no new attempts while a person wants it so.
+async fn obey(leader: &mut ServiceLeader, store: &Store, config: &SchedulerConfig) {
+    match store.is_drained(config.id).await {
+        Ok(is_drained) => leader.drain(is_drained),
+        Err(error) => tracing::warn!(error = with_causes(&error), "whether this worker is drained is not known"),
     }
 }
 

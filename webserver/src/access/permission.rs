@@ -82,6 +82,7 @@ permissions! {
     ConnectionCreate "connection.create" Op whole "create connections";
     ConnectionEdit "connection.edit" Op whole "change connections";
     ConnectionDelete "connection.delete" Op whole "delete connections";
+    WorkerEdit "worker.edit" Op whole "drain and remove workers";
     ConfigRead "config.read" Op whole "read the configuration";
     EventLogRead "event_log.read" Op whole "read who changed what";
     UserRead "user.read" Admin whole "see accounts";

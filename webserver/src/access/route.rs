@@ -228,4 +228,8 @@ pub const ROUTES: &[Route] = &[
     patch("/api/v2/variables/{variable_key}", Whole(VariableEdit)),
     delete("/api/v2/variables/{variable_key}", Whole(VariableDelete)),
     get("/api/v2/version", Open),
+    get("/api/v2/workers", Whole(JobRead)),
+    delete("/api/v2/workers/{worker_id}", Whole(WorkerEdit)),
+    post("/api/v2/workers/{worker_id}/drain", Whole(WorkerEdit)),
+    post("/api/v2/workers/{worker_id}/undrain", Whole(WorkerEdit)),
 ];

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use api::{
-    ClearDagRunBody, ClearTaskInstancesBody, DagRun, HttpError, TaskInstance, TaskInstanceCollection, TaskSelector,
+    ClearDagRunBody, ClearTaskInstancesBody, ClearedDagRun, HttpError, TaskInstance, TaskInstanceCollection,
+    TaskSelector,
 };
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde_json::json;
 use store::dag_run::{ClearRuns, ClearSelection, Cleared};
@@ -20,14 +20,14 @@ use crate::doors::LoggedIn;
 /// Lets a run start over; a dry run (the default) says which task instances would.
 #[utoipa::path(post, path = "/dags/{dag_id}/dagRuns/{dag_run_id}/clear", tag = "DagRun",
     params(("dag_id" = String, Path), ("dag_run_id" = String, Path)), request_body = ClearDagRunBody,
-    responses((status = 200, content((DagRun = "application/json"), (TaskInstanceCollection = "application/json"))),
+    responses((status = 200, body = ClearedDagRun),
         (status = 403, body = HttpError), (status = 404, body = HttpError)))]
 pub(super) async fn clear_dag_run(
     State(api): State<Api>,
     Extension(who): Extension<LoggedIn>,
     Path((dag_id, run_id)): Path<(String, String)>,
     Body(body): Body<ClearDagRunBody>,
-) -> ApiResult<Response> {
+) -> ApiResult<Json<ClearedDagRun>> {
     check_modes(body.only_failed, body.only_new)?;
     let selection = ClearSelection {
         only_failed: body.only_failed,
@@ -41,9 +41,11 @@ pub(super) async fn clear_dag_run(
     let runs = ClearRuns::One(run_id.clone());
     let cleared = api.doors.clear_task_instances(&who, &dag_id, &runs, &selection).await.map_err(lost)?;
     if body.dry_run {
-        return Ok(Json(collection(affected(&api, &dag_id, cleared).await?)).into_response());
+        let affected = collection(affected(&api, &dag_id, cleared).await?);
+        return Ok(Json(ClearedDagRun::WouldClear(affected)));
     }
-    Ok(Json(dag_runs::load(&api, &dag_id, &run_id).await?).into_response())
+    let run = dag_runs::load(&api, &dag_id, &run_id).await?;
+    Ok(Json(ClearedDagRun::Cleared(Box::new(run))))
 }
 
 /// What failed exists, and what is new does not.

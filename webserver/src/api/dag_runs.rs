@@ -121,7 +121,7 @@ pub(super) async fn load(api: &Api, dag_id: &str, run_id: &str) -> ApiResult<Dag
 #[utoipa::path(post, path = "/dags/{dag_id}/dagRuns", tag = "DagRun", params(("dag_id" = String, Path)),
     request_body = TriggerDagRunBody,
     responses((status = 200, body = DagRun), (status = 400, body = HttpError), (status = 403, body = HttpError),
-        (status = 404, body = HttpError), (status = 409, body = HttpError)))]
+        (status = 404, body = HttpError), (status = 409, body = HttpError), (status = 501, body = HttpError)))]
 pub(super) async fn trigger_dag_run(
     State(api): State<Api>,
     Extension(who): Extension<LoggedIn>,

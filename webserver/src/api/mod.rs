@@ -49,6 +49,7 @@ mod variables;
 mod versions;
 mod wait;
 mod waiting;
+mod workers;
 mod xcoms;
 
 use std::path::PathBuf;
@@ -157,6 +158,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(event_logs::get_event_log))
         .merge(system())
         .merge(state_stores())
+        .merge(workers())
         .routes(routes!(import_errors::get_import_errors))
         .routes(routes!(import_errors::get_import_error))
         .route_layer(from_fn_with_state(api.clone(), idempotency::once));
@@ -251,6 +253,14 @@ fn assets() -> OpenApiRouter<Api> {
         .routes(routes!(queued_events::get_dag_queued_events, queued_events::delete_dag_queued_events))
         .routes(routes!(queued_events::get_dag_asset_queued_event, queued_events::delete_dag_asset_queued_event))
         .routes(routes!(assets::get_upstream_asset_events))
+}
+
+fn workers() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(workers::get_workers))
+        .routes(routes!(workers::drain_worker))
+        .routes(routes!(workers::undrain_worker))
+        .routes(routes!(workers::remove_worker))
 }
 
 fn backfills() -> OpenApiRouter<Api> {

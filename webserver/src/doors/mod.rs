@@ -13,6 +13,7 @@ mod pool;
 mod secret;
 mod state;
 mod token;
+mod worker;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -28,8 +28,10 @@ pub(crate) enum Connections {
         #[arg(value_name = "ID")]
         id: String,
     },
-    /// Creates a connection.
+    /// Creates a connection; one that exists stays as it is.
     Add(Box<add::Add>),
+    /// Creates a connection, or makes one that exists what is given.
+    Set(Box<add::Add>),
     /// Deletes connections.
     Delete {
         /// Their ids.
@@ -103,6 +105,16 @@ pub(super) async fn run(globals: &Globals, verb: Connections) -> anyhow::Result<
         }
         Connections::Add(arguments) => {
             let connection: Connection = client.post(&["connections"], &arguments.body()?).await?;
+            globals.output().entry(&connection, &fields(&connection))?;
+        }
+        Connections::Set(arguments) => {
+            let body = arguments.body()?;
+            let connection = match client.post::<Connection>(&["connections"], &body).await {
+                Err(Error::Refused { status: 409, .. }) => {
+                    client.patch(&["connections", &body.connection_id], &body).await?
+                }
+                done => done?,
+            };
             globals.output().entry(&connection, &fields(&connection))?;
         }
         Connections::Delete { ids } => {

@@ -15,7 +15,7 @@ pub(super) async fn run(globals: &Globals, arguments: &DagArgument) -> anyhow::R
     let dag_id = &arguments.dag_id;
     let path = ["dags", dag_id, "details"];
     let found: DagDetails = Place::dag(dag_id).within(&client, async { Ok(client.get(&path, &[]).await?) }).await?;
-    let skip_next: SkipNext = client.get(&["dags", dag_id, "skipNext"], &[]).await?;
+    let skip_next: SkipNext = client.get_own(&["dags", dag_id, "skipNext"], &[]).await?;
     let mut shown = serde_json::to_value(&found)?;
     shown["skip_next"] = skip_next.count.into();
     shown["skipped_runs"] = serde_json::to_value(&skip_next.skipped)?;

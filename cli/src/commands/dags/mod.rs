@@ -1,10 +1,12 @@
 //! `flowctl dags`.
 
+mod delete;
 mod details;
 mod diff;
 mod list;
 mod next;
 mod pause;
+mod reserialize;
 mod show;
 mod simulate;
 mod skip_next;
@@ -33,6 +35,10 @@ pub(crate) enum Dags {
     Unpause(pause::Pause),
     /// Leaves out the next scheduled runs of a DAG.
     SkipNext(skip_next::Skip),
+    /// Deletes a DAG's runs with their logs and values, and the DAG itself until its file is read again.
+    Delete(delete::Delete),
+    /// Has the files of DAGs read again, whether or not they changed.
+    Reserialize(reserialize::Reserialize),
     /// Starts a run.
     Trigger(trigger::Trigger),
     /// What a DAG was from one change of its file to the next.
@@ -60,6 +66,8 @@ pub(super) async fn run(globals: &Globals, verb: Dags) -> anyhow::Result<ExitCod
         Dags::Pause(arguments) => pause::run(globals, &arguments, true).await,
         Dags::Unpause(arguments) => pause::run(globals, &arguments, false).await,
         Dags::SkipNext(arguments) => skip_next::run(globals, &arguments).await,
+        Dags::Delete(arguments) => delete::run(globals, &arguments).await,
+        Dags::Reserialize(arguments) => reserialize::run(globals, &arguments).await,
         Dags::Trigger(arguments) => trigger::run(globals, arguments).await,
         Dags::Versions(arguments) => versions::run(globals, &arguments).await,
         Dags::Diff(arguments) => diff::run(globals, &arguments).await,

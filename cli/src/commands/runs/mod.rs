@@ -2,6 +2,7 @@
 
 mod cancel;
 mod clear;
+mod delete;
 mod follow;
 mod list;
 mod logs;
@@ -40,6 +41,8 @@ pub(crate) enum Runs {
     Mark(mark::Mark),
     /// Stops a run: what runs of it is stopped, what has not started never will.
     Cancel(RunArguments),
+    /// Deletes a run with its logs and values; one that has not ended must be cancelled first.
+    Delete(delete::Delete),
     /// Shows a run live until it has ended. The exit code is the run's: 0 when it succeeded, 1 when it failed.
     Watch(watch::Watch),
 }
@@ -54,6 +57,7 @@ pub(super) async fn run(globals: &Globals, verb: Runs) -> anyhow::Result<ExitCod
         Runs::Rerun(arguments) => retry::rerun(globals, &arguments).await,
         Runs::Mark(arguments) => mark::run(globals, &arguments).await,
         Runs::Cancel(arguments) => cancel::run(globals, &arguments).await,
+        Runs::Delete(arguments) => delete::run(globals, &arguments).await,
         Runs::Watch(arguments) => watch::run(globals, &arguments).await,
     }
 }

@@ -35,14 +35,17 @@ impl Shown {
     /// Loads what belongs to a run.
     pub(super) async fn load(client: &Client, dag_run: DagRun) -> Result<Self, Error> {
         let path = ["dags", &dag_run.dag_id, "dagRuns", &dag_run.dag_run_id];
-        let waiting = client.get(&[&path[..], &["waiting"]].concat(), &[]).await?;
+        let waiting = client.get_own(&[&path[..], &["waiting"]].concat(), &[]).await?;
         let task_instances =
             client.all::<TaskInstanceCollection>(&[&path[..], &["taskInstances"]].concat(), &[]).await?;
         let path = [&path[..], &["missedDeadlines"]].concat();
-        let missed_deadlines = client.get::<MissedDeadlineCollection>(&path, &[]).await?.missed_deadlines;
+        let missed_deadlines = client.get_own::<MissedDeadlineCollection>(&path, &[]).await?.missed_deadlines;
         let of_run = [("dag_id", dag_run.dag_id.clone()), ("dag_run_id", dag_run.dag_run_id.clone())];
         let query = [&of_run[..], &[("state", "failed".to_owned())]].concat();
-        let failed_callbacks = client.all::<CallbackCollection>(&["callbacks"], &query).await?;
+        let failed_callbacks = match client.all::<CallbackCollection>(&["callbacks"], &query).await {
+            Err(Error::NoOperation { .. }) => Vec::new(),
+            found => found?,
+        };
         Ok(Self { dag_run, task_instances, waiting, missed_deadlines, failed_callbacks, at: SystemClock.now() })
     }
 }

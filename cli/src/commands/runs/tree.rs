@@ -90,7 +90,7 @@ fn heading(shown: &Shown, target: Target) -> String {
 }
 
 /// A task, or an element of a mapped one.
-fn element(task_id: &str, map_index: i32) -> String {
+pub(super) fn element(task_id: &str, map_index: i32) -> String {
     if map_index < 0 { task_id.to_owned() } else { format!("{task_id}[{map_index}]") }
 }
 
@@ -146,28 +146,36 @@ fn why<'a>(shown: &'a Shown, instance: &TaskInstance) -> &'a str {
     shown.waiting.task_instances.iter().find(is_it).map_or("", |waiting| waiting.reason.as_str())
 }
 
+/// A task instance of a test.
+#[cfg(test)]
+pub(super) fn instance(
+    task_id: &str,
+    map_index: i32,
+    state: &str,
+    tries: (u32, u32),
+    duration: Option<f64>,
+) -> TaskInstance {
+    let mut instance = serde_json::json!({
+        "id": "", "dag_id": "etl", "dag_run_id": "a", "run_after": "2026-01-01T00:00:00Z", "task_display_name": task_id,
+        "dag_display_name": "etl", "pool": "default_pool", "pool_slots": 1, "executor_config": "{}",
+        "rendered_fields": {},
+    });
+    instance["task_id"] = task_id.into();
+    instance["map_index"] = map_index.into();
+    instance["state"] = if state == "none" { serde_json::Value::Null } else { state.into() };
+    instance["try_number"] = tries.0.into();
+    instance["max_tries"] = tries.1.into();
+    instance["duration"] = duration.into();
+    instance["start_date"] = "2026-01-01T00:01:30Z".into();
+    serde_json::from_value(instance).expect("a task instance")
+}
+
 #[cfg(test)]
 mod tests {
-    use api::{DagRun, DagRunWaiting, TaskInstance, TaskInstanceWaiting};
-    use serde_json::{Value, json};
+    use api::{DagRun, DagRunWaiting, TaskInstanceWaiting};
+    use serde_json::json;
 
     use super::*;
-
-    fn instance(task_id: &str, map_index: i32, state: &str, tries: (u32, u32), duration: Option<f64>) -> TaskInstance {
-        let mut instance: Value = json!({
-            "id": "", "dag_id": "etl", "dag_run_id": "a", "run_after": "2026-01-01T00:00:00Z", "task_display_name": task_id,
-            "dag_display_name": "etl", "pool": "default_pool", "pool_slots": 1, "executor_config": "{}",
-            "rendered_fields": {},
-        });
-        instance["task_id"] = task_id.into();
-        instance["map_index"] = map_index.into();
-        instance["state"] = if state == "none" { Value::Null } else { state.into() };
-        instance["try_number"] = tries.0.into();
-        instance["max_tries"] = tries.1.into();
-        instance["duration"] = duration.into();
-        instance["start_date"] = "2026-01-01T00:01:30Z".into();
-        serde_json::from_value(instance).expect("a task instance")
-    }
 
     fn shown() -> Shown {
         let run = json!({

@@ -40,7 +40,7 @@ async fn tell(client: &Client, run: &DagRun) -> anyhow::Result<()> {
     if run.state == "success" {
         return Ok(());
     }
-    let waiting: DagRunWaiting = client.get(&["dags", dag_id, "dagRuns", run_id, "waiting"], &[]).await?;
+    let waiting: DagRunWaiting = client.get_own(&["dags", dag_id, "dagRuns", run_id, "waiting"], &[]).await?;
     for ended in waiting.task_instances.iter().take(TOLD) {
         anstream::eprintln!("  {}: {}", ended.task_id, ended.reason);
     }

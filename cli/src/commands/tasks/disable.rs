@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::commands::place::{DagArgument, Place, RunArguments};
 use crate::globals::Globals;
-use crate::output::{Column, moment};
+use crate::output::{Column, Page, moment};
 
 /// Which task.
 #[derive(Debug, Args)]
@@ -28,6 +28,15 @@ impl Disable {
         let run = RunArguments { dag_id: self.dag.dag_id.clone(), run_id };
         run.resolve(client).await.map(Some)
     }
+}
+
+/// Whose.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    dag: DagArgument,
+    #[command(flatten)]
+    page: Page,
 }
 
 const COLUMNS: [Column<DisabledTask>; 4] = [
@@ -61,11 +70,12 @@ pub(super) async fn enable(globals: &Globals, arguments: &Disable) -> anyhow::Re
 }
 
 /// Lists the disabled tasks of a DAG.
-pub(super) async fn list(globals: &Globals, arguments: &DagArgument) -> anyhow::Result<ExitCode> {
+pub(super) async fn list(globals: &Globals, arguments: &List) -> anyhow::Result<ExitCode> {
     let client = globals.client()?;
-    let dag_id = &arguments.dag_id;
+    let dag_id = &arguments.dag.dag_id;
     let work = async { Ok(client.get::<DisabledTaskCollection>(&["dags", dag_id, "disabledTasks"], &[]).await?) };
     let found = Place::dag(dag_id).within(&client, work).await?;
-    globals.output().list(&found.disabled_tasks, &COLUMNS, found.total_entries)?;
+    let page: Vec<_> = arguments.page.cut(&found.disabled_tasks).cloned().collect();
+    globals.output().list(&page, &COLUMNS, found.total_entries)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use api::TaskInstance;
 use clap::{Args, Subcommand};
 
-use super::place::{DagArgument, Place, RunArguments};
+use super::place::{Place, RunArguments};
 use crate::client::{Client, Error};
 use crate::globals::Globals;
 
@@ -36,7 +36,7 @@ pub(crate) enum Tasks {
     /// Lets a disabled task run again when its turn comes.
     Enable(disable::Disable),
     /// The disabled tasks of a DAG.
-    Disabled(DagArgument),
+    Disabled(disable::List),
     /// The log of an attempt: of the newest one, unless another is named.
     Logs(logs::Logs),
     /// Why a task is not running.

@@ -5,6 +5,7 @@ mod again;
 mod assets;
 mod bad_input;
 mod callbacks;
+mod delete;
 mod listings;
 mod manual;
 mod newcomer;
@@ -15,6 +16,7 @@ mod secrets;
 mod tasks;
 mod terminal;
 mod waiting;
+mod workers;
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -41,6 +41,8 @@ async fn a_connection_is_added_shown_tried_and_deleted() {
     let said = site.run(&["connections", "test", "plain"]).refused(1);
     assert!(said.contains("connections of type `ssh` cannot be tried"), "{said}");
     site.run(&["connections", "add", "api", "--conn-type", "http"]).refused(1);
+    let shown = site.run(&["connections", "set", "api", "--conn-type", "http", "--conn-host", "elsewhere"]).done();
+    assert!(shown.contains("host\telsewhere\n") && shown.contains("description\t\n"), "{shown}");
     let said = site.run(&["connections", "add", "b", "--conn-uri", "hunter2"]).refused(2);
     assert!(said.contains("it is not a connection URI") && !said.contains("hunter2"), "{said}");
     site.run(&["connections", "add", "b", "--conn-uri", "http://h", "--conn-host", "i"]).refused(2);

@@ -21,6 +21,8 @@ pub struct Contention {
     pub weights: Vec<i32>,
     /// By task id, of tasks with a `max_active_tis_per_dag`: instances that hold a slot, in all runs of the DAG.
     pub active_in_dag: BTreeMap<String, u32>,
+    /// Whether the worker that would run them takes no new attempts.
+    pub is_drained: bool,
     /// What its tasks depend on in the run before.
     pub past: Option<PastRun>,
 }
@@ -43,7 +45,8 @@ impl Store {
         )
         .fetch_all(self.pool())
         .await?;
-        Ok(Contention { pools, weights, active_in_dag: self.active_in_dag(dag).await?, past: None })
+        let (active_in_dag, is_drained) = (self.active_in_dag(dag).await?, self.is_leader_drained().await?);
+        Ok(Contention { pools, weights, active_in_dag, is_drained, past: None })
     }
 
     async fn pool_facts(&self, names: &[String]) -> Result<Vec<PoolFacts>, sqlx::Error> {

@@ -1,5 +1,7 @@
 //! `flowctl xcom`.
 
+mod write;
+
 use std::process::ExitCode;
 
 use api::{XCom, XComCollection, XComEntry};
@@ -19,6 +21,10 @@ pub(crate) enum Xcoms {
     List(List),
     /// One value, as JSON; a string as it is unless `-o json` asks for quotes.
     Get(Get),
+    /// Sets a value, as if the task had left it; what ran already does not run again.
+    Set(write::Set),
+    /// Deletes a value.
+    Delete(write::Which),
 }
 
 /// Whose.
@@ -61,6 +67,8 @@ pub(super) async fn run(globals: &Globals, verb: Xcoms) -> anyhow::Result<ExitCo
     match verb {
         Xcoms::List(arguments) => list(globals, arguments).await,
         Xcoms::Get(arguments) => get(globals, arguments).await,
+        Xcoms::Set(arguments) => write::set(globals, &arguments).await,
+        Xcoms::Delete(arguments) => write::delete(globals, &arguments).await,
     }
 }
 
@@ -83,16 +91,21 @@ async fn get(globals: &Globals, arguments: Get) -> anyhow::Result<ExitCode> {
     let query = [("map_index", arguments.map_index.to_string())];
     let place = Place::task(dag_id, &run_id, task_id);
     let found = place.within(&client, async { Ok(client.get::<XCom>(&path, &query).await?) }).await;
-    let xcom = found.map_err(|error| match error.downcast_ref() {
-        Some(Error::NotFound { .. }) => {
-            let all = format!("`flowctl xcom list {dag_id} {run_id} {task_id}` shows what it left");
-            Failure::not_found(format!("`{task_id}` left no `{}`", arguments.key)).hint(all).into()
-        }
-        _ => error,
-    })?;
+    let xcom = found.map_err(|error| missing(error, dag_id, &run_id, task_id, &arguments.key))?;
     match (globals.output().format(), &xcom.value) {
         (Format::Table | Format::Plain, Value::String(text)) => print(text)?,
         _ => globals.output().data(&xcom.value)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What to say when the task left nothing of that name.
+fn missing(error: anyhow::Error, dag_id: &str, run_id: &str, task_id: &str, key: &str) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(Error::NotFound { .. }) => {
+            let all = format!("`flowctl xcom list {dag_id} {run_id} {task_id}` shows what it left");
+            Failure::not_found(format!("`{task_id}` left no `{key}`")).hint(all).into()
+        }
+        _ => error,
+    }
 }
