@@ -18,6 +18,7 @@ mod user;
 mod vouched;
 mod who;
 mod worker;
+mod xcom;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub use who::{LoggedIn, Scope};
 pub use backfill::{AskedBackfill, PlannedRun};
 pub use dag_run::Trigger;
 pub use pool::PoolWish;
+pub use xcom::XComRefusal;
 
 /// The doors of a deployment.
 #[derive(Debug, Clone)]

@@ -19,5 +19,8 @@ mod running;
 mod secrets;
 mod sessions;
 mod state_stores;
+mod statements;
 mod system;
+mod task_instances;
 mod world;
+mod xcoms;
