@@ -51,6 +51,18 @@ pub(super) struct DagRunsQuery {
     triggering_user_name_prefix_pattern: Option<String>,
     /// With this text in the JSON of its conf.
     conf_contains: Option<String>,
+    /// Part of the name or the URI of an asset whose update it took, without regard to case; `%` and `_` as they are.
+    consuming_asset_pattern: Option<String>,
+    /// In this bundle. There are no bundles: with it nothing is found.
+    bundle_version: Option<String>,
+    /// Of this partition. There are no partitions: with it nothing is found.
+    partition_key_pattern: Option<String>,
+    /// As `partition_key_pattern`.
+    partition_key_prefix_pattern: Option<String>,
+    /// Refused: no DAG is partitioned.
+    partition_date_gte: Option<String>,
+    /// Refused: no DAG is partitioned.
+    partition_date_lte: Option<String>,
     run_after_gte: Option<When>,
     run_after_gt: Option<When>,
     run_after_lte: Option<When>,
@@ -109,11 +121,29 @@ pub(super) async fn get_dag_runs(
         dag_id_is: pattern(query.dag_id_pattern, query.dag_id_prefix_pattern),
         triggering_user_is: pattern(query.triggering_user_name_pattern, query.triggering_user_name_prefix_pattern),
         conf_contains: query.conf_contains,
+        consuming_asset: query.consuming_asset_pattern,
+        in_a_bundle_or_partition: query.bundle_version.is_some()
+            || query.partition_key_pattern.is_some()
+            || query.partition_key_prefix_pattern.is_some(),
         ..DagRunFilter::default()
     };
+    if query.partition_date_gte.is_some() || query.partition_date_lte.is_some() {
+        return Err(not_partitioned(&api, filter.dag_id.as_deref()).await?);
+    }
     let found = api.store.api_dag_runs(&filter, &page, cursor.as_ref()).await?;
     missing::check(&api, filter.dag_id.as_deref(), None, &found).await?;
     Ok(Json(collection(found)))
+}
+
+/// Airflow's words for a window of partitions of a DAG that has none.
+async fn not_partitioned(api: &Api, dag_id: Option<&str>) -> ApiResult<ApiError> {
+    Ok(match dag_id {
+        None => ApiError::bad_request("partition_date_gte and partition_date_lte require a specific dag_id."),
+        Some(dag_id) if !api.store.api_dag_exists(dag_id).await? => missing::dag(dag_id),
+        Some(dag_id) => ApiError::bad_request(format!(
+            "Dag with dag_id: '{dag_id}' is not partitioned; partition_date_gte and partition_date_lte are not supported."
+        )),
+    })
 }
 
 /// A part of a list as the API tells it.

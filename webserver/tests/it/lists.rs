@@ -23,7 +23,7 @@ async fn with_runs() -> World {
 #[tokio::test]
 async fn runs_are_listed_by_what_they_are() {
     let world = with_runs().await;
-    let cases: [(&str, &[&str]); 15] = [
+    let cases: [(&str, &[&str]); 18] = [
         ("", &["a", "b", "c"]),
         ("?state=success", &["b"]),
         ("?state=success&state=queued", &["a", "b", "c"]),
@@ -38,6 +38,9 @@ async fn runs_are_listed_by_what_they_are() {
         ("?run_id_pattern=B", &["b"]),
         ("?dag_version=1&limit=1", &["a"]),
         ("?dag_version=2", &[]),
+        ("?consuming_asset_pattern=s3", &[]),
+        ("?bundle_version=1", &[]),
+        ("?partition_key_pattern=~", &[]),
         ("?updated_at_lte=2020-01-01&order_by=duration", &[]),
     ];
     for (query, expected) in cases {
@@ -46,6 +49,10 @@ async fn runs_are_listed_by_what_they_are() {
             assert_eq!(run_ids(&page), expected, "{dag_id} {query}");
         }
     }
+    for dag_id in ["etl", "~"] {
+        world.get(&format!("/dags/{dag_id}/dagRuns?partition_date_gte=2026-01-01")).await.refused(400);
+    }
+    world.get("/dags/no/dagRuns?partition_date_lte=2026-01-01").await.refused(404);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod access;
 mod again;
+mod airflow_api;
 mod assets;
 mod auth;
 mod bulk_dag_runs;

@@ -4,7 +4,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::window::{Cursor, Field, List, Window, field, firm};
-use super::{Instant, Listing, Pattern, ReadError, Statement, Times, and_among, and_any, and_is, and_readable, times};
+use super::{
+    Instant, Listing, Pattern, ReadError, Statement, Times, and_among, and_any, and_is, and_readable, contained, times,
+};
 use crate::Store;
 
 /// Which runs.
@@ -26,6 +28,10 @@ pub struct DagRunFilter {
     pub triggering_user_is: Pattern,
     /// With this text in the JSON of their conf.
     pub conf_contains: Option<String>,
+    /// It took an update of an asset with this in its name or URI.
+    pub consuming_asset: Option<String>,
+    /// It is in a bundle or a partition; no run is.
+    pub in_a_bundle_or_partition: bool,
     /// In one of these.
     pub states: Vec<String>,
     /// Of one of these.
@@ -143,6 +149,16 @@ impl DagRunFilter {
         and_among(statement, "v.version_number", &self.version_numbers);
         if let Some(text) = self.conf_contains.as_ref().filter(|text| !text.is_empty()) {
             statement.push(" AND r.conf::text ILIKE ").push_bind(format!("%{text}%"));
+        }
+        if let Some(text) = self.consuming_asset.as_ref().filter(|text| !text.is_empty()) {
+            statement.push(
+                " AND EXISTS (SELECT FROM dag_run_asset_event t JOIN asset_event e ON e.id = t.asset_event_id
+                              JOIN asset a ON a.id = e.asset_id WHERE t.dag_run_id = r.id AND (a.name ILIKE ",
+            );
+            statement.push_bind(contained(text)).push(" OR a.uri ILIKE ").push_bind(contained(text)).push("))");
+        }
+        if self.in_a_bundle_or_partition {
+            statement.push(" AND false");
         }
         self.times.bind(statement, &COLUMNS);
     }

@@ -5,7 +5,9 @@ use model::wait::{Approval, Awaited};
 
 use super::task_instances::{TaskInstanceRow, columns, from};
 use super::window::{Field, List, Window, field, firm};
-use super::{Instant, Listing, Pattern, Range, ReadError, Statement, and_any, and_is, and_matches, and_readable, and_within};
+use super::{
+    Instant, Listing, Pattern, Range, ReadError, Statement, and_any, and_is, and_matches, and_readable, and_within,
+};
 use crate::Store;
 
 /// Which questions.

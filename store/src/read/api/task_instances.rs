@@ -4,7 +4,9 @@ use model::ids::{DagRunKey, TaskIndex};
 use uuid::Uuid;
 
 use super::window::{Cursor, Field, Keys, List, Window, field, firm};
-use super::{Instant, Listing, Pattern, Range, ReadError, Statement, Times, and_among, and_any, and_is, and_readable, times};
+use super::{
+    Instant, Listing, Pattern, Range, ReadError, Statement, Times, and_among, and_any, and_is, and_readable, times,
+};
 use crate::Store;
 
 /// Which task instances.
