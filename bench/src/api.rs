@@ -80,7 +80,7 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
     for sql in FILL {
         sqlx::raw_sql(sql).execute(database.store.pool()).await?;
     }
-    first_account(&database.store, Some(PASSWORD.to_owned())).await?;
+    first_account(&database.store, Some(PASSWORD.to_owned()), now()).await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     let stop = CancellationToken::new();

@@ -116,6 +116,7 @@ const fn name(waiting: &Waiting) -> &'static str {
         Waiting::Executor | Waiting::Restarting | Waiting::Scheduler => "Task Instance State",
         // Airflow has no word for it.
         Waiting::Parallelism { .. } => "Parallelism",
+        Waiting::Drained => "Workers Drained",
     }
 }
 
