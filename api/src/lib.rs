@@ -9,6 +9,7 @@
 
 #![allow(clippy::struct_excessive_bools, reason = "Airflow's bodies have as many as they have")]
 
+mod access;
 mod again;
 mod approval;
 mod asset;
@@ -35,6 +36,7 @@ mod waiting;
 mod worker;
 mod xcom;
 
+pub use access::{Grant, NewToken, Role, RoleBody, RoleCollection, Token, TokenBody, TokenCollection};
 pub use again::{DisableTaskBody, DisabledTask, DisabledTaskCollection, PatchTaskInstanceBody, RerunBody};
 pub use approval::{HitlDetail, HitlDetailCollection, HitlDetailResponse, HitlUser, UpdateHitlDetailPayload};
 pub use asset::{

@@ -68,12 +68,12 @@ async fn serve(settings: &Settings, url: &str, listener: TcpListener) -> anyhow:
     settings.make_key()?;
     let store = services::connect(url, settings.database_connect_timeout).await?.with_keys(settings.keyring()?);
     store.migrate().await.context("the database cannot be brought up to date")?;
-    let password = first_account(&store, std::env::var("FLOWCTL_ADMIN_PASSWORD").ok()).await?;
+    let password = first_account(&store, std::env::var("FLOWCTL_ADMIN_PASSWORD").ok(), services::clock()).await?;
     let address = format!("http://{}", listener.local_addr()?);
     let token = leave_credentials(&store, &settings.home, &address).await?;
 
     let mut services = Services::new();
-    let (pages, stop) = (services::pages(settings, &store), services.stop());
+    let (pages, stop) = (services::pages(settings, &store)?, services.stop());
     services.spawn("web server", async move { Ok(webserver::serve(pages, listener, stop).await?) });
     let mut config = services::scheduler(settings, services::process(), true)?;
     if settings.base_url.is_none() {
@@ -100,7 +100,8 @@ async fn serve(settings: &Settings, url: &str, listener: TcpListener) -> anyhow:
 /// A token for the commands of this home, in the name of the first administrator; none when there is none.
 async fn leave_credentials(store: &Store, home: &Path, address: &str) -> anyhow::Result<Option<String>> {
     let accounts = store.accounts().await.context("the accounts cannot be read")?;
-    let Some(account) = accounts.iter().find(|account| account.role == "admin") else { return Ok(None) };
+    let is_admin = |account: &&store::account::AccountRow| account.role == "admin" && account.disabled_at.is_none();
+    let Some(account) = accounts.iter().find(is_admin) else { return Ok(None) };
     let doors = Doors::new(store.clone(), services::clock);
     let token = doors.token_for(&account.username).await.context("no token for the local command line")?;
     credentials::leave(home, address, &token)?;

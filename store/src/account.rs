@@ -1,23 +1,52 @@
-//! Local users and what their browsers and programs present.
+//! Accounts: local ones with a password, and those that an identity provider vouches for.
 
 use jiff::Timestamp;
+use serde_json::json;
 
-use crate::{Result, Store, to_sql};
+use crate::event_log::{By, Event};
+use crate::{Result, Store, from_sql, to_sql};
 
-/// A local user.
+/// What somebody logs in with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The name they log in with.
     pub username: String,
-    /// argon2id, as a PHC string.
+    /// argon2id, as a PHC string; empty: no password is accepted.
     pub password_hash: String,
-    /// viewer, user, op or admin.
+    /// viewer, user, op, admin, or one of the deployment's own.
     pub role: String,
+}
+
+/// An account as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    /// The name they log in with.
+    pub username: String,
+    /// What they may do.
+    pub role: String,
+    /// local or oidc.
+    pub origin: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Since when nothing is let in with it.
+    pub disabled_at: Option<Timestamp>,
+}
+
+/// What became of a login through an identity provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    /// The account is there, with this role.
+    Welcome,
+    /// A local account has the name.
+    Taken,
+    /// The account is switched off.
+    Disabled,
 }
 
 impl Store {
     /// Creates an account; false when the name is taken.
-    pub async fn create_account(&self, account: &Account) -> Result<bool> {
+    pub async fn create_account(&self, account: &Account, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
         let result = sqlx::query!(
             "-- account.create
              INSERT INTO account (username, password_hash, role) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
@@ -25,16 +54,23 @@ impl Store {
             account.password_hash,
             account.role
         )
-        .execute(self.pool())
+        .execute(&mut *transaction)
         .await?;
-        Ok(result.rows_affected() == 1)
+        if result.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let event = Event::new("post_user").object("account", &account.username);
+        event.after(json!({"role": account.role})).record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
-    /// One account.
+    /// One account that is in use.
     pub async fn account(&self, username: &str) -> Result<Option<Account>> {
         Ok(sqlx::query_as!(
             Account,
-            "-- account.get\nSELECT username, password_hash, role FROM account WHERE username = $1",
+            "-- account.get
+             SELECT username, password_hash, role FROM account WHERE username = $1 AND disabled_at IS NULL",
             username
         )
         .fetch_optional(self.pool())
@@ -42,29 +78,43 @@ impl Store {
     }
 
     /// All accounts, by name.
-    pub async fn accounts(&self) -> Result<Vec<Account>> {
-        Ok(sqlx::query_as!(
-            Account,
-            "-- account.list\nSELECT username, password_hash, role FROM account ORDER BY username"
+    pub async fn accounts(&self) -> Result<Vec<AccountRow>> {
+        let rows = sqlx::query!(
+            "-- account.list\nSELECT username, role, origin, created_at, disabled_at FROM account ORDER BY username"
         )
         .fetch_all(self.pool())
-        .await?)
+        .await?;
+        let rows = rows.into_iter().map(|row| AccountRow {
+            username: row.username,
+            role: row.role,
+            origin: row.origin,
+            created_at: from_sql(row.created_at),
+            disabled_at: row.disabled_at.map(from_sql),
+        });
+        Ok(rows.collect())
     }
 
     /// Removes an account and logs it out everywhere; false when there is none.
-    pub async fn delete_account(&self, username: &str) -> Result<bool> {
-        let result = sqlx::query!("-- account.delete\nDELETE FROM account WHERE username = $1", username)
-            .execute(self.pool())
-            .await?;
-        Ok(result.rows_affected() == 1)
+    pub async fn delete_account(&self, username: &str, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let role =
+            sqlx::query_scalar!("-- account.delete\nDELETE FROM account WHERE username = $1 RETURNING role", username)
+                .fetch_optional(&mut *transaction)
+                .await?;
+        let Some(role) = role else { return Ok(false) };
+        let event = Event::new("delete_user").object("account", username).before(json!({"role": role}));
+        event.record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
-    /// Sets a new password and logs the account out everywhere; false when there is none.
-    pub async fn set_password(&self, username: &str, password_hash: &str) -> Result<bool> {
+    /// Sets a new password and logs the account out everywhere; false when there is none with a password.
+    pub async fn set_password(&self, username: &str, password_hash: &str, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
         let changed = sqlx::query_scalar!(
             r#"-- account.set_password
             WITH changed AS (
-                UPDATE account SET password_hash = $2 WHERE username = $1 RETURNING username
+                UPDATE account SET password_hash = $2 WHERE username = $1 AND origin = 'local' RETURNING username
             ), logged_out AS (
                 DELETE FROM access_token USING changed WHERE access_token.username = changed.username
             )
@@ -72,64 +122,108 @@ impl Store {
             username,
             password_hash
         )
-        .fetch_one(self.pool())
+        .fetch_one(&mut *transaction)
         .await?;
-        Ok(changed == 1)
+        if changed == 0 {
+            return Ok(false);
+        }
+        Event::new("set_password").object("account", username).record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Sets what an account may do; false when there is none.
-    pub async fn set_role(&self, username: &str, role: &str) -> Result<bool> {
-        let result =
-            sqlx::query!("-- account.set_role\nUPDATE account SET role = $2 WHERE username = $1", username, role)
-                .execute(self.pool())
-                .await?;
-        Ok(result.rows_affected() == 1)
-    }
-
-    /// Keeps the hash of a token that was issued; removes what has expired of the same account.
-    pub async fn insert_access_token(
-        &self,
-        token_hash: &[u8; 32],
-        username: &str,
-        purpose: &str,
-        now: Timestamp,
-        expires_at: Timestamp,
-    ) -> Result<()> {
-        sqlx::query!(
-            "-- access_token.insert
-             WITH expired AS (DELETE FROM access_token WHERE username = $2 AND expires_at <= $4)
-             INSERT INTO access_token (token_hash, username, purpose, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5)",
-            token_hash.as_slice(),
+    pub async fn set_role(&self, username: &str, role: &str, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let before = sqlx::query_scalar!(
+            "-- account.set_role
+             UPDATE account a SET role = $2 FROM (SELECT username, role FROM account WHERE username = $1 FOR UPDATE) old
+              WHERE a.username = old.username RETURNING old.role",
             username,
-            purpose,
-            to_sql(now),
-            to_sql(expires_at)
+            role
         )
-        .execute(self.pool())
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(())
+        let Some(before) = before else { return Ok(false) };
+        let event = Event::new("set_role").object("account", username);
+        event.before(json!({"role": before})).after(json!({"role": role})).record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
-    /// Whose token this is, unless it has expired.
-    pub async fn account_of_token(&self, token_hash: &[u8; 32], now: Timestamp) -> Result<Option<Account>> {
-        Ok(sqlx::query_as!(
-            Account,
-            "-- access_token.account
-             SELECT a.username, a.password_hash, a.role
-             FROM access_token t JOIN account a USING (username) WHERE t.token_hash = $1 AND t.expires_at > $2",
-            token_hash.as_slice(),
-            to_sql(now)
+    /// Switches an account off or on again. What it presents is refused from now on; false when there is none.
+    pub async fn set_disabled(&self, username: &str, is_disabled: bool, by: &By) -> Result<bool> {
+        let mut transaction = self.pool().begin().await?;
+        let changed = sqlx::query!(
+            "-- account.set_disabled
+             UPDATE account SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, $3) END WHERE username = $1",
+            username,
+            is_disabled,
+            to_sql(by.at)
         )
-        .fetch_optional(self.pool())
-        .await?)
+        .execute(&mut *transaction)
+        .await?;
+        if changed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        if is_disabled {
+            sqlx::query!("-- account.log_out\nDELETE FROM access_token WHERE username = $1", username)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        let name = if is_disabled { "disable_user" } else { "enable_user" };
+        Event::new(name).object("account", username).record(&mut transaction, by).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
-    /// Logs out.
-    pub async fn delete_access_token(&self, token_hash: &[u8; 32]) -> Result<()> {
-        sqlx::query!("-- access_token.delete\nDELETE FROM access_token WHERE token_hash = $1", token_hash.as_slice())
-            .execute(self.pool())
-            .await?;
+    /// Lets somebody in whom an identity provider vouches for: makes the account at the first time, and gives it the
+    /// role every time.
+    pub async fn vouch(&self, username: &str, role: &str, by: &By) -> Result<Vouched> {
+        let mut transaction = self.pool().begin().await?;
+        let made = sqlx::query!(
+            "-- account.create_vouched
+             INSERT INTO account (username, password_hash, role, origin) VALUES ($1, '', $2, 'oidc') ON CONFLICT DO NOTHING",
+            username,
+            role
+        )
+        .execute(&mut *transaction)
+        .await?;
+        if made.rows_affected() == 1 {
+            let event = Event::new("post_user").object("account", username);
+            event.after(json!({"role": role, "origin": "oidc"})).record(&mut transaction, by).await?;
+            transaction.commit().await?;
+            return Ok(Vouched::Welcome);
+        }
+        let known = sqlx::query!(
+            "-- account.vouched\nSELECT origin, role, disabled_at FROM account WHERE username = $1 FOR UPDATE",
+            username
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        if known.origin != "oidc" {
+            return Ok(Vouched::Taken);
+        }
+        if known.disabled_at.is_some() {
+            return Ok(Vouched::Disabled);
+        }
+        if known.role != role {
+            sqlx::query!("-- account.renew_role\nUPDATE account SET role = $2 WHERE username = $1", username, role)
+                .execute(&mut *transaction)
+                .await?;
+            let event = Event::new("set_role").object("account", username);
+            event.before(json!({"role": known.role})).after(json!({"role": role})).record(&mut transaction, by).await?;
+        }
+        transaction.commit().await?;
+        Ok(Vouched::Welcome)
+    }
+
+    /// Records a login, or that it was refused.
+    pub async fn record_login(&self, succeeded: bool, how: &str, by: &By) -> Result<()> {
+        let mut transaction = self.pool().begin().await?;
+        let event = Event::new(if succeeded { "login" } else { "login_refused" });
+        event.object("account", &by.username).after(json!({"how": how})).record(&mut transaction, by).await?;
+        transaction.commit().await?;
         Ok(())
     }
 }

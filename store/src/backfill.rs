@@ -227,24 +227,33 @@ impl Store {
 
     /// One backfill.
     pub async fn backfill(&self, id: i64) -> Result<Option<Backfill>> {
-        Ok(self.load_backfills(None, Some(id), 1, 0).await?.into_iter().next())
+        Ok(self.load_backfills(None, None, Some(id), 1, 0).await?.into_iter().next())
     }
 
     /// Backfills, of one DAG or of all, the newest first, and how many there are.
-    pub async fn backfills(&self, dag_id: Option<&str>, limit: i64, offset: i64) -> Result<(Vec<Backfill>, i64)> {
+    pub async fn backfills(
+        &self,
+        dag_id: Option<&str>,
+        readable: Option<&[String]>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<Backfill>, i64)> {
         let total = sqlx::query_scalar!(
             r#"-- backfill.count
-            SELECT count(*) AS "count!" FROM backfill WHERE $1::text IS NULL OR dag_id = $1"#,
-            dag_id
+            SELECT count(*) AS "count!" FROM backfill
+             WHERE ($1::text IS NULL OR dag_id = $1) AND ($2::text[] IS NULL OR dag_id = ANY ($2))"#,
+            dag_id,
+            readable
         )
         .fetch_one(self.pool())
         .await?;
-        Ok((self.load_backfills(dag_id, None, limit, offset).await?, total))
+        Ok((self.load_backfills(dag_id, readable, None, limit, offset).await?, total))
     }
 
     async fn load_backfills(
         &self,
         dag_id: Option<&str>,
+        readable: Option<&[String]>,
         id: Option<i64>,
         limit: i64,
         offset: i64,
@@ -254,6 +263,7 @@ impl Store {
             SELECT b.*, d.total AS "total!", d.pending AS "pending!", d.active AS "active!", d.succeeded AS "succeeded!",
                    d.failed AS "failed!", d.left_out AS "left_out!"
             FROM (SELECT * FROM backfill WHERE ($1::text IS NULL OR dag_id = $1) AND ($2::bigint IS NULL OR id = $2)
+                   AND ($5::text[] IS NULL OR dag_id = ANY ($5))
                   ORDER BY id DESC LIMIT $3 OFFSET $4) AS b
             CROSS JOIN LATERAL (
                 SELECT count(*) AS total, count(*) FILTER (WHERE x.dag_run_id IS NULL AND x.left_out IS NULL) AS pending,
@@ -266,7 +276,8 @@ impl Store {
             dag_id,
             id,
             limit,
-            offset
+            offset,
+            readable
         )
         .fetch_all(self.pool())
         .await?;

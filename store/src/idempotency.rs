@@ -179,7 +179,13 @@ mod tests {
     async fn with_ada() -> TestDatabase {
         let database = TestDatabase::create().await;
         let account = Account { username: "ada".to_owned(), password_hash: String::new(), role: "user".to_owned() };
-        assert!(database.store().create_account(&account).await.unwrap());
+        assert!(
+            database
+                .store()
+                .create_account(&account, &crate::event_log::By::local("test", jiff::Timestamp::UNIX_EPOCH))
+                .await
+                .unwrap()
+        );
         database
     }
 

@@ -4,6 +4,7 @@
 //! `migrations/`, begins with a comment that is its name (so that `pg_stat_activity` is readable), and works on sets.
 //! Decisions are not made here: each write repeats what its caller believes and says when that was not so.
 
+pub mod access_token;
 pub mod account;
 pub mod asset;
 pub mod backfill;
@@ -27,6 +28,7 @@ mod past;
 mod pool;
 pub mod pools;
 pub mod read;
+pub mod role;
 pub mod rotate;
 pub mod schema;
 pub mod service;

@@ -7,6 +7,7 @@ mod diff;
 pub mod doors;
 pub mod layout;
 mod log;
+pub mod oidc;
 pub mod pages;
 mod serve;
 pub mod svg;

@@ -20,8 +20,10 @@ mod manual;
 mod monitor;
 mod place;
 mod pools;
+mod roles;
 mod runs;
 mod tasks;
+mod tokens;
 mod users;
 mod variables;
 pub(crate) mod when;
@@ -74,6 +76,12 @@ enum Command {
     /// Local accounts, straight in the database.
     #[command(subcommand)]
     Users(users::Users),
+    /// Roles of one's own, and permissions for single DAGs and tags.
+    #[command(subcommand)]
+    Roles(roles::Roles),
+    /// Tokens for programs of one's own.
+    #[command(subcommand)]
+    Tokens(tokens::Tokens),
     /// What is wrong with this deployment, and what to do. Exit code 1 if anything is.
     Doctor(doctor::Doctor),
     /// The settings in force, and where each comes from.
@@ -156,6 +164,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Import(source) => import::run(&globals, &source),
         Command::Db(verb) => db::run(&globals, verb).await,
         Command::Users(verb) => users::run(&globals, verb).await,
+        Command::Roles(verb) => roles::run(&globals, verb).await,
+        Command::Tokens(verb) => tokens::run(&globals, verb).await,
         Command::Doctor(arguments) => doctor::run(&globals, &arguments).await,
         Command::Config(verb) => config::run(&globals, &verb),
         Command::Login(arguments) => login::login(&globals, arguments).await,

@@ -4,11 +4,11 @@ use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::Serialize;
 use store::Store;
-use store::account::Account;
+use store::account::{Account, AccountRow};
 use webserver::doors::hash_password;
 
 use crate::failure::Failure;
@@ -24,8 +24,11 @@ pub(crate) enum Users {
         /// The name to log in with.
         username: String,
         /// What it may do.
-        #[arg(long, value_enum)]
-        role: Role,
+        ///
+        /// viewer reads; user also changes DAGs and runs; op also what many DAGs share; admin everything; or a role of
+        /// your own (`flowctl roles`).
+        #[arg(long)]
+        role: String,
         #[command(flatten)]
         password: Password,
     },
@@ -49,33 +52,18 @@ pub(crate) enum Users {
         /// Its name.
         username: String,
         /// What it may do from now on.
-        #[arg(value_enum)]
-        role: Role,
+        role: String,
     },
-}
-
-/// What an account may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Role {
-    /// Reads.
-    Viewer,
-    /// Also changes DAGs and runs.
-    User,
-    /// Also changes what many DAGs share.
-    Op,
-    /// Everything.
-    Admin,
-}
-
-impl Role {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::User => "user",
-            Self::Op => "op",
-            Self::Admin => "admin",
-        }
-    }
+    /// Keeps an account out, and logs it out everywhere; its tokens are revoked.
+    Disable {
+        /// Its name.
+        username: String,
+    },
+    /// Lets an account in again.
+    Enable {
+        /// Its name.
+        username: String,
+    },
 }
 
 /// Where a password comes from. Not from an argument: others see those.
@@ -91,11 +79,15 @@ pub(crate) struct Password {
 struct Entry {
     username: String,
     role: String,
+    origin: String,
+    is_disabled: bool,
 }
 
-const COLUMNS: [Column<Entry>; 2] = [
+const COLUMNS: [Column<Entry>; 4] = [
     Column { title: "username", cell: |entry| Cell::from(entry.username.as_str()) },
     Column { title: "role", cell: |entry| Cell::from(entry.role.as_str()) },
+    Column { title: "origin", cell: |entry| Cell::from(entry.origin.as_str()) },
+    Column { title: "state", cell: |entry| Cell::from(if entry.is_disabled { "disabled" } else { "in use" }) },
 ];
 
 /// Length of a password that is made: 119 bits.
@@ -119,36 +111,54 @@ async fn change(globals: &Globals, store: &Store, verb: Users) -> anyhow::Result
         Users::List => list(globals, store).await,
         Users::Delete { username } => {
             keep_an_admin(store, &username).await?;
-            existing(store.delete_account(&username).await?, &username)?;
+            existing(store.delete_account(&username, &services::by()).await?, &username)?;
             anstream::eprintln!("{username} is deleted");
             Ok(())
         }
         Users::ResetPassword { username, password } => {
             let (text, was_made) = password.get()?;
             let hash = hash_password(&text).map_err(|error| Failure::failed(error.to_string()))?;
-            existing(store.set_password(&username, &hash).await?, &username)?;
+            let known = store.accounts().await?.into_iter().find(|account| account.username == username);
+            if known.is_some_and(|account| account.origin != "local") {
+                let message = format!("an identity provider vouches for `{username}`: it has no password here");
+                return Err(Failure::failed(message).into());
+            }
+            existing(store.set_password(&username, &hash, &services::by()).await?, &username)?;
             anstream::eprintln!("{username} has a new password, and is logged out everywhere");
             if was_made { print(&text) } else { Ok(()) }
         }
         Users::SetRole { username, role } => {
-            if role != Role::Admin {
+            check_role(store, &role).await?;
+            if role != "admin" {
                 keep_an_admin(store, &username).await?;
             }
-            existing(store.set_role(&username, role.as_str()).await?, &username)?;
-            anstream::eprintln!("{username} is {}", role.as_str());
+            existing(store.set_role(&username, &role, &services::by()).await?, &username)?;
+            anstream::eprintln!("{username} is {role}");
+            Ok(())
+        }
+        Users::Disable { username } => {
+            keep_an_admin(store, &username).await?;
+            existing(store.set_disabled(&username, true, &services::by()).await?, &username)?;
+            anstream::eprintln!("{username} is disabled, and logged out everywhere");
+            Ok(())
+        }
+        Users::Enable { username } => {
+            existing(store.set_disabled(&username, false, &services::by()).await?, &username)?;
+            anstream::eprintln!("{username} is enabled");
             Ok(())
         }
     }
 }
 
-async fn create(store: &Store, username: String, role: Role, password: &Password) -> anyhow::Result<()> {
+async fn create(store: &Store, username: String, role: String, password: &Password) -> anyhow::Result<()> {
     if username.trim() != username || username.is_empty() || username.chars().any(char::is_control) {
         return Err(Failure::usage("a username is not empty and has no spaces around it").into());
     }
+    check_role(store, &role).await?;
     let (text, was_made) = password.get()?;
     let password_hash = hash_password(&text).map_err(|error| Failure::failed(error.to_string()))?;
-    let account = Account { username, password_hash, role: role.as_str().to_owned() };
-    if !store.create_account(&account).await? {
+    let account = Account { username, password_hash, role };
+    if !store.create_account(&account, &services::by()).await? {
         return Err(Failure::failed(format!("there is an account `{}` already", account.username))
             .hint("`flowctl users reset-password` gives it another password")
             .into());
@@ -159,8 +169,13 @@ async fn create(store: &Store, username: String, role: Role, password: &Password
 
 async fn list(globals: &Globals, store: &Store) -> anyhow::Result<()> {
     let accounts = store.accounts().await?;
-    let entries: Vec<Entry> =
-        accounts.into_iter().map(|account| Entry { username: account.username, role: account.role }).collect();
+    let entry = |account: AccountRow| Entry {
+        username: account.username,
+        role: account.role,
+        origin: account.origin,
+        is_disabled: account.disabled_at.is_some(),
+    };
+    let entries: Vec<Entry> = accounts.into_iter().map(entry).collect();
     globals.output().list(&entries, &COLUMNS, u64::try_from(entries.len()).unwrap_or(u64::MAX))
 }
 
@@ -171,10 +186,20 @@ fn existing(exists: bool, username: &str) -> Result<(), Failure> {
     Err(Failure::not_found(format!("no account `{username}`")).hint("`flowctl users list` shows all"))
 }
 
+/// Refuses a role that there is not.
+async fn check_role(store: &Store, role: &str) -> anyhow::Result<()> {
+    let known: Vec<_> = store.roles().await?.into_iter().map(|known| known.name).collect();
+    if known.iter().any(|name| name == role) {
+        return Ok(());
+    }
+    let message = format!("no role `{role}`; there are `{}`", known.join("`, `"));
+    Err(Failure::usage(message).hint("`flowctl roles create` makes one").into())
+}
+
 /// Without an administrator nobody could put it right from the outside.
 async fn keep_an_admin(store: &Store, username: &str) -> anyhow::Result<()> {
     let accounts = store.accounts().await?;
-    let is_admin = |account: &&Account| account.role == "admin";
+    let is_admin = |account: &&AccountRow| account.role == "admin" && account.disabled_at.is_none();
     let others = accounts.iter().filter(is_admin).any(|account| account.username != username);
     if others || !accounts.iter().filter(is_admin).any(|account| account.username == username) {
         return Ok(());

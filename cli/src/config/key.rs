@@ -152,6 +152,96 @@ pub(crate) const KEYS: &[Key] = &[
         "Where people reach the web server; messages link to its pages. Unset: `http://` and webserver.bind.",
     ),
     key(
+        "oidc.issuer",
+        "an `https://` address",
+        None,
+        |settings, text, _| {
+            settings.oidc.issuer = Some(text.to_owned());
+            Ok(())
+        },
+        "The identity provider through which people log in, over OpenID Connect. Needs `oidc.client_id` and `webserver.base_url`; the provider must know `{base_url}/login/oidc/callback`. Unset: local accounts only.",
+    ),
+    key(
+        "oidc.client_id",
+        "a text",
+        None,
+        |settings, text, _| {
+            settings.oidc.client_id = Some(text.to_owned());
+            Ok(())
+        },
+        "What the provider calls flowctl.",
+    ),
+    Key {
+        is_secret: true,
+        ..key(
+            "oidc.client_secret",
+            "a text",
+            None,
+            |settings, text, _| {
+                settings.oidc.client_secret = Some(text.to_owned());
+                Ok(())
+            },
+            "What the provider knows flowctl by. Unset: PKCE alone.",
+        )
+    },
+    key(
+        "oidc.scopes",
+        "words, separated by spaces",
+        Some("profile email"),
+        |settings, text, _| {
+            settings.oidc.scopes = text.split_whitespace().map(str::to_owned).collect();
+            Ok(())
+        },
+        "What is asked for beside `openid`. Many providers need `groups` here.",
+    ),
+    key(
+        "oidc.username_claim",
+        "the name of a claim",
+        Some("preferred_username"),
+        |settings, text, _| {
+            text.clone_into(&mut settings.oidc.username_claim);
+            Ok(())
+        },
+        "Which claim is the name of the account. People who can choose its value could take a name that somebody else had.",
+    ),
+    key(
+        "oidc.groups_claim",
+        "the name of a claim",
+        Some("groups"),
+        |settings, text, _| {
+            text.clone_into(&mut settings.oidc.groups_claim);
+            Ok(())
+        },
+        "Which claim lists the groups, in the ID token or the userinfo.",
+    ),
+    key(
+        "oidc.roles",
+        "`group=role`, separated by commas",
+        None,
+        |settings, text, _| value::pairs(text).map(|roles| settings.oidc.roles = roles),
+        "The role that a group gives, renewed at each login. The first group of the list that somebody is in counts.",
+    ),
+    key(
+        "oidc.default_role",
+        "a role",
+        None,
+        |settings, text, _| {
+            settings.oidc.default_role = Some(text.to_owned());
+            Ok(())
+        },
+        "The role of those who are in none of these groups. Unset: they are not let in.",
+    ),
+    key(
+        "oidc.label",
+        "a text",
+        Some("single sign-on"),
+        |settings, text, _| {
+            text.clone_into(&mut settings.oidc.label);
+            Ok(())
+        },
+        "What the button on the login page calls the provider.",
+    ),
+    key(
         "notifications.smtp_host",
         "a host name or an IP address",
         None,

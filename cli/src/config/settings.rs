@@ -13,6 +13,7 @@ use model::limits::Limits;
 use scheduler::notifier::{MailSettings, MailTls, NotificationSettings};
 use secrets::{Places, VaultSettings};
 use store::Keyring;
+use webserver::oidc::OidcSettings;
 use webserver::pages::ShownSetting;
 use worker::WorkerConfig;
 
@@ -42,6 +43,20 @@ impl Default for Mail {
     }
 }
 
+/// The identity provider, as far as it is said.
+#[derive(Clone, Default)]
+pub(crate) struct IdentityProvider {
+    pub issuer: Option<String>,
+    pub client_id: Option<String>,
+    pub client_secret: Option<String>,
+    pub scopes: Vec<String>,
+    pub username_claim: String,
+    pub groups_claim: String,
+    pub roles: Vec<(String, String)>,
+    pub default_role: Option<String>,
+    pub label: String,
+}
+
 /// The settings in force. The fields are those of the table of keys.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -58,6 +73,7 @@ pub(crate) struct Settings {
     pub bind: SocketAddr,
     pub base_url: Option<String>,
     pub mail: Mail,
+    pub oidc: IdentityProvider,
     pub keys: Option<Keyring>,
     pub secrets_folder: Option<PathBuf>,
     pub vault_url: Option<String>,
@@ -97,6 +113,7 @@ impl Settings {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             base_url: None,
             mail: Mail::default(),
+            oidc: IdentityProvider::default(),
             keys: None,
             secrets_folder: None,
             vault_url: None,
@@ -124,6 +141,29 @@ impl Settings {
             from: self.mail.from.clone().unwrap_or_else(|| format!("flowctl@{}", crate::services::hostname())),
         });
         NotificationSettings { mail, links: Links { base_url: Some(base_url) } }
+    }
+
+    /// How people log in, beside their passwords.
+    pub(crate) fn oidc(&self) -> anyhow::Result<Option<OidcSettings>> {
+        let IdentityProvider { issuer, client_id, .. } = &self.oidc;
+        let Some(issuer) = issuer else { return Ok(None) };
+        let Some(client_id) = client_id else { bail!("oidc.issuer is set, and oidc.client_id is not") };
+        let Some(base_url) = &self.base_url else {
+            bail!("oidc.issuer is set, and webserver.base_url is not: the provider sends people back there")
+        };
+        let provider = self.oidc.clone();
+        Ok(Some(OidcSettings {
+            issuer: issuer.clone(),
+            client_id: client_id.clone(),
+            client_secret: provider.client_secret,
+            base_url: base_url.clone(),
+            scopes: provider.scopes,
+            username_claim: provider.username_claim,
+            groups_claim: provider.groups_claim,
+            roles: provider.roles,
+            default_role: provider.default_role,
+            label: provider.label,
+        }))
     }
 
     /// What DAG files that do not say mean.

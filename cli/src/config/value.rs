@@ -125,3 +125,14 @@ pub(super) fn filter(text: &str) -> Read<String> {
         Err(error) => Err(Wrong::new(format!("not a level or a list of directives: {error}"))),
     }
 }
+
+/// `name=value` pairs, separated by commas.
+pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, Wrong> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    // A group's name may have a `=` of its own, as LDAP's have; a role's has none.
+    let pair = |part: &str| {
+        let (name, value) = part.rsplit_once('=')?;
+        Some((name.trim().to_owned(), value.trim().to_owned()))
+    };
+    parts.map(|part| pair(part).ok_or_else(|| Wrong::new("not `group=role`, separated by commas"))).collect()
+}

@@ -56,13 +56,13 @@ pub(crate) async fn run_webserver(globals: &Globals, port: Option<u16>) -> anyho
     prepare_home(&settings.home)?;
     let listener = bind(settings.bind).await?;
     let store = deployment(&settings).await?;
-    let password = first_account(&store, std::env::var("FLOWCTL_ADMIN_PASSWORD").ok()).await?;
+    let password = first_account(&store, std::env::var("FLOWCTL_ADMIN_PASSWORD").ok(), clock()).await?;
     anstream::println!("flowctl is at http://{}", listener.local_addr()?);
     if let Some(password) = password {
         anstream::println!("first login: admin / {password}   (shown this once)");
     }
     let mut services = Services::new();
-    let (pages, stop) = (pages(&settings, &store), services.stop());
+    let (pages, stop) = (pages(&settings, &store)?, services.stop());
     services.spawn("web server", async move { Ok(webserver::serve(pages, listener, stop).await?) });
     let result = services.run().await;
     store.close().await;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use anyhow::Context;
 use jiff::Timestamp;
 use scheduler::ports::Clock;
 use scheduler::processor::ProcessorConfig;
@@ -13,6 +14,7 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 use webserver::doors::Doors;
 use webserver::layout::Layouts;
+use webserver::oidc::Oidc;
 use webserver::pages::{Hub, Pages};
 use worker::WorkerConfig;
 
@@ -78,10 +80,12 @@ pub(crate) fn dag_processor(settings: &Settings, process: Process) -> DagProcess
 }
 
 /// What the web server shows.
-pub(crate) fn pages(settings: &Settings, store: &Store) -> Pages {
-    Pages {
+pub(crate) fn pages(settings: &Settings, store: &Store) -> anyhow::Result<Pages> {
+    let oidc = settings.oidc()?.map(Oidc::new).transpose().context("the identity provider cannot be asked")?;
+    let is_https = settings.base_url.as_ref().is_some_and(|url| url.starts_with("https://"));
+    Ok(Pages {
         store: store.clone(),
-        doors: Doors::new(store.clone(), clock),
+        doors: Doors::new(store.clone(), clock).with_oidc(oidc).over_https(is_https),
         home: settings.home.clone(),
         dags_folder: settings.dags_folder.display().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -90,7 +94,7 @@ pub(crate) fn pages(settings: &Settings, store: &Store) -> Pages {
         hub: Hub::default(),
         layouts: Arc::new(Layouts::default()),
         settings: settings.shown.clone().into(),
-    }
+    })
 }
 
 /// The web server's socket.

@@ -24,6 +24,15 @@ fn each_setting_is_listed_with_its_source_and_secrets_are_masked() {
     database.connect_timeout	30s	default
     webserver.bind	127.0.0.1:9999	HOME/flowctl.toml:2:1
     webserver.base_url	–	default
+    oidc.issuer	–	default
+    oidc.client_id	–	default
+    oidc.client_secret	–	default
+    oidc.scopes	profile email	default
+    oidc.username_claim	preferred_username	default
+    oidc.groups_claim	groups	default
+    oidc.roles	–	default
+    oidc.default_role	–	default
+    oidc.label	single sign-on	default
     notifications.smtp_host	–	default
     notifications.smtp_port	–	default
     notifications.smtp_tls	starttls	default

@@ -141,7 +141,7 @@ async fn a_favorite_is_one_persons_until_it_is_taken_back_or_its_account_goes() 
     save(store).await;
     for name in ["ada", "bob"] {
         let account = Account { username: name.to_owned(), password_hash: String::new(), role: "viewer".to_owned() };
-        assert!(store.create_account(&account).await.unwrap());
+        assert!(store.create_account(&account, &ada()).await.unwrap());
     }
     assert_eq!(
         store.mark_favorite("etl", &By::local("ada", Timestamp::UNIX_EPOCH)).await.unwrap(),

@@ -38,6 +38,8 @@ pub struct ApprovalRow {
 /// Which questions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApprovalFilter {
+    /// None but these DAGs, however else it is filtered; none: all.
+    pub readable: Option<Vec<String>>,
     /// Of this DAG.
     pub dag_id: Option<String>,
     /// Of this run.
@@ -109,6 +111,7 @@ impl Store {
             JOIN task k ON k.dag_version_id = r.dag_version_id AND k.task_index = q.task_index
             WHERE ($1::text IS NULL OR r.dag_id = $1) AND ($2::text IS NULL OR r.run_id = $2)
               AND ($3::text IS NULL OR k.task_id = $3) AND ($4::bool IS NULL OR (q.chosen IS NOT NULL) = $4)
+              AND ($7::text[] IS NULL OR r.dag_id = ANY ($7))
             ORDER BY q.answered_at DESC NULLS FIRST, q.asked_at, q.dag_run_id, q.task_index, q.map_index
             LIMIT $5 OFFSET $6"#,
             filter.dag_id,
@@ -116,7 +119,8 @@ impl Store {
             filter.task_id,
             filter.is_answered,
             limit,
-            offset
+            offset,
+            filter.readable.as_deref()
         )
         .fetch_all(self.pool())
         .await?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -52,18 +52,24 @@ pub(crate) async fn guard(State(guard): State<Guard>, jar: CookieJar, request: R
     let Some(path) = request.extensions().get::<MatchedPath>().cloned() else { return next.run(request).await };
     let is_program = path.as_str().starts_with("/api/") || path.as_str().starts_with("/auth/");
     let (mut parts, body) = request.into_parts();
-    match check(&guard, path.as_str(), is_program, &jar, &parts).await {
+    let who = match check(&guard, path.as_str(), is_program, &jar, &mut parts).await {
         // The database's text has no NUL; nothing that exists is named with one.
-        Ok(_) if is_program && parts.uri.to_string().contains("%00") => api::refuse_nul(),
-        Ok(who) => {
-            if let Some(who) = who {
-                parts.extensions.insert(who);
-            }
-            next.run(Request::from_parts(parts, body)).await
+        Ok(_) if is_program && parts.uri.to_string().contains("%00") => return api::refuse_nul(),
+        Ok(Some(who)) => who,
+        Ok(None) => return next.run(Request::from_parts(parts, body)).await,
+        Err(refusal) if is_program => return refuse_program(refusal),
+        Err(refusal) => return refuse_person(refusal, &parts),
+    };
+    let body = if is_program || parts.method != Method::POST {
+        body
+    } else {
+        match super::form::of_session(body, &who.form_token).await {
+            Some(body) => body,
+            None => return pages::refuse_form(),
         }
-        Err(refusal) if is_program => refuse_program(refusal),
-        Err(refusal) => refuse_person(refusal, &parts),
-    }
+    };
+    parts.extensions.insert(who);
+    next.run(Request::from_parts(parts, body)).await
 }
 
 async fn check(
@@ -71,24 +77,39 @@ async fn check(
     path: &str,
     is_program: bool,
     jar: &CookieJar,
-    request: &Parts,
+    parts: &mut Parts,
 ) -> Result<Option<LoggedIn>, Refusal> {
-    let needs = needs(path, &request.method)?;
+    let needs = needs(path, &parts.method)?;
     if needs == Needs::Open {
         return Ok(None);
     }
     let cookie = || jar.get(COOKIE).map(Cookie::value);
-    let token = match request.headers.get(header::AUTHORIZATION) {
-        Some(_) if is_program => bearer(&request.headers),
+    let token = match parts.headers.get(header::AUTHORIZATION) {
+        Some(_) if is_program => bearer(&parts.headers),
         _ => cookie(),
     };
     let token = token.ok_or(Refusal::Nobody { had_token: false })?;
-    let who =
-        guard.doors.session(token, peer(&request.extensions)).await?.ok_or(Refusal::Nobody { had_token: true })?;
-    if let Some(permission) = needs.permission() {
-        who.may(permission)?;
+    let who = guard.doors.session(token, peer(&parts.extensions)).await?;
+    let mut who = who.ok_or(Refusal::Nobody { had_token: true })?;
+    let dag_id = if who.grants.is_empty() { None } else { named_dag(parts).await };
+    if let Some(dag_id) = &dag_id {
+        guard.doors.name_dag(&mut who, dag_id).await?;
+    }
+    match needs {
+        Needs::Open | Needs::Account => {}
+        Needs::Whole(permission) => who.may(permission)?,
+        Needs::Dag(permission) => who.may_here(permission)?,
+        Needs::Dags(permission) if dag_id.is_some() => who.may_here(permission)?,
+        Needs::Dags(permission) => guard.doors.limit(&mut who, permission).await?,
     }
     Ok(Some(who))
+}
+
+/// The DAG that the path names; `~` names none.
+async fn named_dag(parts: &mut Parts) -> Option<String> {
+    let names = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    let dag_id = names.iter().find(|(name, _)| *name == "dag_id").map(|(_, value)| value.to_owned());
+    dag_id.filter(|dag_id| dag_id != "~")
 }
 
 impl Needs {

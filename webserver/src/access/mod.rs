@@ -6,6 +6,7 @@
 //! 3. The account's role has the line's permission, or a grant gives it for the DAG that the path names; for a list the
 //!    request carries which DAGs it may tell of (`doors::Scope`).
 
+pub(crate) mod form;
 mod guard;
 mod permission;
 mod role;

@@ -37,6 +37,7 @@ pub(super) struct HitlQuery {
     responses((status = 200, body = HitlDetailCollection), (status = 404, body = HttpError)))]
 pub(super) async fn get_hitl_details(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Path((dag_id, run_id)): Path<(String, String)>,
     Query(query): Query<HitlQuery>,
 ) -> ApiResult<Json<HitlDetailCollection>> {
@@ -45,6 +46,7 @@ pub(super) async fn get_hitl_details(
         run_id: unless_all(run_id),
         task_id: query.task_id,
         is_answered: query.response_received,
+        readable: who.scope.dag_ids(),
     };
     let limit = i64::from(query.limit.unwrap_or(api::DEFAULT_LIMIT).min(MAX_LIMIT));
     let offset = i64::from(query.offset.unwrap_or(0));
@@ -77,6 +79,7 @@ pub(super) async fn get_hitl_detail(
         run_id: Some(run_id.clone()),
         task_id: Some(task_id.clone()),
         is_answered: None,
+        readable: None,
     };
     let (rows, _) = api.store.approvals(&filter, i64::from(u32::MAX), 0).await.map_err(ActionError::from)?;
     if let Some(row) = rows.into_iter().find(|row| row.map_index == map_index) {

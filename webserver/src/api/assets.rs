@@ -195,6 +195,7 @@ pub(super) async fn materialize_asset(
             return Err(ApiError::conflict(detail));
         }
     };
+    who.must_have(&dag_id)?;
     dag_runs::trigger(&api, &who, &dag_id, body.unwrap_or_default(), request).await.map(Json)
 }
 

@@ -36,10 +36,12 @@ pub(super) struct BackfillsQuery {
     responses((status = 200, body = BackfillCollection)))]
 pub(super) async fn get_backfills(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Query(query): Query<BackfillsQuery>,
 ) -> ApiResult<Json<BackfillCollection>> {
     let page = listing(query.limit, query.offset, &[]);
-    let rows = api.store.backfills(query.dag_id.as_deref(), page.limit.into(), page.offset.into());
+    let readable = who.scope.dag_ids();
+    let rows = api.store.backfills(query.dag_id.as_deref(), readable.as_deref(), page.limit.into(), page.offset.into());
     let (rows, total) = rows.await.map_err(ActionError::from)?;
     let backfills = rows.into_iter().map(wire).collect();
     Ok(Json(BackfillCollection { backfills, total_entries: u64::try_from(total).unwrap_or(0) }))
@@ -48,9 +50,15 @@ pub(super) async fn get_backfills(
 /// One backfill.
 #[utoipa::path(get, path = "/backfills/{backfill_id}", tag = "Backfill", params(("backfill_id" = i64, Path)),
     responses((status = 200, body = api::Backfill), (status = 404, body = HttpError)))]
-pub(super) async fn get_backfill(State(api): State<Api>, Path(id): Path<i64>) -> ApiResult<Json<api::Backfill>> {
+pub(super) async fn get_backfill(
+    State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
+    Path(id): Path<i64>,
+) -> ApiResult<Json<api::Backfill>> {
     let row = api.store.backfill(id).await.map_err(ActionError::from)?;
-    row.map(|row| Json(wire(row))).ok_or_else(|| ApiError::not_found("Backfill not found"))
+    row.filter(|row| who.scope.has(&row.dag_id))
+        .map(|row| Json(wire(row)))
+        .ok_or_else(|| ApiError::not_found("Backfill not found"))
 }
 
 /// A page of the dates of a backfill with their runs, in the order in which they run. flowctl's own.
@@ -59,11 +67,13 @@ pub(super) async fn get_backfill(State(api): State<Api>, Path(id): Path<i64>) ->
     responses((status = 200, body = BackfillDayCollection), (status = 404, body = HttpError)))]
 pub(super) async fn get_backfill_dates(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Path(id): Path<i64>,
     Query(query): Query<BackfillsQuery>,
 ) -> ApiResult<Json<BackfillDayCollection>> {
     let backfill = api.store.backfill(id).await.map_err(ActionError::from)?;
-    let backfill = backfill.ok_or_else(|| ApiError::not_found("Backfill not found"))?;
+    let backfill =
+        backfill.filter(|row| who.scope.has(&row.dag_id)).ok_or_else(|| ApiError::not_found("Backfill not found"))?;
     let page = listing(query.limit, query.offset, &[]);
     let days = api.store.backfill_days(id, page.limit.into(), page.offset.into()).await.map_err(ActionError::from)?;
     let dates = days.into_iter().map(|day| BackfillDay {
@@ -94,9 +104,10 @@ pub(super) async fn create_backfill(
         (status = 403, body = HttpError), (status = 404, body = HttpError), (status = 422, body = HttpError)))]
 pub(super) async fn create_backfill_dry_run(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Body(body): Body<BackfillBody>,
 ) -> ApiResult<Json<BackfillPlanCollection>> {
-    let planned = api.doors.plan_backfill(&asked(body)?).await?;
+    let planned = api.doors.plan_backfill(&who, &asked(body)?).await?;
     let backfills: Vec<_> = planned
         .into_iter()
         .map(|run| BackfillPlan {

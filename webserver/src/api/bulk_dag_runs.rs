@@ -47,7 +47,7 @@ pub(super) async fn bulk_dag_runs(
                 }
             }
             BulkDagRunAction::Delete { entities, action_on_non_existence } => {
-                who.may(Permission::DagRunDelete)?;
+                who.may_here(Permission::DagRunDelete)?;
                 let outcome = response.delete.get_or_insert_default();
                 let targets = named(&dag_id, entities, outcome);
                 for target in existing(&api, targets, action_on_non_existence, outcome).await? {

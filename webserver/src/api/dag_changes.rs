@@ -96,6 +96,7 @@ pub(super) async fn patch_dags(
         return Ok(Json(DagCollection { dags: Vec::new(), total_entries: 0 }));
     }
     let filter = DagFilter {
+        readable: who.scope.dag_ids(),
         tags: query.tags,
         all_tags,
         owners: query.owners,

@@ -80,10 +80,12 @@ pub(super) struct DagRunsQuery {
         (status = 404, body = HttpError)))]
 pub(super) async fn get_dag_runs(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Path(dag_id): Path<String>,
     Query(query): Query<DagRunsQuery>,
 ) -> ApiResult<Json<DagRunCollection>> {
     let filter = DagRunFilter {
+        readable: who.scope.dag_ids(),
         dag_id: unless_all(dag_id),
         run_id: None,
         states: words::<DagRunState>("state", &query.state)?,

@@ -1,8 +1,8 @@
 //! `/dagTags`, `/dagStats`, `/dagWarnings`.
 
 use api::{DagStateStats, DagStats, DagStatsCollection, DagTagCollection, DagWarningCollection, HttpError};
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use model::state::DagRunState;
 use serde::Deserialize;
 use serde_json::json;
@@ -13,6 +13,7 @@ use super::Api;
 use super::error::{ApiError, ApiResult};
 use super::extract::Query;
 use super::listing::listing;
+use crate::doors::LoggedIn;
 
 /// Which tags.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -58,10 +59,15 @@ pub(super) struct DagStatsQuery {
     responses((status = 200, body = DagStatsCollection)))]
 pub(super) async fn get_dag_stats(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Query(query): Query<DagStatsQuery>,
 ) -> ApiResult<Json<DagStatsCollection>> {
-    let only = Some(query.dag_ids.as_slice()).filter(|ids| !ids.is_empty());
-    let counts = api.store.api_dag_stats(only).await?;
+    let asked = Some(query.dag_ids).filter(|ids| !ids.is_empty());
+    let only = match (asked, who.scope.dag_ids()) {
+        (Some(asked), Some(_)) => Some(asked.into_iter().filter(|dag_id| who.scope.has(dag_id)).collect()),
+        (asked, readable) => asked.or(readable),
+    };
+    let counts = api.store.api_dag_stats(only.as_deref()).await?;
     let dags: Vec<_> = counts.chunk_by(|one, next| one.dag_id == next.dag_id).map(stats).collect();
     Ok(Json(DagStatsCollection { total_entries: dags.len() as u64, dags }))
 }

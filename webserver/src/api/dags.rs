@@ -131,6 +131,7 @@ impl DagsQuery {
         }
         let is_impossible = last_run_states.is_empty() && !self.dag_run_state.is_empty();
         Ok(DagFilter {
+            readable: who.scope.dag_ids(),
             dag_ids: Vec::new(),
             tags: self.tags,
             all_tags: all_tags(self.tags_match_mode.as_deref())?,

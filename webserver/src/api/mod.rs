@@ -39,10 +39,12 @@ mod missing;
 mod monitor;
 mod pools;
 mod queued_events;
+mod roles;
 mod session;
 mod skip_next;
 mod state_stores;
 mod task_instances;
+mod tokens;
 mod unsupported;
 mod update_mask;
 mod variables;
@@ -161,7 +163,13 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .merge(workers())
         .routes(routes!(import_errors::get_import_errors))
         .routes(routes!(import_errors::get_import_error))
-        .route_layer(from_fn_with_state(api.clone(), idempotency::once));
+        .routes(routes!(roles::get_roles, roles::post_role))
+        .routes(routes!(roles::delete_role))
+        .routes(routes!(roles::post_grant, roles::delete_grant))
+        .route_layer(from_fn_with_state(api.clone(), idempotency::once))
+        // Whose answers are told once and never kept.
+        .routes(routes!(tokens::get_tokens, tokens::post_token))
+        .routes(routes!(tokens::delete_token));
     document::guard(guarded.get_openapi_mut());
     let v2 = open.merge(guarded).fallback(async || ApiError::not_found("Not Found"));
     OpenApiRouter::with_openapi(Document::openapi())

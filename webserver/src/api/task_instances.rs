@@ -4,7 +4,7 @@ use api::{
     DagRun, HttpError, TaskInstance, TaskInstanceCollection, TaskInstanceHistory, TaskInstanceHistoryCollection,
 };
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use model::state::TaskInstanceState;
 use serde::Deserialize;
 use store::read::api::{AttemptRow, DagVersionRow, Listing, TaskInstanceFilter, TaskInstanceRow};
@@ -15,6 +15,7 @@ use super::error::ApiResult;
 use super::extract::{Path, Query, words};
 use super::listing::{When, listing, times, unless_all};
 use super::{Api, missing, versions};
+use crate::doors::LoggedIn;
 
 /// Airflow's name of the queue of what has none.
 const DEFAULT_QUEUE: &str = "default";
@@ -87,11 +88,13 @@ pub(super) struct TaskInstancesQuery {
         (status = 404, body = HttpError)))]
 pub(super) async fn get_task_instances(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Path((dag_id, run_id)): Path<(String, String)>,
     Query(query): Query<TaskInstancesQuery>,
 ) -> ApiResult<Json<TaskInstanceCollection>> {
     let states: Vec<_> = query.state.iter().map(|state| state.replace("no_status", "none")).collect();
     let filter = TaskInstanceFilter {
+        readable: who.scope.dag_ids(),
         dag_id: unless_all(dag_id),
         run_id: unless_all(run_id),
         task_id: query.task_id,

@@ -7,12 +7,15 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, PasswordHash};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use store::Store;
+use store::access_token::Caller;
 use store::account::Account;
+use store::event_log::By;
 
-use super::{ActionError, Doors, LoggedIn, unavailable};
+use super::{ActionError, Doors, LoggedIn, Scope, unavailable};
+use crate::access::Role;
 
 /// What a token is for, and with that how long it is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +47,13 @@ impl Purpose {
 
 impl Doors {
     /// Checks a password; a new token for a browser's cookie, or none when name or password is wrong.
-    pub async fn log_in(&self, username: &str, password: String) -> Result<Option<String>, ActionError> {
-        self.issue_token(username, password, Purpose::Session, None).await
+    pub async fn log_in(
+        &self,
+        username: &str,
+        password: String,
+        from: Option<IpAddr>,
+    ) -> Result<Option<String>, ActionError> {
+        self.issue_token(username, password, Purpose::Session, from).await
     }
 
     /// Checks a password that came from an address; a new token, or none when name or password is wrong.
@@ -65,32 +73,76 @@ impl Doors {
         // argon2 takes tens of milliseconds of a core on purpose. A name that nobody has takes them too, or the time
         // would tell which names there are.
         let is_right = tokio::task::spawn_blocking(move || {
-            let hash = account.as_ref().map_or_else(|| nobodys_hash(), |account| account.password_hash.as_str());
-            matches(&password, hash) && account.is_some()
+            let hash = account.as_ref().map(|account| account.password_hash.as_str()).filter(|hash| !hash.is_empty());
+            matches(&password, hash.unwrap_or_else(|| nobodys_hash())) && hash.is_some()
         })
         .await
         .map_err(unavailable)?;
+        let by = By { username: username.replace('\0', "\u{fffd}"), address: from, at: now };
+        self.store.record_login(is_right, "password", &by).await?;
         if !is_right {
             return Ok(None);
         }
         self.attempts.succeed(username, from);
-        let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-        self.store
-            .insert_access_token(&digest(&token), username, purpose.as_str(), now, now + purpose.lifetime())
-            .await?;
-        Ok(Some(token))
+        self.new_token(username, purpose).await.map(Some)
+    }
+
+    /// A new token of somebody who is let in.
+    pub(super) async fn new_token(&self, username: &str, purpose: Purpose) -> Result<String, ActionError> {
+        let (token, now) = (made_token(), (self.clock)());
+        let (purpose, expires_at) = (purpose.as_str(), now + purpose.lifetime());
+        self.store.insert_access_token(&digest(&token), username, purpose, now, expires_at).await?;
+        Ok(token)
     }
 
     /// Who a token belongs to; `address`: where it comes from.
     pub async fn session(&self, token: &str, address: Option<IpAddr>) -> Result<Option<LoggedIn>, ActionError> {
-        let account = self.store.account_of_token(&digest(token), (self.clock)()).await?;
-        Ok(account.map(|account| LoggedIn { username: account.username, role: account.role, address }))
+        let Some(caller) = self.store.caller(&digest(token), (self.clock)()).await? else { return Ok(None) };
+        let Some(role) = effective_role(&caller) else { return Ok(None) };
+        let role = role.to_owned();
+        Ok(Some(LoggedIn {
+            grants: caller.grants.into_iter().filter(|(of, _)| *of == role).map(|(_, grant)| grant).collect(),
+            username: caller.username,
+            role,
+            address,
+            is_vouched: caller.origin == "oidc",
+            named: None,
+            scope: Scope::All,
+            form_token: form_token(token),
+        }))
     }
 
     /// Ends a session.
     pub async fn log_out(&self, token: &str) -> Result<(), ActionError> {
         Ok(self.store.delete_access_token(&digest(token)).await?)
     }
+
+    /// Ends all sessions of somebody; their personal tokens stay.
+    pub async fn log_out_everywhere(&self, who: &LoggedIn) -> Result<(), ActionError> {
+        self.store.log_out_everywhere(&who.username, &self.by(who)).await?;
+        Ok(())
+    }
+}
+
+/// The lesser of the owner's role and the token's; none when they cannot be compared any more.
+fn effective_role(caller: &Caller) -> Option<&str> {
+    let owner = caller.role.as_str();
+    let Some(token) = caller.token_role.as_deref() else { return Some(owner) };
+    match (Role::named(owner), Role::named(token)) {
+        (Some(of_owner), Some(of_token)) => Some(of_owner.min(of_token).as_str()),
+        _ if owner == token => Some(owner),
+        _ => None,
+    }
+}
+
+/// What a form of a session carries, so that another site's cannot stand for it.
+pub fn form_token(token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(format!("form of {token}")))
+}
+
+/// A new token: 256 bits.
+pub(super) fn made_token() -> String {
+    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
 
 /// The hash of a password, as a PHC string of argon2id.
@@ -114,7 +166,11 @@ pub(super) fn digest(token: &str) -> [u8; 32] {
 }
 
 /// Creates `admin` when there is no account yet; what its password is then, if it was made here.
-pub async fn first_account(store: &Store, password: Option<String>) -> Result<Option<String>, ActionError> {
+pub async fn first_account(
+    store: &Store,
+    password: Option<String>,
+    now: Timestamp,
+) -> Result<Option<String>, ActionError> {
     if !store.accounts().await?.is_empty() {
         return Ok(None);
     }
@@ -126,6 +182,33 @@ pub async fn first_account(store: &Store, password: Option<String>) -> Result<Op
         .map_err(unavailable)?
         .map_err(|error| ActionError::Invalid(error.to_string()))?;
     let account = Account { username: "admin".to_owned(), password_hash: hash, role: "admin".to_owned() };
-    store.create_account(&account).await?;
+    store.create_account(&account, &By::local("flowctl", now)).await?;
     Ok(made.then_some(password))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effective(owner: &str, token: Option<&str>) -> Option<String> {
+        let caller = Caller {
+            username: "ada".to_owned(),
+            role: owner.to_owned(),
+            token_role: token.map(str::to_owned),
+            origin: "local".to_owned(),
+            grants: Vec::new(),
+        };
+        effective_role(&caller).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_token_may_no_more_than_its_owner_and_no_more_than_itself() {
+        let some = |role: &str| Some(role.to_owned());
+        assert_eq!(effective("op", None), some("op"));
+        assert_eq!(effective("op", Some("viewer")), some("viewer"));
+        assert_eq!(effective("viewer", Some("op")), some("viewer"));
+        assert_eq!(effective("team", Some("team")), some("team"));
+        assert_eq!(effective("team", Some("viewer")), None);
+        assert_eq!(effective("viewer", Some("team")), None);
+    }
 }

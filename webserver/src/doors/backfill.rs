@@ -43,7 +43,8 @@ pub struct PlannedRun {
 
 impl Doors {
     /// The dates of a backfill in the order in which they would run.
-    pub async fn plan_backfill(&self, asked: &AskedBackfill) -> Result<Vec<PlannedRun>, ActionError> {
+    pub async fn plan_backfill(&self, who: &LoggedIn, asked: &AskedBackfill) -> Result<Vec<PlannedRun>, ActionError> {
+        who.must_have(&asked.dag_id)?;
         let intervals = self.intervals(asked).await?;
         let dates: Vec<_> = intervals.iter().map(|interval| interval.start).collect();
         let known = self.store.runs_of_dates(&asked.dag_id, &dates).await?;
@@ -62,6 +63,7 @@ impl Doors {
 
     /// Creates a backfill; the leader makes its runs.
     pub async fn create_backfill(&self, who: &LoggedIn, asked: AskedBackfill) -> Result<Backfill, ActionError> {
+        who.must_have(&asked.dag_id)?;
         let intervals = self.intervals(&asked).await?;
         if intervals.is_empty() {
             return Err(ActionError::Invalid(format!(
@@ -87,9 +89,17 @@ impl Doors {
         }
     }
 
+    /// Refuses a backfill that is not of this DAG.
+    pub(crate) async fn check_backfill(&self, id: i64, dag_id: &str) -> Result<(), ActionError> {
+        if self.load_backfill(id).await?.dag_id == dag_id {
+            return Ok(());
+        }
+        Err(ActionError::NotFound(format!("no backfill {id} of DAG `{dag_id}`")))
+    }
+
     /// Stops a backfill from making runs for now, or lets it go on.
     pub async fn pause_backfill(&self, who: &LoggedIn, id: i64, is_paused: bool) -> Result<Backfill, ActionError> {
-        self.load_backfill(id).await?;
+        who.must_have(&self.load_backfill(id).await?.dag_id)?;
         if !self.store.pause_backfill(id, is_paused, &self.by(who)).await? {
             return Err(ActionError::Conflict(format!("backfill {id} has ended")));
         }
@@ -98,7 +108,7 @@ impl Doors {
 
     /// Ends a backfill.
     pub async fn cancel_backfill(&self, who: &LoggedIn, id: i64) -> Result<Backfill, ActionError> {
-        self.load_backfill(id).await?;
+        who.must_have(&self.load_backfill(id).await?.dag_id)?;
         if !self.store.cancel_backfill(id, &self.by(who)).await? {
             return Err(ActionError::Conflict(format!("backfill {id} has ended")));
         }

@@ -9,13 +9,16 @@ mod attempts;
 mod backfill;
 mod dag;
 mod dag_run;
+mod grant;
 mod pool;
 mod secret;
 mod state;
 mod token;
+mod user;
+mod vouched;
+mod who;
 mod worker;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -23,10 +26,12 @@ use jiff::Timestamp;
 use store::Store;
 use store::event_log::By;
 
-use crate::access::{Permission, Role};
+use crate::oidc::Oidc;
 use attempts::LoginAttempts;
 
-pub use account::{Purpose, first_account, hash_password};
+pub use account::{Purpose, first_account, form_token, hash_password};
+pub use token::TokenWish;
+pub use who::{LoggedIn, Scope};
 
 pub use backfill::{AskedBackfill, PlannedRun};
 pub use dag_run::Trigger;
@@ -38,41 +43,38 @@ pub struct Doors {
     store: Store,
     clock: fn() -> Timestamp,
     attempts: Arc<LoginAttempts>,
+    oidc: Option<Arc<Oidc>>,
+    is_https: bool,
 }
 
 impl Doors {
     /// Over a database.
     pub fn new(store: Store, clock: fn() -> Timestamp) -> Self {
-        Self { store, clock, attempts: Arc::default() }
+        Self { store, clock, attempts: Arc::default(), oidc: None, is_https: false }
+    }
+
+    /// With an identity provider that vouches for people.
+    pub fn with_oidc(self, oidc: Option<Oidc>) -> Self {
+        Self { oidc: oidc.map(Arc::new), ..self }
+    }
+
+    /// Whether people come over https: cookies are only sent that way then.
+    pub fn over_https(self, is_https: bool) -> Self {
+        Self { is_https, ..self }
+    }
+
+    /// The identity provider.
+    pub(crate) fn oidc(&self) -> Option<Arc<Oidc>> {
+        self.oidc.clone()
+    }
+
+    pub(crate) const fn is_https(&self) -> bool {
+        self.is_https
     }
 
     /// Who does something now.
     fn by(&self, who: &LoggedIn) -> By {
         By { username: who.username.clone(), address: who.address, at: (self.clock)() }
-    }
-}
-
-/// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoggedIn {
-    /// The name they logged in with.
-    pub username: String,
-    /// viewer, user, op or admin.
-    pub role: String,
-    /// Where they ask from, if that is known.
-    pub address: Option<IpAddr>,
-}
-
-impl LoggedIn {
-    /// Whether their role has a permission everywhere; if not, the refusal says who has it.
-    pub(crate) fn may(&self, permission: Permission) -> Result<(), ActionError> {
-        let role = Role::named(&self.role);
-        if role.is_some_and(|role| role.may(permission)) {
-            return Ok(());
-        }
-        let (name, allows, least) = (&self.username, permission.allows(), permission.least_role());
-        let is = role.map_or_else(|| format!("has the role `{}`", self.role), |role| format!("is {}", role.one()));
-        Err(ActionError::Forbidden(format!("{name} {is} and may not {allows}; {} may", least.one())))
     }
 }
 

@@ -9,7 +9,7 @@ use store::waiting::{ApprovalFilter, ApprovalRow};
 
 use super::format::{Moment, run_href, segment, task_href};
 use super::{PageError, PageResult, Pages, Shell, page};
-use crate::doors::{ActionError, LoggedIn};
+use crate::doors::{ActionError, LoggedIn, Scope};
 
 /// Questions of each kind on the page.
 const SHOWN: i64 = 100;
@@ -52,12 +52,18 @@ pub(super) async fn show(State(pages): State<Pages>, Extension(who): Extension<L
     let since = pages.hub.count();
     let shell = Shell::load(&pages, &who, "approvals", format!("/events?since={since}")).await?;
     let load = async |is_answered| {
-        let filter = ApprovalFilter { is_answered: Some(is_answered), ..ApprovalFilter::default() };
+        let readable = who.scope.dag_ids();
+        let filter = ApprovalFilter { is_answered: Some(is_answered), readable, ..ApprovalFilter::default() };
         let (rows, _) = pages.store.approvals(&filter, SHOWN, 0).await.map_err(ActionError::from)?;
         Ok::<_, PageError>(rows.into_iter().map(row).collect())
     };
     let (open, answered) = (load(false).await?, load(true).await?);
-    page(&ApprovalsPage { locked: shell.locked(), shell, open, answered })
+    page(&ApprovalsPage {
+        locked: if who.scope == Scope::All { shell.locked("hitl.edit") } else { String::new() },
+        shell,
+        open,
+        answered,
+    })
 }
 
 fn row(row: ApprovalRow) -> Row {

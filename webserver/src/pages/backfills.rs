@@ -33,7 +33,7 @@ pub(super) struct BackfillView {
 
 /// The list.
 pub(super) async fn load(pages: &Pages, dag_id: &str) -> Result<Vec<BackfillView>, PageError> {
-    let (rows, _) = pages.store.backfills(Some(dag_id), LISTED, 0).await.map_err(ActionError::from)?;
+    let (rows, _) = pages.store.backfills(Some(dag_id), None, LISTED, 0).await.map_err(ActionError::from)?;
     Ok(rows.into_iter().map(view).collect())
 }
 
@@ -117,6 +117,7 @@ pub(super) async fn change(
     Extension(who): Extension<LoggedIn>,
     Path((dag_id, id, verb)): Path<(String, i64, String)>,
 ) -> Result<Redirect, PageError> {
+    pages.doors.check_backfill(id, &dag_id).await?;
     match verb.as_str() {
         "pause" => drop(pages.doors.pause_backfill(&who, id, true).await?),
         "unpause" => drop(pages.doors.pause_backfill(&who, id, false).await?),

@@ -15,6 +15,7 @@ use super::backfills::{self, BackfillView};
 use super::format::{Fact, Moment, State, absolute, dag_href, fact, markdown, segment, setting};
 use super::grid::{self, Grid, Window};
 use super::{PageError, PageResult, Pages, Shell, dag_graph, dag_runs, page};
+use crate::access::Permission;
 use crate::api::pretty;
 use crate::diff;
 use crate::doors::LoggedIn;
@@ -141,12 +142,13 @@ pub(super) async fn show(
     Path(dag_id): Path<String>,
     Query(query): Query<DagQuery>,
 ) -> PageResult {
+    let tab = TABS.iter().find(|(name, _)| *name == query.tab).map_or("runs", |(name, _)| *name);
+    who.may_here(permission_of(tab))?;
     let since = pages.hub.count();
     let found = pages.store.pages_dag(&dag_id, query.version).await?;
     let row = found.ok_or_else(|| PageError::NotFound(format!("DAG `{dag_id}`")))?;
     let dag: Dag = serde_json::from_value(row.spec.clone())?;
     let href = dag_href(&dag_id);
-    let tab = TABS.iter().find(|(name, _)| *name == query.tab).map_or("runs", |(name, _)| *name);
     let tasks = if matches!(tab, "graph" | "grid") { "&tasks=true" } else { "" };
     let shell =
         Shell::load(&pages, &who, "dags", format!("/events?since={since}&dag={}{tasks}", segment(&dag_id))).await?;
@@ -185,6 +187,16 @@ pub(super) async fn show(
         legend: LEGEND.iter().map(|state| State(state.as_str().to_owned())).collect(),
         dag_id,
     })
+}
+
+/// What a tab needs beyond what the page needs.
+fn permission_of(tab: &str) -> Permission {
+    match tab {
+        "backfills" => Permission::BackfillRead,
+        "code" | "versions" => Permission::DagSourceRead,
+        "details" => Permission::DagRead,
+        _ => Permission::DagRunRead,
+    }
 }
 
 async fn waits_for(pages: &Pages, dag: &Dag) -> Result<String, PageError> {

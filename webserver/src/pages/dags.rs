@@ -8,8 +8,9 @@ use model::state::DagRunState;
 use serde::Deserialize;
 use store::read::pages::{DagFilter, DagRow, RecentRun};
 
-use super::format::{Moment, absolute, dag_href, glyph, run_href, segment, span};
+use super::format::{Moment, absolute, dag_href, escape, glyph, run_href, segment, span};
 use super::{PageResult, Pages, Shell, page};
+use crate::access::Permission;
 use crate::doors::LoggedIn;
 
 /// DAGs on one page.
@@ -54,6 +55,7 @@ impl DagsQuery {
 
     fn filter(&self) -> DagFilter {
         DagFilter {
+            readable: None,
             search: self.search.trim().to_owned(),
             tag: self.tag.clone(),
             is_paused: self.paused.parse().ok(),
@@ -83,6 +85,9 @@ struct Dot {
 }
 
 struct Row {
+    /// Attributes of its buttons.
+    pause_locked: String,
+    trigger_locked: String,
     dag_id: String,
     href: String,
     is_paused: bool,
@@ -121,9 +126,10 @@ pub(super) async fn show(
 ) -> PageResult {
     let since = pages.hub.count();
     let shell = Shell::load(&pages, &who, "dags", format!("/events?since={since}")).await?;
-    let counts = pages.store.pages_counts().await?;
-    let listed = pages.store.pages_dags(&query.filter()).await?;
-    let tags = pages.store.pages_tags().await?;
+    let readable = who.scope.dag_ids();
+    let counts = pages.store.pages_counts(readable.as_deref()).await?;
+    let tags = pages.store.pages_tags(readable.as_deref()).await?;
+    let listed = pages.store.pages_dags(&DagFilter { readable, ..query.filter() }).await?;
     let now = (pages.clock)();
     let chip = |text: &str, count: i64, paused: &str| Link {
         text: format!("{text} {count}"),
@@ -141,7 +147,7 @@ pub(super) async fn show(
         tags: choices(tags.into_iter(), &query.tag),
         previous: if query.offset > 0 { at((query.offset - PAGE_SIZE).max(0)) } else { String::new() },
         following: if query.offset + PAGE_SIZE < listed.total { at(query.offset + PAGE_SIZE) } else { String::new() },
-        rows: listed.rows.into_iter().map(|dag| row(dag, now)).collect(),
+        rows: listed.rows.into_iter().map(|dag| row(&who, dag, now)).collect(),
         total: listed.total,
         is_filtered: query.is_filtered(),
         search: query.search,
@@ -155,18 +161,30 @@ fn choices(values: impl Iterator<Item = String>, current: &str) -> Vec<Choice> {
     values.map(|value| Choice { is_current: value == current, value }).collect()
 }
 
-fn row(dag: DagRow, now: Timestamp) -> Row {
+fn row(who: &LoggedIn, dag: DagRow, now: Timestamp) -> Row {
+    let locked = |permission| {
+        if who.may_for(permission, &dag.dag_id, &dag.tags) {
+            String::new()
+        } else {
+            format!(" disabled title=\"{}\"", escape(&who.refusal(permission).to_string()))
+        }
+    };
+    let may_see_runs = who.may_for(Permission::DagRunRead, &dag.dag_id, &dag.tags);
+    let recent = if may_see_runs { dag.recent.as_slice() } else { &[] };
+    let (pause_locked, trigger_locked) = (locked(Permission::DagEdit), locked(Permission::DagRunCreate));
     let tag = |text: String| Link { href: format!("/?tag={}", segment(&text)), is_current: false, text };
     Row {
+        pause_locked,
+        trigger_locked,
         href: dag_href(&dag.dag_id),
         is_paused: dag.is_paused,
         has_import_errors: dag.has_import_errors,
         description: dag.description.unwrap_or_default(),
         tags: dag.tags.into_iter().map(tag).collect(),
         schedule: dag.schedule.unwrap_or_default(),
-        last: dag.recent.first().map(|run| Moment(run.started_at.unwrap_or(run.queued_at))),
+        last: recent.first().map(|run| Moment(run.started_at.unwrap_or(run.queued_at))),
         next: dag.next_run_after.filter(|_| !dag.is_paused).map(Moment),
-        dots: dag.recent.iter().rev().map(|run| dot(&dag.dag_id, run, now)).collect(),
+        dots: recent.iter().rev().map(|run| dot(&dag.dag_id, run, now)).collect(),
         dag_id: dag.dag_id,
     }
 }

@@ -25,13 +25,16 @@ mod grid;
 mod import_errors;
 mod log;
 mod not_started;
+mod oidc;
 mod param_field;
 mod pools;
 mod problem;
 mod run;
 mod session;
 mod task;
+mod tokens;
 mod trigger;
+mod users;
 mod variables;
 
 use std::path::PathBuf;
@@ -48,7 +51,7 @@ use store::Store;
 pub use events::Hub;
 pub(crate) use events::RunNews;
 pub use session::COOKIE;
-pub(crate) use session::{is_local, refuse, refuse_method, refuse_nobody};
+pub(crate) use session::{is_local, refuse, refuse_form, refuse_method, refuse_nobody};
 
 use crate::access::{Permission, Routes};
 use crate::doors::{ActionError, Doors, LoggedIn};
@@ -141,9 +144,22 @@ fn routes() -> Routes<Pages> {
         .get("/audit-log", audit_log::show)
         .get("/import-errors", import_errors::show)
         .get("/events", events::stream)
+        .get("/users", users::show)
+        .post("/users", users::create)
+        .post("/users/{username}/role", users::set_role)
+        .post("/users/{username}/password", users::reset_password)
+        .post("/users/{username}/disabled", users::set_disabled)
+        .post("/users/{username}/delete", users::delete)
         .post("/logout", session::log_out)
+        .post("/logout/everywhere", tokens::log_out_everywhere)
+        .get("/tokens", tokens::show)
+        .post("/tokens", tokens::create)
+        .post("/tokens/{id}/revoke", tokens::revoke)
         .get("/login", session::show)
         .post("/login", session::log_in)
+        .get("/login/oidc", oidc::begin)
+        .get("/login/oidc/callback", oidc::finish)
+        .get("/login/oidc/logout", oidc::log_out)
         .get("/assets/{name}", assets::serve)
 }
 
@@ -162,18 +178,25 @@ struct Shell {
     may_operate: bool,
     /// Whether the reader may see who changed what.
     may_audit: bool,
+    /// Who reads.
+    who: Option<LoggedIn>,
     /// Where the page hears of changes; empty: it does not.
     events: String,
 }
 
 impl Shell {
     async fn load(pages: &Pages, who: &LoggedIn, active: &'static str, events: String) -> Result<Self, PageError> {
-        let counts = pages.store.pages_counts().await?;
+        let readable = pages.doors.seen(who).await?;
+        let counts = pages.store.pages_counts(readable.as_deref()).await?;
         Ok(Self {
             active,
             events,
             username: who.username.clone(),
-            read_only: who.may(Permission::DagEdit).err().map(|refusal| refusal.to_string()).unwrap_or_default(),
+            read_only: match who.may(Permission::DagEdit) {
+                Err(refusal) if who.grants.is_empty() => refusal.to_string(),
+                _ => String::new(),
+            },
+            who: Some(who.clone()),
             may_operate: who.may(Permission::VariableRead).is_ok(),
             may_audit: who.may(Permission::EventLogRead).is_ok(),
             version: pages.version.clone(),
@@ -183,12 +206,25 @@ impl Shell {
         })
     }
 
-    /// The attributes of a button that changes something, as HTML: out of order, with the reason, for those who may not.
-    fn locked(&self) -> String {
-        match self.read_only.as_str() {
-            "" => String::new(),
-            reason => format!(" disabled title=\"{}\"", format::escape(reason)),
-        }
+    /// The attributes of a button that needs a permission, as HTML: out of order, with the reason, for those who do not
+    /// have it.
+    fn locked(&self, permission: &str) -> String {
+        let refusal = self.who.as_ref().and_then(|who| match Permission::named(permission) {
+            Some(permission) => who.may_here(permission).err().map(|refusal| refusal.to_string()),
+            None => Some(format!("there is no permission {permission}")),
+        });
+        refusal.map(|reason| format!(" disabled title=\"{}\"", format::escape(&reason))).unwrap_or_default()
+    }
+
+    /// Whether the reader has a permission here.
+    fn may(&self, permission: &str) -> bool {
+        self.locked(permission).is_empty()
+    }
+
+    /// What each form carries, as HTML.
+    fn form_token(&self) -> String {
+        let token = self.who.as_ref().map(|who| who.form_token.as_str()).unwrap_or_default();
+        format!("<input type=\"hidden\" name=\"{}\" value=\"{token}\">", crate::access::form::FIELD)
     }
 }
 

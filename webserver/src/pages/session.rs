@@ -1,16 +1,20 @@
 //! Logging in and out, and how the guard refuses a person.
 
+use std::convert::Infallible;
+
 use askama::Template;
-use axum::extract::{Form, Query, State};
+use axum::Extension;
+use axum::extract::{Form, FromRequestParts, Query, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Extensions, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::Deserialize;
 
 use super::format::segment;
 use super::{PageError, Pages, problem};
-use crate::doors::ActionError;
+use crate::doors::{ActionError, LoggedIn};
+use crate::serve::peer;
 
 /// The cookie that carries a session's token.
 pub const COOKIE: &str = "flowctl_session";
@@ -37,6 +41,26 @@ pub(crate) fn refuse(error: ActionError, method: &Method) -> Response {
     }
 }
 
+/// A form without the token of the session.
+pub(crate) fn refuse_form() -> Response {
+    let title = "This form is not of your session".to_owned();
+    let detail = "You may have logged in again since the page was loaded, or another site sent it. Go back, load the \
+                  page again, and send the form once more.";
+    problem::render(StatusCode::FORBIDDEN, title, detail.to_owned())
+}
+
+/// Whether cookies may only be sent over https: it is what people use.
+pub(super) struct Secure(pub(super) bool);
+
+impl FromRequestParts<Pages> for Secure {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, pages: &Pages) -> Result<Self, Infallible> {
+        let is_forwarded = parts.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+        Ok(Self(is_forwarded || pages.doors.is_https()))
+    }
+}
+
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage {
@@ -44,6 +68,11 @@ struct LoginPage {
     next: String,
     username: String,
     problem: String,
+    /// What the button of the identity provider calls it; empty: there is none.
+    provider: String,
+    provider_href: String,
+    /// Somebody whom the provider vouches for has just logged out.
+    has_left_provider: bool,
 }
 
 /// Where to go after the login.
@@ -51,18 +80,38 @@ struct LoginPage {
 pub(super) struct LoginQuery {
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    left: String,
 }
 
 /// The login form.
 pub(super) async fn show(State(pages): State<Pages>, Query(query): Query<LoginQuery>) -> Response {
-    render(&pages, query.next, String::new(), String::new(), StatusCode::OK)
+    let form = login_page(&pages, query.next, String::new(), String::new());
+    respond(&LoginPage { has_left_provider: query.left == "provider", ..form }, StatusCode::OK)
 }
 
-fn render(pages: &Pages, next: String, username: String, problem: String, status: StatusCode) -> Response {
-    match (LoginPage { version: pages.version.clone(), next, username, problem }).render() {
+fn login_page(pages: &Pages, next: String, username: String, problem: String) -> LoginPage {
+    LoginPage {
+        version: pages.version.clone(),
+        provider: pages.doors.oidc().map(|oidc| oidc.settings().label.clone()).unwrap_or_default(),
+        provider_href: format!("/login/oidc?next={}", segment(&next)),
+        next,
+        username,
+        problem,
+        has_left_provider: false,
+    }
+}
+
+fn respond(page: &LoginPage, status: StatusCode) -> Response {
+    match page.render() {
         Ok(html) => (status, Html(html)).into_response(),
         Err(problem) => PageError::from(problem).into_response(),
     }
+}
+
+/// The login form with what went wrong.
+pub(super) fn login_problem(pages: &Pages, problem: String, status: StatusCode) -> Response {
+    respond(&login_page(pages, String::new(), String::new(), problem), status)
 }
 
 /// What the form sends.
@@ -77,23 +126,33 @@ pub(super) struct Credentials {
 /// Checks the password and sets the cookie.
 pub(super) async fn log_in(
     State(pages): State<Pages>,
-    headers: HeaderMap,
+    Secure(is_secure): Secure,
     jar: CookieJar,
+    extensions: Extensions,
     Form(given): Form<Credentials>,
 ) -> Response {
-    match pages.doors.log_in(&given.username, given.password).await {
-        Ok(Some(token)) => {
-            let is_https = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
-            let cookie =
-                Cookie::build((COOKIE, token)).path("/").http_only(true).same_site(SameSite::Lax).secure(is_https);
-            (jar.add(cookie), Redirect::to(local(&given.next))).into_response()
-        }
+    match pages.doors.log_in(&given.username, given.password, peer(&extensions)).await {
+        Ok(Some(token)) => welcome(&pages, jar, token, local(&given.next), is_secure).await,
         Ok(None) => {
             let problem = "User name or password is wrong.".to_owned();
-            render(&pages, given.next, given.username, problem, StatusCode::UNAUTHORIZED)
+            respond(&login_page(&pages, given.next, given.username, problem), StatusCode::UNAUTHORIZED)
         }
-        Err(problem) => render(&pages, given.next, given.username, problem.to_string(), problem.status()),
+        Err(problem) => {
+            let form = login_page(&pages, given.next, given.username, problem.to_string());
+            respond(&form, problem.status())
+        }
     }
+}
+
+/// Gives a browser its new session, in place of the one that it had, and leads it on.
+pub(super) async fn welcome(pages: &Pages, jar: CookieJar, token: String, next: &str, is_secure: bool) -> Response {
+    if let Some(old) = jar.get(COOKIE)
+        && let Err(problem) = pages.doors.log_out(old.value()).await
+    {
+        return PageError::from(problem).into_response();
+    }
+    let cookie = Cookie::build((COOKIE, token)).path("/").http_only(true).same_site(SameSite::Lax).secure(is_secure);
+    (jar.add(cookie), Redirect::to(next)).into_response()
 }
 
 /// Whether it is a path of this server and not of another one: `//host` and `/\host` would lead there.
@@ -101,19 +160,25 @@ pub(crate) fn is_local(next: &str) -> bool {
     next.starts_with('/') && !next[1..].starts_with(['/', '\\']) && !next.contains(char::is_control)
 }
 
-fn local(next: &str) -> &str {
+/// That path, or the first page.
+pub(super) fn local(next: &str) -> &str {
     if is_local(next) { next } else { "/" }
 }
 
 /// Ends the session.
-pub(super) async fn log_out(State(pages): State<Pages>, jar: CookieJar) -> Response {
+pub(super) async fn log_out(
+    State(pages): State<Pages>,
+    Extension(who): Extension<LoggedIn>,
+    jar: CookieJar,
+) -> Response {
     if let Some(cookie) = jar.get(COOKIE)
         && let Err(problem) = pages.doors.log_out(cookie.value()).await
     {
         return PageError::from(problem).into_response();
     }
     let jar = jar.remove(Cookie::build(COOKIE).path("/"));
-    (jar, [(header::CACHE_CONTROL, "no-store")], Redirect::to("/login")).into_response()
+    let to = if who.is_vouched && pages.doors.oidc().is_some() { "/login?left=provider" } else { "/login" };
+    (jar, [(header::CACHE_CONTROL, "no-store")], Redirect::to(to)).into_response()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use super::format::{
 use super::not_started::or_not_started;
 use super::why::Why;
 use super::{PageError, PageResult, Pages, Shell, log, page, run, why};
+use crate::access::Permission;
 use crate::doors::{ActionError, LoggedIn};
 
 /// The page's state.
@@ -127,15 +128,24 @@ pub(super) async fn show(
     // A link that names no element leads to the first of a mapped task; one to what is expanded now, too.
     let row = *exact.or_else(|| of_task.first().filter(|_| query.map_index < 0)).ok_or_else(missing)?;
     let attempts = pages.store.pages_attempts(found.id, row.task_index, row.map_index).await?;
-    let xcoms = pages.store.pages_xcoms(found.id, &task_id, row.map_index).await?;
+    let xcoms = if who.may_here(Permission::XcomRead).is_ok() {
+        pages.store.pages_xcoms(found.id, &task_id, row.map_index).await?
+    } else {
+        Vec::new()
+    };
+    let may_read_log = who.may_here(Permission::TaskLogRead).is_ok();
     let now = (pages.clock)();
     let newest = u32::try_from(row.try_number).unwrap_or(0);
     let shown = query.try_number.unwrap_or(newest.max(1));
     let log_path = log_path(&pages.home, &dag_id, &run_id, &task_id, row.map_index, shown);
-    let chunk = log::read(&log_path, None).await.unwrap_or_else(|problem| {
-        tracing::error!(error = %problem, "the log {} cannot be read", log_path.display());
+    let chunk = if may_read_log {
+        log::read(&log_path, None).await.unwrap_or_else(|problem| {
+            tracing::error!(error = %problem, "the log {} cannot be read", log_path.display());
+            log::Chunk::default()
+        })
+    } else {
         log::Chunk::default()
-    });
+    };
     let states = crate::why::states_by_task(&dag, &rows);
     let waits = pages.store.waits(DagRunKey(found.id)).await?;
     let missed = pages.store.missed_deadlines(DagRunKey(found.id)).await?;
@@ -146,6 +156,7 @@ pub(super) async fn show(
         run_id: Some(run_id.clone()),
         task_id: Some(task_id.clone()),
         is_answered: Some(false),
+        readable: None,
     };
     let ask = if row.state == "awaiting_input" {
         let (open, _) = pages.store.approvals(&filter, i64::from(u32::MAX), 0).await.map_err(ActionError::from)?;
@@ -155,10 +166,14 @@ pub(super) async fn show(
     };
     let href = task_href(&dag_id, &run_id, &task_id, row.map_index);
     let run_href = run_href(&dag_id, &run_id);
-    let locked = if has_started { shell.locked() } else { " disabled title=\"its run has not started\"".to_owned() };
+    let locked = if has_started {
+        shell.locked("task_instance.edit")
+    } else {
+        " disabled title=\"its run has not started\"".to_owned()
+    };
     let switched_off = pages.store.disabled_tasks(&dag_id).await.map_err(ActionError::from)?;
     let switched_off: Vec<_> = switched_off.into_iter().filter(|one| one.task_id == task_id).collect();
-    let answer_locked = shell.locked();
+    let answer_locked = shell.locked("hitl.edit");
     page(&TaskPage {
         disabled: disabled(&switched_off, &run_id),
         marks: marks(&task_id, &row.state),
@@ -183,7 +198,13 @@ pub(super) async fn show(
         log_href: format!("{run_href}/tasks/{}/log?try={shown}&map_index={}", segment(&task_id), row.map_index),
         log_html: chunk.html,
         log_offset: chunk.next_offset,
-        log_empty: if newest == 0 { "No attempt was made yet." } else { "This attempt has written nothing." },
+        log_empty: if !may_read_log {
+            "Your role may not read logs of tasks."
+        } else if newest == 0 {
+            "No attempt was made yet."
+        } else {
+            "This attempt has written nothing."
+        },
         is_cut: chunk.is_cut,
         xcoms: xcoms
             .into_iter()

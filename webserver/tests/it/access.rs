@@ -7,7 +7,8 @@ use axum::http::{Method, Request, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
 use tower::ServiceExt;
-use webserver::access::{Needs, ROUTES, Role};
+use webserver::access::{Needs, Permission, ROUTES, Role};
+use webserver::doors::form_token;
 
 use crate::world::World;
 
@@ -79,8 +80,16 @@ async fn ask(world: &World, method: &str, path: &str, token: Option<&str>) -> An
             request.header("cookie", format!("flowctl_session={token}"))
         };
     }
-    let body = if method == "GET" { Body::empty() } else { Body::from("{}") };
-    let request = request.header("content-type", "application/json").body(body).expect("a request");
+    let is_program = path.starts_with("/api/") || path.starts_with("/auth/");
+    let request = if method == "GET" {
+        request.body(Body::empty())
+    } else if is_program {
+        request.header("content-type", "application/json").body(Body::from("{}"))
+    } else {
+        let form = format!("form_token={}", form_token(token.unwrap_or_default()));
+        request.header("content-type", "application/x-www-form-urlencoded").body(Body::from(form))
+    };
+    let request = request.expect("a request");
     // Not its body: that of an event stream does not end.
     answered(&world.app().oneshot(request).await.expect("an answer"))
 }
@@ -110,4 +119,30 @@ async fn every_route_answers_every_role_as_the_table_says() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_documentation_has_the_table_of_permissions() {
+    let row = |permission: &Permission| {
+        let (allows, least) = (permission.allows(), permission.least_role());
+        let for_dags = if permission.is_of_dags() { "yes" } else { "no" };
+        format!("| `{permission}` | {allows} | {least} | {for_dags} |\n")
+    };
+    let rows: String = Permission::ALL.iter().map(row).collect();
+    let table = format!("\n| permission | allows to | least role | for DAGs |\n| --- | --- | --- | --- |\n{rows}");
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/access.md")).expect("the page");
+    let (_, rest) = text.split_once("<!-- permissions -->\n").expect("its mark");
+    let (written, _) = rest.split_once("\n<!-- /permissions -->").expect("its other mark");
+    assert_eq!(written, table, "docs/access.md: write this between its marks");
+}
+
+#[test]
+fn what_is_granted_for_single_dags_is_only_asked_where_a_dag_can_be_told() {
+    for route in ROUTES {
+        match route.needs {
+            Needs::Dag(permission) => assert!(permission.is_of_dags() && route.path.contains("{dag_id}"), "{route:?}"),
+            Needs::Dags(permission) => assert!(permission.is_of_dags(), "{route:?}"),
+            Needs::Open | Needs::Account | Needs::Whole(_) => {}
+        }
+    }
 }

@@ -14,8 +14,10 @@ use scheduler::notifier::NotificationSettings;
 use scheduler::ports::Clock;
 use scheduler::service::{SchedulerConfig, SystemClock};
 use serde_json::{Value, json};
+use store::Store;
 use store::account::Account;
 use store::dag::SavedDag;
+use store::event_log::By;
 use store::testing::TestDatabase;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +25,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 use webserver::doors::{Doors, first_account, hash_password};
 use webserver::layout::Layouts;
+use webserver::oidc::{Oidc, OidcSettings};
 use webserver::pages::{Hub, Pages, ShownSetting};
 use worker::WorkerConfig;
 
@@ -108,15 +111,24 @@ pub(crate) struct World {
 impl World {
     /// A deployment without a scheduler: runs stay queued. `admin` is logged in.
     pub(crate) async fn create() -> Self {
+        Self::with(None).await
+    }
+
+    /// The same with an identity provider.
+    pub(crate) async fn with_oidc(settings: OidcSettings) -> Self {
+        Self::with(Some(Oidc::new(settings).expect("a client for the provider"))).await
+    }
+
+    async fn with(oidc: Option<Oidc>) -> Self {
         let database = TestDatabase::create().await;
         let home = tempfile::tempdir().expect("a home");
         std::fs::create_dir(home.path().join("dags")).expect("the DAG folder");
-        first_account(database.store(), Some("secret".to_owned())).await.expect("the first account");
+        first_account(database.store(), Some("secret".to_owned()), SystemClock.now()).await.expect("the first account");
         let store = database.store().clone();
         let hub = Hub::default();
         let clock: fn() -> Timestamp = || SystemClock.now();
         let pages = Pages {
-            doors: Doors::new(store.clone(), clock),
+            doors: Doors::new(store.clone(), clock).with_oidc(oidc),
             store,
             home: home.path().to_owned(),
             dags_folder: String::new(),
@@ -141,6 +153,21 @@ impl World {
         answer["access_token"].as_str().expect("a token").to_owned()
     }
 
+    /// The store below it all.
+    pub(crate) fn store(&self) -> &Store {
+        self.database.store()
+    }
+
+    /// Sends a form of a page with the token of its session; `session` is the cookie.
+    pub(crate) async fn submit(&self, path: &str, session: &str, fields: &str) -> Answer {
+        let page = self.ask(Method::GET, "/tokens", None, &[("cookie", session)]).await;
+        let (_, rest) = page.text.split_once("name=\"form_token\" value=\"").expect("a form with its token");
+        let token = rest.split('"').next().expect("a token");
+        let kind = "application/x-www-form-urlencoded";
+        let request = Request::post(path).header(header::CONTENT_TYPE, kind).header(header::COOKIE, session);
+        self.send(request.body(Body::from(format!("{fields}&form_token={token}"))).expect("a request")).await
+    }
+
     /// The application.
     pub(crate) fn app(&self) -> Router {
         self.app.clone()
@@ -156,7 +183,7 @@ impl World {
     pub(crate) async fn account(&self, username: &str, role: &str) -> String {
         let password_hash = hash_password("secret").expect("a hash");
         let account = Account { username: username.to_owned(), password_hash, role: role.to_owned() };
-        assert!(self.database.store().create_account(&account).await.expect("an account"));
+        assert!(self.database.store().create_account(&account, &By::local("test", now())).await.expect("an account"));
         self.log_in(username).await
     }
 
@@ -297,4 +324,9 @@ impl World {
     pub(crate) async fn trigger(&self, dag_id: &str, run_id: &str) -> Value {
         self.post(&format!("/dags/{dag_id}/dagRuns"), json!({"dag_run_id": run_id})).await.expect(200)
     }
+}
+
+/// Now.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
 }

@@ -63,7 +63,12 @@ async fn a_viewer_reads_and_changes_nothing() {
     let store = site.system.store().await;
     let password_hash = webserver::doors::hash_password("only looking").expect("a hash");
     let account = Account { username: "watcher".to_owned(), password_hash, role: "viewer".to_owned() };
-    assert!(store.create_account(&account).await.expect("an account"));
+    assert!(
+        store
+            .create_account(&account, &store::event_log::By::local("test", jiff::Timestamp::UNIX_EPOCH))
+            .await
+            .expect("an account")
+    );
     store.close().await;
     run(&mut site.command(&["login", "--username", "watcher"]), "only looking").done();
     site.run(&["dags", "list"]).done();
@@ -82,4 +87,49 @@ async fn version_and_health_need_no_login() {
     assert_eq!(version["client"], version["server"]["version"]);
     let health = site.until(&["health"], |printed| printed.contains("scheduler\thealthy")).await;
     assert!(health.starts_with("metadatabase\thealthy\n"), "{health}");
+}
+
+#[tokio::test]
+async fn a_role_of_ones_own_is_made_granted_and_given_to_an_account() {
+    let site = Site::start().await;
+    site.dag("one", "tags: [team-a]\ntasks:\n  - id: only\n    empty: {}\n").await;
+    site.dag("two", "tasks:\n  - id: only\n    empty: {}\n").await;
+    let stderr = site.run(&["users", "create", "ada", "--role", "team-a"]).refused(2);
+    assert!(stderr.contains("no role `team-a`; there are `admin`, `op`, `user`, `viewer`"), "{stderr}");
+    site.run(&["roles", "create", "team-a"]).done();
+    for permission in ["dag.read", "dag_run.create"] {
+        site.run(&["roles", "grant", "team-a", permission, "--tag", "team-a"]).done();
+    }
+    let stderr = site.run(&["roles", "grant", "team-a", "dag.read"]).refused(2);
+    assert!(stderr.contains("--dag") && stderr.contains("--everything"), "{stderr}");
+    let stderr = site.run(&["roles", "grant", "team-a", "dag.fly", "--everything"]).refused(1);
+    assert!(stderr.contains("no permission `dag.fly`"), "{stderr}");
+    let listed = site.run(&["roles", "list"]).done();
+    assert!(listed.contains("team-a\tno\t0\tdag.read tag=team-a, dag_run.create tag=team-a\n"), "{listed}");
+
+    let password = site.run(&["users", "create", "ada", "--role", "team-a"]).done();
+    run(&mut site.command(&["login", "--username", "ada"]), password.trim()).done();
+    let listed = site.run(&["dags", "list"]).done();
+    assert!(listed.lines().count() == 1 && listed.starts_with("one\t"), "{listed}");
+    site.run(&["dags", "trigger", "one"]).done();
+    site.run(&["dags", "trigger", "two"]).refused(4);
+    site.run(&["roles", "list"]).refused(4);
+    site.run(&["users", "disable", "ada"]).done();
+    let stderr = site.run(&["dags", "list"]).refused(4);
+    assert!(stderr.contains("does not accept the token"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_personal_token_is_printed_once_and_revoked_by_its_name() {
+    let site = Site::start().await;
+    let token = site.run(&["tokens", "create", "ci", "--role", "viewer", "--days", "7"]).done();
+    let with = |arguments: &[&str]| site.run(&[&["--token", token.trim()], arguments].concat());
+    with(&["dags", "list"]).done();
+    with(&["pools", "set", "p", "1"]).refused(4);
+    let listed = site.run(&["tokens", "list"]).done();
+    assert!(listed.contains("\tci\tviewer\t") && !listed.contains(token.trim()), "{listed}");
+    site.run(&["tokens", "revoke", "ci"]).done();
+    with(&["dags", "list"]).refused(4);
+    let stderr = site.run(&["tokens", "revoke", "ci"]).refused(3);
+    assert!(stderr.contains("you have no token `ci`"), "{stderr}");
 }

@@ -4,13 +4,16 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    Instant, Listing, Page, ReadError, Statement, Times, and_any, and_is, and_matches, order_and_cut, times, total,
+    Instant, Listing, Page, ReadError, Statement, Times, and_any, and_is, and_matches, and_readable, order_and_cut,
+    times, total,
 };
 use crate::Store;
 
 /// Which runs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DagRunFilter {
+    /// None but these DAGs, however else it is filtered; none: all.
+    pub readable: Option<Vec<String>>,
     /// Of this DAG; none: of all.
     pub dag_id: Option<String>,
     /// With this name.
@@ -125,6 +128,7 @@ const ORDER: [(&str, &str); 18] = [
 fn filtered(select: &'static str, filter: &DagRunFilter) -> Statement {
     let mut statement = Statement::new(select);
     statement.push(" WHERE true");
+    and_readable(&mut statement, "r.dag_id", filter.readable.as_deref());
     and_is(&mut statement, "r.dag_id", filter.dag_id.clone());
     and_is(&mut statement, "r.run_id", filter.run_id.clone());
     and_matches(&mut statement, "r.run_id", filter.run_id_pattern.as_deref());

@@ -5,14 +5,16 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    Instant, Listing, Page, Range, ReadError, Statement, and_any, and_begins, and_is, and_matches, and_within,
-    contained, order_and_cut, total,
+    Instant, Listing, Page, Range, ReadError, Statement, and_any, and_begins, and_is, and_matches, and_readable,
+    and_within, contained, order_and_cut, total,
 };
 use crate::Store;
 
 /// Which DAGs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DagFilter {
+    /// None but these DAGs, however else it is filtered; none: all.
+    pub readable: Option<Vec<String>>,
     /// One of these.
     pub dag_ids: Vec<String>,
     /// With these tags.
@@ -169,6 +171,7 @@ fn filtered(select: &'static str, filter: &DagFilter, listing: &Listing) -> Stat
         statement.push(NEWEST_RUN);
     }
     statement.push(" WHERE true");
+    and_readable(&mut statement, "d.dag_id", filter.readable.as_deref());
     and_any(&mut statement, "d.dag_id", &filter.dag_ids);
     if !filter.tags.is_empty() {
         statement.push(if filter.all_tags { " AND d.tags @> " } else { " AND d.tags && " });

@@ -148,6 +148,13 @@ fn and_any(statement: &mut Statement, column: &'static str, values: &[String]) {
     }
 }
 
+/// ` AND column = ANY (DAGs)`: none stands for all, an empty list for none.
+fn and_readable(statement: &mut Statement, column: &'static str, readable: Option<&[String]>) {
+    if let Some(dag_ids) = readable {
+        statement.push(" AND ").push(column).push(" = ANY (").push_bind(dag_ids.to_vec()).push(")");
+    }
+}
+
 /// ` AND column = value`, unless there is none.
 fn and_is<T>(statement: &mut Statement, column: &'static str, value: Option<T>)
 where

@@ -4,13 +4,16 @@ use model::ids::{DagRunKey, TaskIndex};
 use uuid::Uuid;
 
 use super::{
-    Instant, Listing, Page, ReadError, Statement, Times, and_any, and_is, and_matches, order_and_cut, times, total,
+    Instant, Listing, Page, ReadError, Statement, Times, and_any, and_is, and_matches, and_readable, order_and_cut,
+    times, total,
 };
 use crate::Store;
 
 /// Which task instances.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TaskInstanceFilter {
+    /// None but these DAGs, however else it is filtered; none: all.
+    pub readable: Option<Vec<String>>,
     /// Of this DAG; none: of all.
     pub dag_id: Option<String>,
     /// Of the run of this name; none: of all.
@@ -173,6 +176,7 @@ const ORDER: [(&str, &str); 20] = [
 fn filtered(select: &'static str, filter: &TaskInstanceFilter) -> Statement {
     let mut statement = Statement::new(select);
     statement.push(" WHERE true");
+    and_readable(&mut statement, "r.dag_id", filter.readable.as_deref());
     and_is(&mut statement, "r.dag_id", filter.dag_id.clone());
     and_is(&mut statement, "r.run_id", filter.run_id.clone());
     and_is(&mut statement, "t.task_id", filter.task_id.clone());

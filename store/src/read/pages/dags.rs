@@ -9,6 +9,8 @@ use crate::Store;
 /// Which DAGs to list.
 #[derive(Debug, Clone, Default)]
 pub struct DagFilter {
+    /// None but these DAGs, however else it is filtered; none: all.
+    pub readable: Option<Vec<String>>,
     /// Part of the id or the description; empty: all.
     pub search: String,
     /// A tag they have; empty: all.
@@ -111,6 +113,7 @@ impl Store {
                AND ($3::boolean IS NULL OR d.is_paused = $3)
                AND ($4 = '' OR (SELECT r.state::text FROM dag_run r WHERE r.dag_id = d.dag_id
                                  ORDER BY r.id DESC LIMIT 1) = $4)
+               AND ($7::text[] IS NULL OR d.dag_id = ANY ($7))
              ORDER BY d.dag_id LIMIT $5 OFFSET $6"#,
             filter.search,
             filter.tag,
@@ -118,6 +121,7 @@ impl Store {
             filter.last_state,
             filter.limit,
             filter.offset,
+            filter.readable.as_deref(),
         )
         .fetch_all(self.pool())
         .await?;
@@ -140,26 +144,31 @@ impl Store {
     }
 
     /// All tags of DAGs that a file describes, in order.
-    pub async fn pages_tags(&self) -> Result<Vec<String>, sqlx::Error> {
+    pub async fn pages_tags(&self, readable: Option<&[String]>) -> Result<Vec<String>, sqlx::Error> {
         sqlx::query_scalar!(
             r#"-- pages.tags
-            SELECT DISTINCT tag AS "tag!" FROM dag, unnest(dag.tags) AS tag WHERE NOT dag.is_stale ORDER BY 1 LIMIT 200"#
+            SELECT DISTINCT tag AS "tag!" FROM dag, unnest(dag.tags) AS tag
+             WHERE NOT dag.is_stale AND ($1::text[] IS NULL OR dag.dag_id = ANY ($1)) ORDER BY 1 LIMIT 200"#,
+            readable
         )
         .fetch_all(self.pool())
         .await
     }
 
     /// The numbers above the list.
-    pub async fn pages_counts(&self) -> Result<DagCounts, sqlx::Error> {
+    pub async fn pages_counts(&self, readable: Option<&[String]>) -> Result<DagCounts, sqlx::Error> {
         sqlx::query_as!(
             DagCounts,
             r#"-- pages.counts
             SELECT count(*) AS "all!", count(*) FILTER (WHERE NOT is_paused) AS "active!",
                    count(*) FILTER (WHERE is_paused) AS "paused!",
-                   (SELECT count(*) FROM import_error) AS "import_errors!",
-                   (SELECT count(*) FROM dag_run WHERE state IN ('queued', 'running') AND state = 'running') AS "running!",
-                   (SELECT count(*) FROM dag_run WHERE state IN ('queued', 'running') AND state = 'queued') AS "queued!"
-              FROM dag WHERE NOT is_stale"#
+                   (SELECT count(*) FROM import_error WHERE $1::text[] IS NULL) AS "import_errors!",
+                   (SELECT count(*) FROM dag_run WHERE state IN ('queued', 'running') AND state = 'running'
+                       AND ($1::text[] IS NULL OR dag_run.dag_id = ANY ($1))) AS "running!",
+                   (SELECT count(*) FROM dag_run WHERE state IN ('queued', 'running') AND state = 'queued'
+                       AND ($1::text[] IS NULL OR dag_run.dag_id = ANY ($1))) AS "queued!"
+              FROM dag WHERE NOT is_stale AND ($1::text[] IS NULL OR dag_id = ANY ($1))"#,
+            readable
         )
         .fetch_one(self.pool())
         .await
