@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PatchTaskInstanceBody {
-    /// success, failed or skipped.
+    /// success, failed or skipped; null or absent: its state stays.
     pub new_state: Option<String>,
-    /// Not supported: anything but null is refused.
+    /// A remark; an empty one takes it away; null or absent: it stays.
+    #[schema(max_length = 1000)]
     pub note: Option<String>,
     /// And what it depends on.
     pub include_upstream: bool,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::TaskInstance;
+use crate::{TaskInstance, TaskInstanceHistory};
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -16,11 +16,9 @@ pub struct HitlUser {
     pub name: String,
 }
 
-/// A question, open or answered.
+/// A question, open or answered, without who asks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct HitlDetail {
-    /// The task instance that asks.
-    pub task_instance: TaskInstance,
+pub struct HitlQuestion {
     /// What may be chosen.
     pub options: Vec<String>,
     /// What is asked.
@@ -53,6 +51,26 @@ pub struct HitlDetail {
     pub params_input: Map<String, Value>,
     /// Whether somebody answered.
     pub response_received: bool,
+}
+
+/// A question of the newest attempt of a task instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HitlDetail {
+    /// The task instance that asks.
+    pub task_instance: TaskInstance,
+    /// What it asks.
+    #[serde(flatten)]
+    pub detail: HitlQuestion,
+}
+
+/// A question of any attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HitlDetailHistory {
+    /// The attempt that asks.
+    pub task_instance: TaskInstanceHistory,
+    /// What it asks.
+    #[serde(flatten)]
+    pub detail: HitlQuestion,
 }
 
 /// A page of them.

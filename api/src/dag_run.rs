@@ -64,8 +64,17 @@ pub struct DagRun {
 pub struct DagRunCollection {
     /// The entries.
     pub dag_runs: Vec<DagRun>,
-    /// On all pages.
+    /// On all pages, as far as they were counted.
     pub total_entries: u64,
+    /// How far they were counted: a total of as many means at least so many. Null: all were.
+    #[serde(default)]
+    pub total_entries_limit: Option<u64>,
+    /// Pass it as `cursor` for what follows; null at the end, and of pages by `offset`.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
+    /// Pass it as `cursor` for what is before; null at the beginning, and of pages by `offset`.
+    #[serde(default)]
+    pub previous_cursor: Option<String>,
 }
 
 /// A run that is asked for.

@@ -14,6 +14,7 @@ mod approval;
 mod asset;
 mod auth;
 mod backfill;
+mod batch;
 mod bulk;
 mod bulk_dag_run;
 mod callback;
@@ -29,6 +30,7 @@ mod pool;
 mod skip;
 mod state;
 mod system;
+mod task;
 mod task_instance;
 mod variable;
 mod waiting;
@@ -36,7 +38,10 @@ mod worker;
 mod xcom;
 
 pub use again::{DisableTaskBody, DisabledTask, DisabledTaskCollection, PatchTaskInstanceBody, RerunBody};
-pub use approval::{HitlDetail, HitlDetailCollection, HitlDetailResponse, HitlUser, UpdateHitlDetailPayload};
+pub use approval::{
+    HitlDetail, HitlDetailCollection, HitlDetailHistory, HitlDetailResponse, HitlQuestion, HitlUser,
+    UpdateHitlDetailPayload,
+};
 pub use asset::{
     Asset, AssetCollection, AssetDag, AssetEvent, AssetEventBody, AssetEventCollection, AssetEventDagRun, AssetTask,
     LastAssetEvent, QueuedEvent, QueuedEventCollection,
@@ -46,6 +51,7 @@ pub use backfill::{
     Backfill, BackfillBody, BackfillCollection, BackfillDay, BackfillDayCollection, BackfillPlan,
     BackfillPlanCollection, BackfillProgress,
 };
+pub use batch::{DagRunsBatchBody, TaskInstancesBatchBody};
 pub use bulk::{BulkAction, BulkBody, BulkError, BulkOutcome, BulkResponse, OnExistence, OnNonExistence};
 pub use bulk_dag_run::{BulkDagRunAction, BulkDagRunBody, BulkDagRunsBody, ClearDagRunsBody, DagRunName};
 pub use callback::{
@@ -74,14 +80,15 @@ pub use system::{
     Config, ConfigOption, ConfigSection, ExtraLinkCollection, Job, JobCollection, Plugin, PluginCollection,
     PluginImportError, PluginImportErrorCollection, Provider, ProviderCollection,
 };
+pub use task::{Task, TaskCollection, TaskDependency, TaskDependencyCollection, TimeDelta};
 pub use task_instance::{
-    ClearTaskInstancesBody, TaskInstance, TaskInstanceCollection, TaskInstanceHistory, TaskInstanceHistoryCollection,
-    TaskSelector,
+    BulkTaskInstanceAction, BulkTaskInstanceBody, BulkTaskInstancesBody, ClearTaskInstancesBody, TaskInstance,
+    TaskInstanceCollection, TaskInstanceHistory, TaskInstanceHistoryCollection, TaskInstanceName, TaskSelector,
 };
 pub use variable::{Variable, VariableBody, VariableCollection};
 pub use waiting::{DagRunWaiting, TaskInstanceWaiting};
 pub use worker::{Worker, WorkerCollection};
-pub use xcom::{XCom, XComCollection, XComEntry};
+pub use xcom::{XCom, XComCollection, XComCreateBody, XComEntry, XComUpdateBody};
 
 /// The path under which all of it lives.
 pub const PREFIX: &str = "/api/v2";

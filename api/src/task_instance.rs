@@ -71,7 +71,8 @@ pub struct TaskInstance {
     pub note: Option<String>,
     /// Of a mapped task with a template for it.
     pub rendered_map_index: Option<String>,
-    /// Always empty so far.
+    /// What its templates became at its newest attempt, without secrets; lists leave it empty.
+    #[schema(value_type = Object)]
     pub rendered_fields: Map<String, Value>,
     /// Always null.
     pub trigger: Option<Value>,
@@ -86,8 +87,30 @@ pub struct TaskInstance {
 pub struct TaskInstanceCollection {
     /// The entries.
     pub task_instances: Vec<TaskInstance>,
-    /// On all pages.
+    /// On all pages, as far as they were counted.
     pub total_entries: u64,
+    /// How far they were counted: a total of as many means at least so many. Null: all were.
+    #[serde(default)]
+    pub total_entries_limit: Option<u64>,
+    /// Pass it as `cursor` for what follows; null at the end, and of pages by `offset`.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
+    /// Pass it as `cursor` for what is before; null at the beginning, and of pages by `offset`.
+    #[serde(default)]
+    pub previous_cursor: Option<String>,
+}
+
+impl TaskInstanceCollection {
+    /// All that there are.
+    pub fn whole(task_instances: Vec<TaskInstance>) -> Self {
+        Self {
+            total_entries: task_instances.len() as u64,
+            task_instances,
+            total_entries_limit: None,
+            next_cursor: None,
+            previous_cursor: None,
+        }
+    }
 }
 
 /// One attempt of a task instance.
@@ -219,4 +242,91 @@ pub struct ClearTaskInstancesBody {
     /// A remark on the runs.
     #[serde(default)]
     pub note: Option<String>,
+}
+
+/// What somebody says of one of several task instances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkTaskInstanceBody {
+    /// success, failed or skipped; absent: its state stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_state: Option<String>,
+    /// A remark; an empty one takes it away; absent: it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub note: Option<String>,
+    /// And what it depends on.
+    #[serde(default)]
+    pub include_upstream: bool,
+    /// And what depends on it.
+    #[serde(default)]
+    pub include_downstream: bool,
+    /// And the same in runs of later logical dates.
+    #[serde(default)]
+    pub include_future: bool,
+    /// And the same in runs of earlier logical dates.
+    #[serde(default)]
+    pub include_past: bool,
+    /// Its task.
+    pub task_id: String,
+    /// Which element; null: all of the task.
+    #[serde(default)]
+    pub map_index: Option<i32>,
+    /// Where the path says `~`.
+    #[serde(default)]
+    pub dag_id: Option<String>,
+    /// Where the path says `~`.
+    #[serde(default)]
+    pub dag_run_id: Option<String>,
+}
+
+/// Names task instances that are to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum TaskInstanceName {
+    /// All of a task of the run in the path.
+    Task(String),
+    /// With everything that Airflow's clients send.
+    Whole(BulkTaskInstanceBody),
+}
+
+/// Changes of several task instances, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkTaskInstancesBody {
+    /// Each says whether all of it is refused when one does not exist.
+    pub actions: Vec<BulkTaskInstanceAction>,
+}
+
+/// One kind of change of several task instances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum BulkTaskInstanceAction {
+    /// Is refused: runs make their task instances.
+    Create {
+        /// What.
+        entities: Vec<BulkTaskInstanceBody>,
+        /// Without meaning.
+        #[serde(default)]
+        action_on_existence: crate::OnExistence,
+    },
+    /// Marks them, or remarks on them.
+    Update {
+        /// What.
+        entities: Vec<BulkTaskInstanceBody>,
+        /// Names of the fields that count; all if it is not given.
+        #[serde(default)]
+        update_mask: Option<Vec<String>>,
+        /// When one does not exist.
+        #[serde(default)]
+        action_on_non_existence: crate::OnNonExistence,
+    },
+    /// Deletes them.
+    Delete {
+        /// Which.
+        entities: Vec<TaskInstanceName>,
+        /// When one does not exist.
+        #[serde(default)]
+        action_on_non_existence: crate::OnNonExistence,
+    },
 }

@@ -48,3 +48,40 @@ pub struct XComCollection {
     /// On all pages.
     pub total_entries: u64,
 }
+
+/// A new XCom.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct XComCreateBody {
+    /// Its name within the task instance.
+    pub key: String,
+    /// Any JSON.
+    #[serde(deserialize_with = "present")]
+    pub value: Value,
+    /// −1 when the task is not mapped.
+    #[serde(default = "unmapped")]
+    #[schema(minimum = -1)]
+    pub map_index: i32,
+}
+
+/// Another value of an XCom.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct XComUpdateBody {
+    /// Any JSON.
+    #[serde(deserialize_with = "present")]
+    pub value: Value,
+    /// −1 when the task is not mapped.
+    #[serde(default = "unmapped")]
+    #[schema(minimum = -1)]
+    pub map_index: i32,
+}
+
+const fn unmapped() -> i32 {
+    -1
+}
+
+/// Null is a value; nothing is not.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    Value::deserialize(deserializer)
+}

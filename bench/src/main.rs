@@ -4,6 +4,7 @@
 //! PostgreSQL of its own with fsync on. Compare figures of one run with each other: the machine is small and noisy.
 //! `http`, `idle` and `waiting` start `target/release/flowctl`, which `just bench` builds first.
 
+mod api;
 mod dags;
 mod database;
 mod engine;
@@ -29,7 +30,7 @@ fn row(what: impl Into<String>, figure: impl Into<String>, beside: impl Into<Str
     Row { what: what.into(), figure: figure.into(), beside: beside.into() }
 }
 
-const ALL: [&str; 7] = ["plan", "engine", "processes", "parse", "http", "idle", "waiting"];
+const ALL: [&str; 8] = ["plan", "engine", "processes", "parse", "http", "idle", "waiting", "api"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -47,6 +48,7 @@ async fn main() -> Result<()> {
             "http" => http::run().await?,
             "idle" => idle::run().await?,
             "waiting" => waiting::run().await?,
+            "api" => api::run().await?,
             other => bail!("no benchmark `{other}`"),
         };
         for Row { what, figure, beside } in rows {

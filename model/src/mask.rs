@@ -213,6 +213,28 @@ impl Masker {
         Cow::Owned(masked)
     }
 
+    /// The same of all texts of a JSON, names of keys among them.
+    pub fn mask_json(&self, value: Value) -> Value {
+        if self.is_empty() {
+            return value;
+        }
+        match value {
+            Value::String(text) => Value::String(self.mask(&text).into_owned()),
+            Value::Array(list) => Value::Array(list.into_iter().map(|value| self.mask_json(value)).collect()),
+            Value::Object(object) => Value::Object(
+                object.into_iter().map(|(key, value)| (self.mask(&key).into_owned(), self.mask_json(value))).collect(),
+            ),
+            Value::Number(number) => {
+                let text = number.to_string();
+                match self.mask(&text) {
+                    Cow::Borrowed(_) => Value::Number(number),
+                    Cow::Owned(masked) => Value::String(masked),
+                }
+            }
+            other @ (Value::Null | Value::Bool(_)) => other,
+        }
+    }
+
     /// Where secrets stand; those that overlap are one.
     fn find(&self, text: &str) -> Vec<Range<usize>> {
         let occurrences = |secret: &'_ String| {

@@ -32,11 +32,13 @@ pub mod schema;
 pub mod service;
 pub mod skip;
 pub mod state;
+mod task_instance_note;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod variable;
 pub mod waiting;
 pub mod worker;
+pub mod xcom;
 
 pub use error::{Error, SqlError, is_passing};
 pub use keyring::{KeyError, Keyring};

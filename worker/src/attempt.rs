@@ -51,6 +51,9 @@ pub async fn run_attempt<V: Values, C: Clock>(
         Err(not_launched) => (not_launched.into_outcome(), Vec::new(), Vec::new()),
     };
     let outcome = without_secrets(outcome, &known);
+    // Whoever may read runs may read what tasks push.
+    let masked = |xcom: XComValue| XComValue { value: known.with(|masker| masker.mask_json(xcom.value)), ..xcom };
+    let xcoms = xcoms.into_iter().map(masked).collect();
     match &outcome {
         Outcome::Failed { reason, .. } => output.say(&format!("failed: {reason}")),
         Outcome::Skipped { reason } => output.say(&format!("skipped: {reason}")),

@@ -40,10 +40,13 @@ const COLUMNS: [Column<HitlDetail>; 7] = [
     Column { title: "dag", cell: |detail| detail.task_instance.dag_id.as_str().into() },
     Column { title: "run", cell: |detail| detail.task_instance.dag_run_id.as_str().into() },
     Column { title: "task", cell: |detail| detail.task_instance.task_id.as_str().into() },
-    Column { title: "question", cell: |detail| detail.subject.as_str().into() },
-    Column { title: "options", cell: |detail| detail.options.join(", ").into() },
-    Column { title: "until", cell: |detail| moment(detail.deadline).into() },
-    Column { title: "answer", cell: |detail| detail.chosen_options.clone().unwrap_or_default().join(", ").into() },
+    Column { title: "question", cell: |detail| detail.detail.subject.as_str().into() },
+    Column { title: "options", cell: |detail| detail.detail.options.join(", ").into() },
+    Column { title: "until", cell: |detail| moment(detail.detail.deadline).into() },
+    Column {
+        title: "answer",
+        cell: |detail| detail.detail.chosen_options.clone().unwrap_or_default().join(", ").into(),
+    },
 ];
 
 /// Runs one verb.

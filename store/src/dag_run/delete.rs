@@ -53,6 +53,8 @@ pub(crate) async fn delete_runs(transaction: &mut sqlx::PgTransaction<'_>, ids: 
             DELETE FROM approval WHERE dag_run_id = ANY ($1)
         ), taken_events AS (
             DELETE FROM dag_run_asset_event WHERE dag_run_id = ANY ($1)
+        ), notes AS (
+            DELETE FROM task_instance_note WHERE dag_run_id = ANY ($1)
         ), states AS (
             DELETE FROM task_state WHERE dag_run_id = ANY ($1)
         ), runs AS (

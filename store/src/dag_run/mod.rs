@@ -3,6 +3,7 @@
 
 mod clear;
 mod delete;
+mod delete_task;
 mod end;
 mod mark;
 mod trigger;
@@ -19,6 +20,7 @@ pub(crate) use clear::tests;
 pub(crate) use clear::{Chosen, latest_version, mapped, reopen, repin, restart};
 pub use clear::{ClearError, ClearRuns, ClearSelection, Cleared};
 pub(crate) use delete::delete_runs;
+pub use delete_task::DeleteError;
 pub use end::DagRunEnd;
 pub use mark::TaskInstanceEnd;
 pub use trigger::TriggerError;

@@ -94,7 +94,7 @@ pub(super) async fn post_clear_task_instances(
     };
     // What the door does not find is the run or one of the tasks, and it says which.
     let cleared = api.doors.clear_task_instances(&who, &dag_id, &runs, &selection).await?;
-    Ok(Json(collection(affected(&api, &dag_id, cleared).await?)))
+    Ok(Json(TaskInstanceCollection::whole(affected(&api, &dag_id, cleared).await?)))
 }
 
 /// Airflow's rules of what goes with what.
@@ -129,5 +129,5 @@ pub(super) async fn affected(api: &Api, dag_id: &str, cleared: Cleared) -> ApiRe
 }
 
 pub(super) fn collection(task_instances: Vec<TaskInstance>) -> TaskInstanceCollection {
-    TaskInstanceCollection { total_entries: task_instances.len() as u64, task_instances }
+    TaskInstanceCollection::whole(task_instances)
 }

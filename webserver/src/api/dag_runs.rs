@@ -7,13 +7,13 @@ use model::dag_run::DataInterval;
 use model::state::{DagRunState, DagRunType, TriggeredBy};
 use serde::Deserialize;
 use serde_json::Value;
-use store::read::api::{DagRunFilter, DagRunRow, DagVersionRow};
+use store::read::api::{DagRunFilter, DagRunRow, DagVersionRow, Window};
 use utoipa::IntoParams;
 
 use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path, Query, words};
 use super::idempotency::OfRequest;
-use super::listing::{When, listing, times, unless_all};
+use super::listing::{When, cursor, listing, pattern, times, tokens, unless_all};
 use super::{Api, missing, versions};
 use crate::doors::{LoggedIn, Trigger};
 
@@ -34,12 +34,23 @@ pub(super) struct DagRunsQuery {
     /// Pinned to one of these numbers of versions.
     #[serde(default)]
     dag_version: Vec<i32>,
+    /// Where a page by cursor begins: empty for the first, then the `next_cursor` or `previous_cursor` of an answer.
+    /// `offset` has no meaning then.
+    cursor: Option<String>,
     /// Part of the run's name; `%` and `_` as in SQL, `|` between alternatives.
     run_id_pattern: Option<String>,
-    /// Part of the DAG's name, in the same way.
+    /// How the run's name begins; no wildcards, `|` between alternatives.
+    run_id_prefix_pattern: Option<String>,
+    /// Part of the DAG's name.
     dag_id_pattern: Option<String>,
-    /// Part of the name of who triggered it, in the same way.
+    /// How the DAG's name begins.
+    dag_id_prefix_pattern: Option<String>,
+    /// Part of the name of who triggered it.
     triggering_user_name_pattern: Option<String>,
+    /// How the name of who triggered it begins.
+    triggering_user_name_prefix_pattern: Option<String>,
+    /// With this text in the JSON of its conf.
+    conf_contains: Option<String>,
     run_after_gte: Option<When>,
     run_after_gt: Option<When>,
     run_after_lte: Option<When>,
@@ -74,30 +85,45 @@ pub(super) struct DagRunsQuery {
     order_by: Vec<String>,
 }
 
-/// A page of the runs of a DAG (`~`: of all), oldest first.
+/// A page of the runs of a DAG (`~`: of all), oldest first. They are counted up to 50,000, and always beyond what was left
+/// out.
 #[utoipa::path(get, path = "/dags/{dag_id}/dagRuns", tag = "DagRun", params(("dag_id" = String, Path), DagRunsQuery),
     responses((status = 200, body = DagRunCollection), (status = 400, body = HttpError),
-        (status = 404, body = HttpError)))]
+        (status = 404, body = HttpError), (status = 422, body = HttpError)))]
 pub(super) async fn get_dag_runs(
     State(api): State<Api>,
     Path(dag_id): Path<String>,
     Query(query): Query<DagRunsQuery>,
 ) -> ApiResult<Json<DagRunCollection>> {
+    let cursor = cursor(query.cursor.as_deref())?;
+    let page = listing(query.limit, query.offset, &query.order_by);
     let filter = DagRunFilter {
         dag_id: unless_all(dag_id),
-        run_id: None,
         states: words::<DagRunState>("state", &query.state)?,
         run_types: words::<DagRunType>("run_type", &query.run_type)?,
         times: times!(query),
         version_numbers: query.dag_version,
-        run_id_pattern: query.run_id_pattern,
-        dag_id_pattern: query.dag_id_pattern,
-        triggering_user_pattern: query.triggering_user_name_pattern,
+        run_id_is: pattern(query.run_id_pattern, query.run_id_prefix_pattern),
+        dag_id_is: pattern(query.dag_id_pattern, query.dag_id_prefix_pattern),
+        triggering_user_is: pattern(query.triggering_user_name_pattern, query.triggering_user_name_prefix_pattern),
+        conf_contains: query.conf_contains,
+        ..DagRunFilter::default()
     };
-    let page = api.store.api_dag_runs(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
-    missing::check_dag(&api, filter.dag_id.as_deref(), page.total).await?;
-    let dag_runs = page.rows.into_iter().map(wire).collect();
-    Ok(Json(DagRunCollection { dag_runs, total_entries: page.total }))
+    let found = api.store.api_dag_runs(&filter, &page, cursor.as_ref()).await?;
+    missing::check(&api, filter.dag_id.as_deref(), None, &found).await?;
+    Ok(Json(collection(found)))
+}
+
+/// A part of a list as the API tells it.
+pub(super) fn collection(found: Window<DagRunRow>) -> DagRunCollection {
+    let (next_cursor, previous_cursor) = tokens(found.next.as_ref(), found.previous.as_ref());
+    DagRunCollection {
+        dag_runs: found.rows.into_iter().map(wire).collect(),
+        total_entries: found.total,
+        total_entries_limit: found.total_limit,
+        next_cursor,
+        previous_cursor,
+    }
 }
 
 /// One run.
@@ -169,7 +195,13 @@ pub(super) async fn trigger(
 
 /// Runs that are all there are.
 pub(super) fn whole(dag_runs: Vec<DagRun>) -> DagRunCollection {
-    DagRunCollection { total_entries: dag_runs.len() as u64, dag_runs }
+    DagRunCollection {
+        total_entries: dag_runs.len() as u64,
+        dag_runs,
+        total_entries_limit: None,
+        next_cursor: None,
+        previous_cursor: None,
+    }
 }
 
 fn wire(row: DagRunRow) -> DagRun {

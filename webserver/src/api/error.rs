@@ -76,6 +76,11 @@ impl ApiError {
         Self::text(error.status(), error.to_string())
     }
 
+    /// The same in other words, when it says that something does not exist.
+    pub(super) fn or_if_not_found(self, other: impl FnOnce() -> Self) -> Self {
+        if self.status == StatusCode::NOT_FOUND { other() } else { self }
+    }
+
     /// As one of several refusals.
     pub(super) fn into_bulk(self) -> BulkError {
         BulkError { error: self.detail.to_string(), status_code: self.status.as_u16() }
@@ -85,6 +90,12 @@ impl ApiError {
     pub(super) fn internal(what: &str, problem: &dyn std::error::Error) -> Self {
         tracing::error!(error = %problem, "{what}");
         Self::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{what}; the server's log says why"))
+    }
+
+    /// The database holds a question to people that this version cannot read.
+    pub(super) fn unreadable_question() -> Self {
+        tracing::error!("a question to people in the database cannot be read");
+        Self::text(StatusCode::INTERNAL_SERVER_ERROR, "a question in the database cannot be read")
     }
 
     /// A value at a place (`["query", "limit"]`) that does not have the right form.
@@ -107,7 +118,9 @@ impl IntoResponse for ApiError {
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::OrderBy { .. } => Self::bad_request(error.to_string()),
+            ReadError::OrderBy { .. } | ReadError::Value(_) | ReadError::Cursor(_) => {
+                Self::bad_request(error.to_string())
+            }
             ReadError::Database(source) => {
                 tracing::error!(error = %source, "a request could not be answered from the database");
                 Self::text(StatusCode::SERVICE_UNAVAILABLE, "the database did not answer; try again")

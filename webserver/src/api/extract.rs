@@ -23,8 +23,9 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let text = parts.uri.query().unwrap_or_default();
-        // An empty value says nothing, as in Airflow's own pages: `?state=` is not a state.
-        let pairs = form_urlencoded::parse(text.as_bytes()).filter(|(_, value)| !value.is_empty());
+        // An empty value says nothing, as in Airflow's own pages: `?state=` is not a state. An empty cursor is the first.
+        let pairs =
+            form_urlencoded::parse(text.as_bytes()).filter(|(name, value)| !value.is_empty() || name == "cursor");
         let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let deserializer = serde_html_form::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
         serde_path_to_error::deserialize(deserializer).map(Self).map_err(|error| wrong("query", &error))

@@ -4,12 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use api::{DEFAULT_LIMIT, MAX_LIMIT};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
-use store::read::api::{Listing, Range};
+use store::read::api::{Cursor, Listing, Pattern, Place, Range};
 use utoipa::ToSchema;
+
+use super::error::{ApiError, ApiResult};
 
 /// Terms of an order at most, as in Airflow.
 const MAX_TERMS: usize = 10;
@@ -20,6 +24,33 @@ pub(super) fn listing(limit: Option<u32>, offset: Option<u32>, order_by: &[Strin
     let terms = order_by.iter().flat_map(|term| term.split(','));
     let order_by = terms.map(|term| term.trim().to_owned()).filter(|term| !term.is_empty()).take(MAX_TERMS).collect();
     Listing { limit: limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT), offset: offset.unwrap_or(0), order_by }
+}
+
+/// Before the token of a cursor that leads back (Airflow's).
+const BACKWARD: char = '~';
+
+/// Where a part of a list begins that is asked for by cursor; none: it is asked for by offset.
+pub(super) fn cursor(text: Option<&str>) -> ApiResult<Option<Cursor>> {
+    let Some(text) = text else { return Ok(None) };
+    if text.is_empty() {
+        return Ok(Some(Cursor::Start));
+    }
+    let (token, is_backward) = text.strip_prefix(BACKWARD).map_or((text, false), |token| (token, true));
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+    let place: Option<Place> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let place = place.ok_or_else(|| ApiError::bad_request("Invalid cursor token"))?;
+    Ok(Some(if is_backward { Cursor::Before(place) } else { Cursor::After(place) }))
+}
+
+/// The tokens of a part's two ends: `next_cursor` and `previous_cursor`.
+pub(super) fn tokens(next: Option<&Place>, previous: Option<&Place>) -> (Option<String>, Option<String>) {
+    let token = |place: &Place| URL_SAFE_NO_PAD.encode(serde_json::to_vec(place).unwrap_or_default());
+    (next.map(token), previous.map(|place| format!("{BACKWARD}{}", token(place))))
+}
+
+/// What `*_pattern` and `*_prefix_pattern` say.
+pub(super) const fn pattern(contains: Option<String>, begins: Option<String>) -> Pattern {
+    Pattern { contains, begins }
 }
 
 /// `~` in a path stands for all.
@@ -102,6 +133,46 @@ macro_rules! times {
     }};
 }
 pub(super) use times;
+
+/// The same of a body, whose times are instants.
+macro_rules! body_times {
+    ($body:expr) => {
+        store::read::api::Times {
+            run_after: store::read::api::Range {
+                gte: $body.run_after_gte,
+                gt: $body.run_after_gt,
+                lte: $body.run_after_lte,
+                lt: $body.run_after_lt,
+            },
+            logical_date: store::read::api::Range {
+                gte: $body.logical_date_gte,
+                gt: $body.logical_date_gt,
+                lte: $body.logical_date_lte,
+                lt: $body.logical_date_lt,
+            },
+            started_at: store::read::api::Range {
+                gte: $body.start_date_gte,
+                gt: $body.start_date_gt,
+                lte: $body.start_date_lte,
+                lt: $body.start_date_lt,
+            },
+            ended_at: store::read::api::Range {
+                gte: $body.end_date_gte,
+                gt: $body.end_date_gt,
+                lte: $body.end_date_lte,
+                lt: $body.end_date_lt,
+            },
+            updated_at: store::read::api::Range::default(),
+            duration: store::read::api::Range {
+                gte: $body.duration_gte,
+                gt: $body.duration_gt,
+                lte: $body.duration_lte,
+                lt: $body.duration_lt,
+            },
+        }
+    };
+}
+pub(super) use body_times;
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use super::Api;
 use super::error::{ApiError, ApiResult};
 use crate::doors::ActionError;
+use store::read::api::Window;
 
 /// No such DAG.
 pub(super) fn dag(dag_id: &str) -> ApiError {
@@ -47,6 +48,27 @@ pub(super) fn or(missing: ApiError) -> impl FnOnce(ActionError) -> ApiError {
     move |error| match error {
         ActionError::NotFound(_) => missing,
         error => error.into(),
+    }
+}
+
+/// Refuses an empty list of a DAG, or of a run, that does not exist. Asked only where the list itself did not look, so that
+/// it costs two statements.
+pub(super) async fn check<T>(
+    api: &Api,
+    dag_id: Option<&str>,
+    run_id: Option<&str>,
+    found: &Window<T>,
+) -> ApiResult<()> {
+    let exists = match (found.total, found.owner_exists, dag_id, run_id) {
+        (1.., ..) | (_, _, None, _) => true,
+        (_, Some(exists), ..) => exists,
+        (_, None, Some(dag_id), None) => api.store.api_dag_exists(dag_id).await?,
+        (_, None, Some(dag_id), Some(run_id)) => api.store.api_dag_run_state(dag_id, run_id).await?.is_some(),
+    };
+    match (dag_id, run_id) {
+        (Some(dag_id), None) if !exists => Err(dag(dag_id)),
+        (Some(dag_id), Some(run_id)) if !exists => Err(dag_run(dag_id, run_id)),
+        _ => Ok(()),
     }
 }
 

@@ -10,9 +10,11 @@ mod approvals;
 mod assets;
 mod auth;
 mod backfills;
+mod batch;
 mod built_in;
 mod bulk;
 mod bulk_dag_runs;
+mod bulk_task_instances;
 mod callbacks;
 mod clear;
 mod config;
@@ -37,12 +39,15 @@ mod mark_task;
 mod meant;
 mod missing;
 mod monitor;
+mod named_list;
 mod pools;
 mod queued_events;
 mod session;
 mod skip_next;
 mod state_stores;
 mod task_instances;
+mod tasks;
+mod tries;
 mod unsupported;
 mod update_mask;
 mod variables;
@@ -214,6 +219,12 @@ fn variables_and_connections() -> OpenApiRouter<Api> {
 fn dag_runs() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(dag_runs::get_dag_runs, dag_runs::trigger_dag_run, bulk_dag_runs::bulk_dag_runs))
+        .routes(routes!(batch::get_list_dag_runs_batch))
+        // A run may have this name.
+        .route(
+            "/dags/{dag_id}/dagRuns/list",
+            get(named_list::get_dag_run).patch(named_list::patch_dag_run).delete(named_list::delete_dag_run),
+        )
         .routes(routes!(dag_runs::get_dag_run, mark::patch_dag_run, mark::delete_dag_run))
         .routes(routes!(clear::clear_dag_run))
         .routes(routes!(bulk_dag_runs::clear_dag_runs))
@@ -226,19 +237,40 @@ fn dag_runs() -> OpenApiRouter<Api> {
 
 fn task_instances() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(task_instances::get_task_instances))
-        .routes(routes!(task_instances::get_task_instance, mark_task::patch_task_instance))
+        .routes(routes!(task_instances::get_task_instances, bulk_task_instances::bulk_task_instances))
+        .routes(routes!(batch::get_task_instances_batch))
+        // A task may have this name.
+        .route(
+            "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/list",
+            get(named_list::get_task_instance)
+                .patch(named_list::patch_task_instance)
+                .delete(named_list::delete_task_instance),
+        )
+        .routes(routes!(
+            task_instances::get_task_instance,
+            mark_task::patch_task_instance,
+            bulk_task_instances::delete_task_instance
+        ))
         .routes(routes!(task_instances::get_mapped_task_instances))
         .routes(routes!(task_instances::get_mapped_task_instance, mark_task::patch_mapped_task_instance))
         .routes(routes!(mark_task::patch_task_instance_dry_run))
         .routes(routes!(mark_task::patch_mapped_task_instance_dry_run))
-        .routes(routes!(task_instances::get_task_instance_tries))
-        .routes(routes!(task_instances::get_mapped_task_instance_tries))
+        .routes(routes!(mark_task::patch_task_group_instances))
+        .routes(routes!(mark_task::patch_task_group_instances_dry_run))
+        .routes(routes!(tries::get_task_instance_tries))
+        .routes(routes!(tries::get_mapped_task_instance_tries))
+        .routes(routes!(tries::get_task_instance_try_details))
+        .routes(routes!(tries::get_mapped_task_instance_try_details))
+        .routes(routes!(waiting::get_task_instance_dependencies))
+        .routes(routes!(waiting::get_task_instance_dependencies_by_map_index))
         .routes(routes!(approvals::get_hitl_details))
         .routes(routes!(approvals::get_hitl_detail, approvals::update_hitl_detail))
+        .routes(routes!(approvals::get_hitl_detail_try_detail))
         .routes(routes!(logs::get_log))
-        .routes(routes!(xcoms::get_xcom_entries))
-        .routes(routes!(xcoms::get_xcom_entry))
+        .routes(routes!(xcoms::get_xcom_entries, xcoms::create_xcom_entry))
+        .routes(routes!(xcoms::get_xcom_entry, xcoms::update_xcom_entry, xcoms::delete_xcom_entry))
+        .routes(routes!(tasks::get_tasks))
+        .routes(routes!(tasks::get_task))
 }
 
 fn assets() -> OpenApiRouter<Api> {

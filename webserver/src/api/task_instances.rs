@@ -1,23 +1,21 @@
-//! `…/taskInstances` and `…/tries`.
+//! `…/taskInstances`: lists and single ones.
 
-use api::{
-    DagRun, HttpError, TaskInstance, TaskInstanceCollection, TaskInstanceHistory, TaskInstanceHistoryCollection,
-};
+use api::{DagRun, HttpError, TaskInstance, TaskInstanceCollection};
 use axum::Json;
 use axum::extract::State;
 use model::state::TaskInstanceState;
 use serde::Deserialize;
-use store::read::api::{AttemptRow, DagVersionRow, Listing, TaskInstanceFilter, TaskInstanceRow};
+use store::read::api::{DagVersionRow, Listing, TaskInstanceFilter, TaskInstanceRow, Window};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::error::ApiResult;
+use super::error::{ApiError, ApiResult};
 use super::extract::{Path, Query, words};
-use super::listing::{When, listing, times, unless_all};
+use super::listing::{When, cursor, listing, pattern, times, tokens, unless_all};
 use super::{Api, missing, versions};
 
 /// Airflow's name of the queue of what has none.
-const DEFAULT_QUEUE: &str = "default";
+pub(super) const DEFAULT_QUEUE: &str = "default";
 
 /// Which task instances.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -29,17 +27,57 @@ pub(super) struct TaskInstancesQuery {
     offset: Option<u32>,
     /// Of this task.
     task_id: Option<String>,
+    /// Where a page by cursor begins: empty for the first, then the `next_cursor` or `previous_cursor` of an answer.
+    /// `offset` has no meaning then.
+    cursor: Option<String>,
     /// Part of the task's id; `%` and `_` as in SQL, `|` between alternatives.
     task_display_name_pattern: Option<String>,
+    /// How the task's id begins; no wildcards, `|` between alternatives.
+    task_display_name_prefix_pattern: Option<String>,
+    /// Of tasks in this group.
+    task_group_id: Option<String>,
+    /// Part of the DAG's id.
+    dag_id_pattern: Option<String>,
+    /// How the DAG's id begins.
+    dag_id_prefix_pattern: Option<String>,
+    /// Part of the run's name.
+    run_id_pattern: Option<String>,
+    /// How the run's name begins.
+    run_id_prefix_pattern: Option<String>,
     /// In one of these states; `none` or `no_status` for what nobody has looked at.
     #[serde(default)]
     state: Vec<String>,
     /// Of one of these operators.
     #[serde(default)]
     operator: Vec<String>,
+    /// Part of the operator's name.
+    operator_name_pattern: Option<String>,
+    /// How the operator's name begins.
+    operator_name_prefix_pattern: Option<String>,
     /// In one of these pools.
     #[serde(default)]
     pool: Vec<String>,
+    /// Part of the pool's name.
+    pool_name_pattern: Option<String>,
+    /// How the pool's name begins.
+    pool_name_prefix_pattern: Option<String>,
+    /// In one of these queues; all are in `default`.
+    #[serde(default)]
+    queue: Vec<String>,
+    /// Part of the queue's name.
+    queue_name_pattern: Option<String>,
+    /// How the queue's name begins.
+    queue_name_prefix_pattern: Option<String>,
+    /// Of one of these executors; none names one.
+    #[serde(default)]
+    executor: Vec<String>,
+    /// Of runs pinned to one of these numbers of versions.
+    #[serde(default)]
+    version_number: Vec<i32>,
+    /// Part of what the element is called.
+    rendered_map_index_pattern: Option<String>,
+    /// How what the element is called begins.
+    rendered_map_index_prefix_pattern: Option<String>,
     /// One of these elements of a mapped task.
     #[serde(default)]
     map_index: Vec<i32>,
@@ -80,44 +118,89 @@ pub(super) struct TaskInstancesQuery {
     order_by: Vec<String>,
 }
 
-/// A page of the task instances of a run (`~`: of all runs, of all DAGs), in the order of the DAG's tasks.
+impl TaskInstancesQuery {
+    fn listing(&self) -> Listing {
+        listing(self.limit, self.offset, &self.order_by)
+    }
+
+    /// Its conditions, of all DAGs and runs.
+    fn filter(self) -> ApiResult<TaskInstanceFilter> {
+        let states: Vec<_> = self.state.iter().map(|state| state.replace("no_status", "none")).collect();
+        Ok(TaskInstanceFilter {
+            task_id: self.task_id,
+            task_group: self.task_group_id,
+            dag_id_is: pattern(self.dag_id_pattern, self.dag_id_prefix_pattern),
+            run_id_is: pattern(self.run_id_pattern, self.run_id_prefix_pattern),
+            task_id_is: pattern(self.task_display_name_pattern, self.task_display_name_prefix_pattern),
+            operator_is: pattern(self.operator_name_pattern, self.operator_name_prefix_pattern),
+            pool_is: pattern(self.pool_name_pattern, self.pool_name_prefix_pattern),
+            queue_is: pattern(self.queue_name_pattern, self.queue_name_prefix_pattern),
+            rendered_map_index_is: pattern(self.rendered_map_index_pattern, self.rendered_map_index_prefix_pattern),
+            states: words::<TaskInstanceState>("state", &states)?,
+            operators: self.operator,
+            pools: self.pool,
+            queues: self.queue,
+            executors: self.executor,
+            version_numbers: self.version_number,
+            map_indexes: self.map_index,
+            try_numbers: self.try_number,
+            times: times!(self),
+            ..TaskInstanceFilter::default()
+        })
+    }
+}
+
+/// A page of the task instances of a run (`~`: of all runs, of all DAGs), in the order of the DAG's tasks. They are
+/// counted up to 50,000, and always beyond what was left out.
 #[utoipa::path(get, path = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", tag = "Task Instance",
     params(("dag_id" = String, Path), ("dag_run_id" = String, Path), TaskInstancesQuery),
     responses((status = 200, body = TaskInstanceCollection), (status = 400, body = HttpError),
-        (status = 404, body = HttpError)))]
+        (status = 404, body = HttpError), (status = 422, body = HttpError)))]
 pub(super) async fn get_task_instances(
     State(api): State<Api>,
     Path((dag_id, run_id)): Path<(String, String)>,
     Query(query): Query<TaskInstancesQuery>,
 ) -> ApiResult<Json<TaskInstanceCollection>> {
-    let states: Vec<_> = query.state.iter().map(|state| state.replace("no_status", "none")).collect();
-    let filter = TaskInstanceFilter {
-        dag_id: unless_all(dag_id),
-        run_id: unless_all(run_id),
-        task_id: query.task_id,
-        task_id_pattern: query.task_display_name_pattern,
-        states: words::<TaskInstanceState>("state", &states)?,
-        operators: query.operator,
-        pools: query.pool,
-        map_indexes: query.map_index,
-        keys: None,
-        is_mapped: false,
-        try_numbers: query.try_number,
-        times: times!(query),
-    };
-    let page = api.store.api_task_instances(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
-    match (filter.dag_id.as_deref(), filter.run_id.as_deref()) {
-        (Some(dag_id), Some(run_id)) => missing::check_dag_run(&api, Some((dag_id, run_id)), page.total).await?,
-        (dag_id, _) => missing::check_dag(&api, dag_id, page.total).await?,
+    let (dag_id, run_id) = (unless_all(dag_id), unless_all(run_id));
+    if dag_id.is_none() && run_id.is_some() {
+        return Err(ApiError::bad_request("dag_id is required when dag_run_id is specified"));
     }
-    let task_instances = page.rows.into_iter().map(wire).collect();
-    Ok(Json(TaskInstanceCollection { task_instances, total_entries: page.total }))
+    let (page, cursor) = (query.listing(), cursor(query.cursor.as_deref())?);
+    let filter = TaskInstanceFilter { dag_id, run_id, ..query.filter()? };
+    let found = api.store.api_task_instances(&filter, &page, cursor.as_ref()).await?;
+    match (filter.dag_id.as_deref(), filter.run_id.as_deref(), &filter.task_group) {
+        (Some(dag_id), _, Some(group)) if found.total == 0 => check_group(&api, dag_id, group).await?,
+        (dag_id, run_id, _) => missing::check(&api, dag_id, run_id, &found).await?,
+    }
+    Ok(Json(collection(found)))
+}
+
+/// Refuses a group that a DAG does not have.
+async fn check_group(api: &Api, dag_id: &str, group: &str) -> ApiResult<()> {
+    let dag = api.store.current_dag(dag_id).await.map_err(crate::doors::ActionError::from)?;
+    let dag = dag.ok_or_else(|| missing::dag(dag_id))?;
+    if dag.groups.iter().any(|known| known.group_id == group) {
+        return Ok(());
+    }
+    Err(ApiError::not_found(format!("Task group {group} not found")))
+}
+
+/// A part of a list as the API tells it.
+pub(super) fn collection(found: Window<TaskInstanceRow>) -> TaskInstanceCollection {
+    let (next_cursor, previous_cursor) = tokens(found.next.as_ref(), found.previous.as_ref());
+    TaskInstanceCollection {
+        task_instances: found.rows.into_iter().map(wire).collect(),
+        total_entries: found.total,
+        total_entries_limit: found.total_limit,
+        next_cursor,
+        previous_cursor,
+    }
 }
 
 /// One task instance of a task that is not mapped.
 #[utoipa::path(get, path = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}", tag = "Task Instance",
     params(("dag_id" = String, Path), ("dag_run_id" = String, Path), ("task_id" = String, Path)),
-    responses((status = 200, body = TaskInstance), (status = 404, body = HttpError)))]
+    responses((status = 200, body = TaskInstance), (status = 400, body = HttpError), (status = 404, body = HttpError)))]
 pub(super) async fn get_task_instance(
     State(api): State<Api>,
     Path((dag_id, run_id, task_id)): Path<(String, String, String)>,
@@ -130,49 +213,40 @@ pub(super) async fn get_task_instance(
     tag = "Task Instance",
     params(("dag_id" = String, Path), ("dag_run_id" = String, Path), ("task_id" = String, Path), TaskInstancesQuery),
     responses((status = 200, body = TaskInstanceCollection), (status = 400, body = HttpError),
-        (status = 404, body = HttpError)))]
+        (status = 404, body = HttpError), (status = 422, body = HttpError)))]
 pub(super) async fn get_mapped_task_instances(
     State(api): State<Api>,
     Path((dag_id, run_id, task_id)): Path<(String, String, String)>,
     Query(query): Query<TaskInstancesQuery>,
 ) -> ApiResult<Json<TaskInstanceCollection>> {
-    let states: Vec<_> = query.state.iter().map(|state| state.replace("no_status", "none")).collect();
-    let filter = TaskInstanceFilter {
+    let (page, cursor) = (query.listing(), cursor(query.cursor.as_deref())?);
+    let of_task = TaskInstanceFilter {
         dag_id: Some(dag_id.clone()),
         run_id: Some(run_id.clone()),
         task_id: Some(task_id.clone()),
-        states: words::<TaskInstanceState>("state", &states)?,
-        task_id_pattern: query.task_display_name_pattern,
-        operators: query.operator,
-        pools: query.pool,
-        map_indexes: query.map_index,
-        is_mapped: true,
-        try_numbers: query.try_number,
-        times: times!(query),
         ..TaskInstanceFilter::default()
     };
-    let page = api.store.api_task_instances(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
-    if page.total == 0 {
-        // There is the task, without an element in the list, or there is none.
-        let any = TaskInstanceFilter {
-            dag_id: Some(dag_id.clone()),
-            run_id: Some(run_id.clone()),
-            task_id: Some(task_id.clone()),
-            ..TaskInstanceFilter::default()
-        };
-        if api.store.api_all_task_instances(&any).await?.is_empty() {
-            return Err(missing::task_instance(&dag_id, &run_id, &task_id, -1));
-        }
+    let (dag, run, task) = (of_task.dag_id.clone(), of_task.run_id.clone(), of_task.task_id.clone());
+    let filter = TaskInstanceFilter { dag_id: dag, run_id: run, task_id: task, is_mapped: true, ..query.filter()? };
+    let found = api.store.api_task_instances(&filter, &page, cursor.as_ref()).await?;
+    // There is the task, without an element in the list, or there is none. Beyond the list only its run was looked for.
+    let is_missing = match (found.total, found.owner_exists) {
+        (1.., _) => false,
+        (0, Some(exists)) => !exists,
+        (0, None) => api.store.api_all_task_instances(&of_task).await?.is_empty(),
+    };
+    if is_missing {
+        return Err(missing::task_instance(&dag_id, &run_id, &task_id, -1));
     }
-    let task_instances = page.rows.into_iter().map(wire).collect();
-    Ok(Json(TaskInstanceCollection { task_instances, total_entries: page.total }))
+    Ok(Json(collection(found)))
 }
 
 /// One element of a mapped task.
 #[utoipa::path(get, path = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}",
     tag = "Task Instance", params(("dag_id" = String, Path), ("dag_run_id" = String, Path),
         ("task_id" = String, Path), ("map_index" = i32, Path)),
-    responses((status = 200, body = TaskInstance), (status = 404, body = HttpError)))]
+    responses((status = 200, body = TaskInstance), (status = 400, body = HttpError), (status = 404, body = HttpError),
+        (status = 422, body = HttpError)))]
 pub(super) async fn get_mapped_task_instance(
     State(api): State<Api>,
     Path((dag_id, run_id, task_id, map_index)): Path<(String, String, String, i32)>,
@@ -197,112 +271,6 @@ pub(super) async fn load(
     };
     let row = api.store.api_all_task_instances(&filter).await?.into_iter().next();
     row.ok_or_else(|| missing::task_instance(dag_id, run_id, task_id, map_index))
-}
-
-/// Refuses, in Airflow's words, a task that has no instance in a run.
-pub(super) async fn exists(
-    api: &Api,
-    dag_id: &str,
-    run_id: &str,
-    task_id: &str,
-    map_index: Option<i32>,
-) -> ApiResult<()> {
-    let filter = TaskInstanceFilter {
-        dag_id: Some(dag_id.to_owned()),
-        run_id: Some(run_id.to_owned()),
-        task_id: Some(task_id.to_owned()),
-        map_indexes: map_index.into_iter().collect(),
-        ..TaskInstanceFilter::default()
-    };
-    let one = Listing { limit: 1, ..Listing::default() };
-    if api.store.api_task_instances(&filter, &one).await?.rows.is_empty() {
-        return Err(missing::task_instance(dag_id, run_id, task_id, map_index.unwrap_or(-1)));
-    }
-    Ok(())
-}
-
-/// All attempts of a task instance, oldest first.
-#[utoipa::path(get, path = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/tries", tag = "Task Instance",
-    params(("dag_id" = String, Path), ("dag_run_id" = String, Path), ("task_id" = String, Path)),
-    responses((status = 200, body = TaskInstanceHistoryCollection), (status = 404, body = HttpError)))]
-pub(super) async fn get_task_instance_tries(
-    State(api): State<Api>,
-    Path((dag_id, run_id, task_id)): Path<(String, String, String)>,
-) -> ApiResult<Json<TaskInstanceHistoryCollection>> {
-    tries(&api, load(&api, &dag_id, &run_id, &task_id, -1).await?).await
-}
-
-/// All attempts of an element of a mapped task, oldest first.
-#[utoipa::path(get, path = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/tries",
-    tag = "Task Instance", params(("dag_id" = String, Path), ("dag_run_id" = String, Path),
-        ("task_id" = String, Path), ("map_index" = i32, Path)),
-    responses((status = 200, body = TaskInstanceHistoryCollection), (status = 404, body = HttpError)))]
-pub(super) async fn get_mapped_task_instance_tries(
-    State(api): State<Api>,
-    Path((dag_id, run_id, task_id, map_index)): Path<(String, String, String, i32)>,
-) -> ApiResult<Json<TaskInstanceHistoryCollection>> {
-    tries(&api, load(&api, &dag_id, &run_id, &task_id, map_index).await?).await
-}
-
-async fn tries(api: &Api, row: TaskInstanceRow) -> ApiResult<Json<TaskInstanceHistoryCollection>> {
-    let attempts = api.store.api_attempts(row.dag_run_id, row.task_index, row.map_index).await?;
-    // An attempt that did not fail has no row of its own until it is cleared: it is the task instance's newest.
-    let is_newest_missing = row.try_number > 0 && attempts.iter().all(|attempt| attempt.try_number != row.try_number);
-    let mut tries: Vec<_> = attempts.into_iter().map(|attempt| history(&row, attempt)).collect();
-    if is_newest_missing {
-        let newest = AttemptRow {
-            try_number: row.try_number,
-            state: row.state.clone(),
-            reason: None,
-            exit_code: None,
-            pid: row.pid,
-            scheduled_at: row.scheduled_at,
-            queued_at: row.queued_at,
-            started_at: row.started_at,
-            ended_at: row.ended_at,
-        };
-        tries.push(history(&row, newest));
-    }
-    Ok(Json(TaskInstanceHistoryCollection { total_entries: tries.len() as u64, task_instances: tries }))
-}
-
-fn history(row: &TaskInstanceRow, attempt: AttemptRow) -> TaskInstanceHistory {
-    let (start, end) = (attempt.started_at.map(|at| at.0), attempt.ended_at.map(|at| at.0));
-    TaskInstanceHistory {
-        task_id: row.task_id.clone(),
-        dag_id: row.dag_id.clone(),
-        dag_run_id: row.run_id.clone(),
-        map_index: row.map_index,
-        start_date: start,
-        end_date: end,
-        duration: start.zip(end).map(|(start, end)| end.duration_since(start).as_secs_f64()),
-        state: match attempt.state.as_str() {
-            "none" => None,
-            // Airflow has no words for these; the reason says what happened.
-            "lost" | "cancelled" => Some(TaskInstanceState::Failed.to_string()),
-            state => Some(state.to_owned()),
-        },
-        try_number: count(attempt.try_number),
-        max_tries: count(row.max_tries - 1),
-        task_display_name: row.task_id.clone(),
-        dag_display_name: row.dag_id.clone(),
-        hostname: None,
-        unixname: None,
-        pool: row.pool.clone(),
-        pool_slots: count(row.pool_slots),
-        queue: Some(DEFAULT_QUEUE.to_owned()),
-        priority_weight: Some(row.priority_weight),
-        operator: Some(row.operator.clone()),
-        operator_name: Some(row.operator.clone()),
-        queued_when: attempt.queued_at.map(|at| at.0),
-        scheduled_when: attempt.scheduled_at.map(|at| at.0),
-        pid: attempt.pid,
-        executor: None,
-        executor_config: "{}".to_owned(),
-        dag_version: Some(versions::wire(version(row))),
-        reason: attempt.reason,
-        exit_code: attempt.exit_code,
-    }
 }
 
 /// As the API tells it.
@@ -338,7 +306,7 @@ pub(super) fn wire(row: TaskInstanceRow) -> TaskInstance {
         pid: row.pid,
         executor: None,
         executor_config: "{}".to_owned(),
-        note: None,
+        note: row.note,
         rendered_map_index: row.rendered_map_index,
         rendered_fields: serde_json::Map::new(),
         trigger: None,
@@ -393,7 +361,8 @@ fn id(row: &TaskInstanceRow) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes())
 }
 
-fn version(row: &TaskInstanceRow) -> DagVersionRow {
+/// The version that its run is pinned to.
+pub(super) fn version(row: &TaskInstanceRow) -> DagVersionRow {
     DagVersionRow {
         uuid: row.version_uuid,
         version_number: row.version_number,
@@ -402,6 +371,7 @@ fn version(row: &TaskInstanceRow) -> DagVersionRow {
     }
 }
 
-fn count(number: i32) -> u32 {
+/// A number that never is negative.
+pub(super) fn count(number: i32) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }

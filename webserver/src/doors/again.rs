@@ -3,9 +3,9 @@
 use model::dag::Dag;
 use model::ids::{DagRunKey, TaskIndex};
 use serde_json::{Map, Value};
-use store::dag_run::{ClearError, ClearRuns, ClearSelection, Cleared, TaskInstanceEnd};
+use store::dag_run::{ClearError, ClearRuns, ClearSelection, Cleared, DeleteError, TaskInstanceEnd};
 
-use super::dag_run::refused;
+use super::dag_run::{check_text, refused};
 use super::{ActionError, Doors, LoggedIn, unavailable};
 
 impl Doors {
@@ -23,6 +23,34 @@ impl Doors {
             error @ ClearError::NoLogicalDate(_) => ActionError::Invalid(error.to_string()),
             error @ ClearError::Running(_) => ActionError::Conflict(error.to_string()),
             ClearError::Store(error) => error.into(),
+        })
+    }
+
+    /// Remarks on task instances; an empty remark takes it away.
+    pub async fn note_task_instances(
+        &self,
+        who: &LoggedIn,
+        keys: &[(DagRunKey, TaskIndex, i32)],
+        note: &str,
+    ) -> Result<(), ActionError> {
+        check_text("note", note)?;
+        self.store.note_task_instances(keys, note, &self.by(who)).await?;
+        Ok(())
+    }
+
+    /// Deletes the instances of a task, or one element, of a run that has ended; which elements.
+    pub async fn delete_task_instances(
+        &self,
+        who: &LoggedIn,
+        dag_id: &str,
+        run_id: &str,
+        task_id: &str,
+        map_index: Option<i32>,
+    ) -> Result<Vec<i32>, ActionError> {
+        let deleted = self.store.delete_task_instances(dag_id, run_id, task_id, map_index, &self.by(who)).await;
+        deleted.map_err(|error| match error {
+            DeleteError::Store(error) => error.into(),
+            error @ (DeleteError::Unfinished(_) | DeleteError::Element(_)) => ActionError::Conflict(error.to_string()),
         })
     }
 

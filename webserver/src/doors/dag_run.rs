@@ -177,7 +177,7 @@ fn check_texts(trigger: &Trigger) -> Result<(), ActionError> {
     }
 }
 
-fn check_text(name: &str, text: &str) -> Result<(), ActionError> {
+pub(super) fn check_text(name: &str, text: &str) -> Result<(), ActionError> {
     if text.contains('\0') {
         return Err(ActionError::Invalid(format!("{name}: contains a NUL, which cannot be stored")));
     }

@@ -14,6 +14,7 @@ mod secret;
 mod state;
 mod token;
 mod worker;
+mod xcom;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use account::{Purpose, first_account, hash_password};
 pub use backfill::{AskedBackfill, PlannedRun};
 pub use dag_run::Trigger;
 pub use pool::PoolWish;
+pub use xcom::XComRefusal;
 
 /// The doors of a deployment.
 #[derive(Debug, Clone)]

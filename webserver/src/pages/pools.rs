@@ -104,7 +104,9 @@ pub(super) fn unread(error: ReadError) -> PageError {
     match error {
         ReadError::Database(source) => PageError::Database(source),
         // The order is this page's own.
-        ReadError::OrderBy { .. } => PageError::NotFound("such order".to_owned()),
+        ReadError::OrderBy { .. } | ReadError::Value(_) | ReadError::Cursor(_) => {
+            PageError::NotFound("such order".to_owned())
+        }
     }
 }
 

@@ -82,6 +82,8 @@ struct TaskPage {
     /// Why it cannot be cleared, as attributes of the button; empty: it can.
     locked: String,
     why: String,
+    /// A person's remark with its author; empty: there is none.
+    remark: String,
     /// Deadlines that it missed, in sentences that are HTML.
     missed: Vec<String>,
     /// Of a mapped task: all its elements.
@@ -128,6 +130,8 @@ pub(super) async fn show(
     let row = *exact.or_else(|| of_task.first().filter(|_| query.map_index < 0)).ok_or_else(missing)?;
     let attempts = pages.store.pages_attempts(found.id, row.task_index, row.map_index).await?;
     let xcoms = pages.store.pages_xcoms(found.id, &task_id, row.map_index).await?;
+    let remark = pages.store.task_instance_note(DagRunKey(found.id), &task_id, row.map_index).await;
+    let remark = remark.map_err(ActionError::from)?;
     let now = (pages.clock)();
     let newest = u32::try_from(row.try_number).unwrap_or(0);
     let shown = query.try_number.unwrap_or(newest.max(1));
@@ -174,6 +178,7 @@ pub(super) async fn show(
         is_running: why::parse(&row.state).holds_slot(),
         is_failed: why::parse(&row.state).is_failed(),
         why: why.task(row),
+        remark: remark.map(|(text, by)| format!("{by}: {text}")).unwrap_or_default(),
         missed: missed
             .iter()
             .filter(|one| one.task_id == task_id && one.map_index == row.map_index)

@@ -12,7 +12,17 @@ use webserver::access::{Needs, ROUTES, Role};
 use crate::world::World;
 
 /// What is served beside the pages and the operations of the document.
-const FILES: [(&str, &str); 2] = [("GET", "/openapi.json"), ("GET", "/docs")];
+const FILES: [(&str, &str); 8] = [
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
+    // A run or a task that is called `list`.
+    ("GET", "/api/v2/dags/{dag_id}/dagRuns/list"),
+    ("PATCH", "/api/v2/dags/{dag_id}/dagRuns/list"),
+    ("DELETE", "/api/v2/dags/{dag_id}/dagRuns/list"),
+    ("GET", "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/list"),
+    ("PATCH", "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/list"),
+    ("DELETE", "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/list"),
+];
 
 /// Every route that there is, as the pages and the OpenAPI document list them.
 async fn routes(world: &World) -> BTreeSet<(String, String)> {
@@ -62,8 +72,8 @@ fn answered(response: &Response) -> Answered {
 fn filled(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment.trim_matches(['{', '}']) {
         name if name == segment => segment,
-        "map_index" | "try_number" | "version_number" | "id" | "asset_id" | "backfill_id" | "import_error_id"
-        | "callback_id" | "event_log_id" | "asset_alias_id" => "1",
+        "map_index" | "try_number" | "task_try_number" | "version_number" | "id" | "asset_id" | "backfill_id"
+        | "import_error_id" | "callback_id" | "event_log_id" | "asset_alias_id" => "1",
         _ => "nothing",
     });
     segments.collect::<Vec<_>>().join("/")

@@ -16,5 +16,8 @@ mod pools;
 mod running;
 mod secrets;
 mod state_stores;
+mod statements;
 mod system;
+mod task_instances;
 mod world;
+mod xcoms;

@@ -69,7 +69,7 @@ async fn task_instances_and_values_are_listed_over_runs_and_dags() {
         ("/dags/etl/dagRuns/r1/taskInstances?state=success", 2),
         ("/dags/etl/dagRuns/~/taskInstances?task_id=load", 2),
         ("/dags/~/dagRuns/~/taskInstances?task_display_name_pattern=LOA&state=success&state=failed", 2),
-        ("/dags/~/dagRuns/r2/taskInstances?limit=1", 1),
+        ("/dags/~/dagRuns/~/taskInstances?run_id_pattern=r2&limit=1", 1),
         ("/dags/etl/dagRuns/r1/taskInstances?state=none", 0),
         ("/dags/etl/dagRuns/r1/taskInstances?state=no_status&try_number=1", 0),
         ("/dags/etl/dagRuns/r1/taskInstances?operator=empty", 0),

@@ -37,11 +37,16 @@ fn state(instance: &TaskInstance) -> &str {
     instance.state.as_deref().unwrap_or("none")
 }
 
-/// Prints one word.
+/// Prints one word, and what somebody remarked on the task instance.
 pub(super) async fn one(globals: &Globals, arguments: &TaskArguments) -> anyhow::Result<ExitCode> {
     let instance = arguments.load(&globals.client()?).await?;
     match globals.output().format() {
-        Format::Table | Format::Plain => print(state(&instance))?,
+        Format::Table | Format::Plain => {
+            print(state(&instance))?;
+            if let Some(note) = &instance.note {
+                anstream::eprintln!("note: {note}");
+            }
+        }
         Format::Json | Format::Yaml => globals.output().data(&instance)?,
     }
     Ok(ExitCode::SUCCESS)

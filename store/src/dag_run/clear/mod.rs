@@ -421,6 +421,7 @@ pub(crate) async fn reopen(
     selection: &ClearSelection,
     now: Timestamp,
 ) -> Result<()> {
+    crate::dag_run::delete_task::bring_back(transaction, runs).await?;
     sqlx::query!(
         "-- dag_run.clear
          WITH noted AS (

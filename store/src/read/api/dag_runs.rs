@@ -3,9 +3,8 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{
-    Instant, Listing, Page, ReadError, Statement, Times, and_any, and_is, and_matches, order_and_cut, times, total,
-};
+use super::window::{Cursor, Field, List, Window, field, firm};
+use super::{Instant, Listing, Pattern, ReadError, Statement, Times, and_among, and_any, and_is, times};
 use crate::Store;
 
 /// Which runs.
@@ -15,12 +14,16 @@ pub struct DagRunFilter {
     pub dag_id: Option<String>,
     /// With this name.
     pub run_id: Option<String>,
-    /// As `*_pattern`.
-    pub run_id_pattern: Option<String>,
-    /// As `*_pattern`.
-    pub dag_id_pattern: Option<String>,
-    /// As `*_pattern`.
-    pub triggering_user_pattern: Option<String>,
+    /// Of one of these DAGs.
+    pub dag_ids: Vec<String>,
+    /// What its name is like.
+    pub run_id_is: Pattern,
+    /// What the DAG's id is like.
+    pub dag_id_is: Pattern,
+    /// What the name of who triggered it is like.
+    pub triggering_user_is: Pattern,
+    /// With this text in the JSON of their conf.
+    pub conf_contains: Option<String>,
     /// In one of these.
     pub states: Vec<String>,
     /// Of one of these.
@@ -87,12 +90,9 @@ const SELECT: &str = "-- api.dag_runs
     SELECT r.id, r.dag_id, r.run_id, r.state::text AS state, r.run_type::text AS run_type, r.logical_date,
            r.data_interval_start, r.data_interval_end, r.run_after, r.queued_at, r.started_at, r.ended_at, r.conf,
            r.note, r.triggered_by, r.triggering_user, v.uuid AS version_uuid, v.version_number,
-           v.created_at AS version_created_at
-      FROM dag_run r JOIN dag_version v ON v.id = r.dag_version_id";
-
-const COUNT: &str = "-- api.dag_runs_count\nSELECT count(*) FROM dag_run r";
-const COUNT_BY_VERSION: &str =
-    "-- api.dag_runs_count\nSELECT count(*) FROM dag_run r JOIN dag_version v ON v.id = r.dag_version_id";
+           v.created_at AS version_created_at";
+const FROM: &str = "\n      FROM dag_run r JOIN dag_version v ON v.id = r.dag_version_id";
+const COUNT_FROM: &str = " FROM dag_run r";
 
 const UPDATED: &str = "greatest(r.queued_at, r.started_at, r.ended_at)";
 const DURATION: &str = "extract(epoch FROM coalesce(r.ended_at, now()) - r.started_at)::double precision";
@@ -100,54 +100,70 @@ const DURATION: &str = "extract(epoch FROM coalesce(r.ended_at, now()) - r.start
 const COLUMNS: times::Columns =
     times::Columns { started_at: "r.started_at", ended_at: "r.ended_at", updated_at: UPDATED, duration: DURATION };
 
-const ORDER: [(&str, &str); 18] = [
-    ("id", "r.id"),
-    ("state", "r.state::text"),
-    ("dag_id", "r.dag_id"),
-    ("run_id", "r.run_id"),
-    ("dag_run_id", "r.run_id"),
-    ("run_type", "r.run_type::text"),
-    ("logical_date", "r.logical_date"),
-    ("data_interval_start", "r.data_interval_start"),
-    ("data_interval_end", "r.data_interval_end"),
-    ("run_after", "r.run_after"),
-    ("queued_at", "r.queued_at"),
-    ("start_date", "r.started_at"),
-    ("end_date", "r.ended_at"),
-    ("updated_at", UPDATED),
-    ("conf", "r.conf::text"),
-    ("duration", DURATION),
-    ("triggering_user_name", "r.triggering_user"),
+const ORDER: [Field; 18] = [
+    firm("id", "r.id", "bigint"),
+    firm("state", "r.state::text", "text"),
+    firm("dag_id", "r.dag_id", "text"),
+    firm("run_id", "r.run_id", "text"),
+    firm("dag_run_id", "r.run_id", "text"),
+    firm("run_type", "r.run_type::text", "text"),
+    field("logical_date", "r.logical_date", "timestamptz"),
+    field("data_interval_start", "r.data_interval_start", "timestamptz"),
+    field("data_interval_end", "r.data_interval_end", "timestamptz"),
+    firm("run_after", "r.run_after", "timestamptz"),
+    firm("queued_at", "r.queued_at", "timestamptz"),
+    field("start_date", "r.started_at", "timestamptz"),
+    field("end_date", "r.ended_at", "timestamptz"),
+    firm("updated_at", UPDATED, "timestamptz"),
+    firm("conf", "r.conf::text", "text"),
+    field("duration", DURATION, "double precision"),
+    field("triggering_user_name", "r.triggering_user", "text"),
     // There are no partitions: all runs are equal in this.
-    ("partition_date", "(r.id IS NULL)"),
+    firm("partition_date", "(r.id IS NULL)", "boolean"),
 ];
+const TIE: [Field; 1] = [firm("id", "r.id", "bigint")];
 
-fn filtered(select: &'static str, filter: &DagRunFilter) -> Statement {
-    let mut statement = Statement::new(select);
-    statement.push(" WHERE true");
-    and_is(&mut statement, "r.dag_id", filter.dag_id.clone());
-    and_is(&mut statement, "r.run_id", filter.run_id.clone());
-    and_matches(&mut statement, "r.run_id", filter.run_id_pattern.as_deref());
-    and_matches(&mut statement, "r.dag_id", filter.dag_id_pattern.as_deref());
-    and_matches(&mut statement, "r.triggering_user", filter.triggering_user_pattern.as_deref());
-    and_any(&mut statement, "r.state::text", &filter.states);
-    and_any(&mut statement, "r.run_type::text", &filter.run_types);
-    if !filter.version_numbers.is_empty() {
-        statement.push(" AND v.version_number = ANY (").push_bind(filter.version_numbers.clone()).push(")");
+impl DagRunFilter {
+    fn conditions(&self, statement: &mut Statement) {
+        statement.push(" WHERE true");
+        and_is(statement, "r.dag_id", self.dag_id.clone());
+        and_is(statement, "r.run_id", self.run_id.clone());
+        and_any(statement, "r.dag_id", &self.dag_ids);
+        self.run_id_is.bind(statement, "r.run_id");
+        self.dag_id_is.bind(statement, "r.dag_id");
+        self.triggering_user_is.bind(statement, "r.triggering_user");
+        if !self.states.is_empty() {
+            let states = self.states.clone();
+            statement.push(" AND r.state = ANY (").push_bind(states).push("::text[]::dag_run_state[])");
+        }
+        and_any(statement, "r.run_type::text", &self.run_types);
+        and_among(statement, "v.version_number", &self.version_numbers);
+        if let Some(text) = self.conf_contains.as_ref().filter(|text| !text.is_empty()) {
+            statement.push(" AND r.conf::text ILIKE ").push_bind(format!("%{text}%"));
+        }
+        self.times.bind(statement, &COLUMNS);
     }
-    filter.times.bind(&mut statement, &COLUMNS);
-    statement
 }
 
 impl Store {
-    /// A page of the runs.
-    pub async fn api_dag_runs(&self, filter: &DagRunFilter, listing: &Listing) -> Result<Page<DagRunRow>, ReadError> {
-        let mut statement = filtered(SELECT, filter);
-        order_and_cut(&mut statement, listing, &ORDER, "r.id")?;
-        let rows = statement.build_query_as().fetch_all(self.pool()).await?;
-        let count = if filter.version_numbers.is_empty() { COUNT } else { COUNT_BY_VERSION };
-        let count = filtered(count, filter).build_query_scalar().fetch_one(self.pool()).await?;
-        Ok(Page { rows, total: total(count) })
+    /// A part of the runs.
+    pub async fn api_dag_runs(
+        &self,
+        filter: &DagRunFilter,
+        listing: &Listing,
+        cursor: Option<&Cursor>,
+    ) -> Result<Window<DagRunRow>, ReadError> {
+        let list = List {
+            select: SELECT,
+            from: FROM,
+            keys: None,
+            of: (filter.dag_id.as_deref(), None),
+            count: "-- api.dag_runs_count",
+            count_from: if filter.version_numbers.is_empty() { COUNT_FROM } else { FROM },
+            fields: &ORDER,
+            tie: &TIE,
+        };
+        self.window(&list, listing, cursor, |statement| filter.conditions(statement)).await
     }
 
     /// One run.
@@ -157,7 +173,10 @@ impl Store {
             run_id: Some(run_id.to_owned()),
             ..DagRunFilter::default()
         };
-        Ok(filtered(SELECT, &filter).build_query_as().fetch_optional(self.pool()).await?)
+        let mut statement = Statement::new(SELECT);
+        statement.push(FROM);
+        filter.conditions(&mut statement);
+        Ok(statement.build_query_as().fetch_optional(self.pool()).await?)
     }
 
     /// Which of these runs there are: DAG and name.

@@ -10,6 +10,7 @@ mod dag_stats;
 mod dag_tags;
 mod dags;
 mod event_logs;
+mod hitl;
 mod import_errors;
 mod jobs;
 mod monitor;
@@ -18,6 +19,7 @@ mod secrets;
 mod task_instances;
 mod times;
 mod versions;
+mod window;
 mod xcoms;
 
 pub use assets::{AssetEventFilter, AssetEventRow, AssetFilter, AssetRow, QueuedEventRow};
@@ -25,6 +27,7 @@ pub use dag_runs::{DagRunFilter, DagRunRow, RunState};
 pub use dag_stats::DagStateCount;
 pub use dags::{DagDetailsRow, DagFilter, DagRow, Favorite};
 pub use event_logs::{EventLogFilter, EventLogRow};
+pub use hitl::{HitlFilter, HitlRow};
 pub use import_errors::{ImportErrorFilter, ImportErrorRow};
 pub use jobs::{JobFilter, JobRow};
 pub use monitor::HealthRow;
@@ -33,6 +36,7 @@ pub use secrets::{ConnectionRow, SecretFilter, VariableRow};
 pub use task_instances::{AttemptRow, TaskInstanceFilter, TaskInstanceRow};
 pub use times::Times;
 pub use versions::{DagSourceRow, DagVersionRow};
+pub use window::{Cursor, EXACT_COUNT, Place, Window};
 pub use xcoms::{XComFilter, XComRow, XComValueRow};
 
 use jiff::Timestamp;
@@ -66,7 +70,13 @@ pub struct Page<T> {
 pub enum ReadError {
     /// The database refused, or cannot be reached.
     #[error("the database failed")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+    /// A value of the request is none that the database knows: a text with a NUL, a year that is too far away.
+    #[error("a value of the request cannot be looked for: {0}")]
+    Value(String),
+    /// A cursor that nobody gave.
+    #[error("{0}")]
+    Cursor(&'static str),
     /// A list cannot be ordered so.
     #[error("cannot order by `{name}`; possible are {possible}")]
     OrderBy {
@@ -75,6 +85,18 @@ pub enum ReadError {
         /// What could have been, separated by commas.
         possible: String,
     },
+}
+
+impl From<sqlx::Error> for ReadError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            // Data exceptions.
+            sqlx::Error::Database(database) if database.code().is_some_and(|code| code.starts_with("22")) => {
+                Self::Value(database.message().to_owned())
+            }
+            _ => Self::Database(error),
+        }
+    }
 }
 
 /// Bounds of a value; those that are not given do not bind.
@@ -112,6 +134,28 @@ impl<'r> sqlx::Decode<'r, Postgres> for Instant {
     }
 }
 
+/// What a text is like.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pattern {
+    /// As `*_pattern`.
+    pub contains: Option<String>,
+    /// As `*_prefix_pattern`.
+    pub begins: Option<String>,
+}
+
+impl Pattern {
+    /// Whether it is no condition.
+    fn is_any(&self) -> bool {
+        let is_none = |pattern: Option<&str>| pattern.is_none_or(|pattern| pattern.is_empty() || pattern == "~");
+        is_none(self.contains.as_deref()) && is_none(self.begins.as_deref())
+    }
+
+    fn bind(&self, statement: &mut Statement, column: &'static str) {
+        and_matches(statement, column, self.contains.as_deref());
+        and_begins(statement, column, self.begins.as_deref());
+    }
+}
+
 /// A statement that grows: constant text and bound values.
 type Statement = QueryBuilder<Postgres>;
 
@@ -119,7 +163,11 @@ type Statement = QueryBuilder<Postgres>;
 /// `%` and `_` as in `LIKE`, `|` between alternatives, `~` for anything.
 fn and_matches(statement: &mut Statement, column: &'static str, pattern: Option<&str>) {
     let Some(pattern) = pattern.filter(|pattern| !pattern.is_empty() && *pattern != "~") else { return };
-    let alternatives: Vec<String> = pattern.split('|').map(|part| format!("%{}%", part.trim())).collect();
+    let mut alternatives: Vec<String> =
+        pattern.split('|').map(str::trim).filter(|part| !part.is_empty()).map(|part| format!("%{part}%")).collect();
+    if alternatives.is_empty() {
+        alternatives.push(format!("%{pattern}%"));
+    }
     statement.push(" AND ").push(column).push(" ILIKE ANY (").push_bind(alternatives).push(")");
 }
 
@@ -139,6 +187,13 @@ fn literal(text: &str) -> String {
 /// `%text%` for `ILIKE`, where `%` and `_` of the text stand for themselves.
 fn contained(text: &str) -> String {
     format!("%{}%", literal(text))
+}
+
+/// ` AND column = ANY (numbers)`, unless there are none.
+fn and_among(statement: &mut Statement, column: &'static str, numbers: &[i32]) {
+    if !numbers.is_empty() {
+        statement.push(" AND ").push(column).push(" = ANY (").push_bind(numbers.to_vec()).push(")");
+    }
 }
 
 /// ` AND column = ANY (values)`, unless there are none.

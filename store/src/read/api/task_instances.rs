@@ -3,9 +3,8 @@
 use model::ids::{DagRunKey, TaskIndex};
 use uuid::Uuid;
 
-use super::{
-    Instant, Listing, Page, ReadError, Statement, Times, and_any, and_is, and_matches, order_and_cut, times, total,
-};
+use super::window::{Cursor, Field, Keys, List, Window, field, firm};
+use super::{Instant, Listing, Pattern, Range, ReadError, Statement, Times, and_among, and_any, and_is, times};
 use crate::Store;
 
 /// Which task instances.
@@ -17,14 +16,40 @@ pub struct TaskInstanceFilter {
     pub run_id: Option<String>,
     /// Of this task; none: of all.
     pub task_id: Option<String>,
-    /// As `*_pattern`.
-    pub task_id_pattern: Option<String>,
+    /// Of one of these DAGs.
+    pub dag_ids: Vec<String>,
+    /// Of runs with one of these names.
+    pub run_ids: Vec<String>,
+    /// Of one of these tasks.
+    pub task_ids: Vec<String>,
+    /// Of tasks in this group.
+    pub task_group: Option<String>,
+    /// What the DAG's id is like.
+    pub dag_id_is: Pattern,
+    /// What the run's name is like.
+    pub run_id_is: Pattern,
+    /// What the task's id is like.
+    pub task_id_is: Pattern,
+    /// What the operator is like.
+    pub operator_is: Pattern,
+    /// What the pool is like.
+    pub pool_is: Pattern,
+    /// What the queue is like.
+    pub queue_is: Pattern,
+    /// What the element is called.
+    pub rendered_map_index_is: Pattern,
     /// In one of these; `none` for not looked at yet.
     pub states: Vec<String>,
     /// Of one of these operators.
     pub operators: Vec<String>,
     /// In one of these pools.
     pub pools: Vec<String>,
+    /// In one of these queues.
+    pub queues: Vec<String>,
+    /// Of one of these executors.
+    pub executors: Vec<String>,
+    /// Of runs pinned to one of these numbers of versions.
+    pub version_numbers: Vec<i32>,
     /// One of these elements of a mapped task; −1 for what is not mapped.
     pub map_indexes: Vec<i32>,
     /// Elements of mapped tasks only.
@@ -88,6 +113,8 @@ pub struct TaskInstanceRow {
     pub version_created_at: Instant,
     /// What its element is called.
     pub rendered_map_index: Option<String>,
+    /// A person's remark.
+    pub note: Option<String>,
 }
 
 /// An attempt that is history.
@@ -113,110 +140,232 @@ pub struct AttemptRow {
     pub ended_at: Option<Instant>,
 }
 
-const SELECT: &str = "-- api.task_instances
-    SELECT ti.dag_run_id, ti.task_index, ti.map_index, ti.state::text AS state, ti.try_number, ti.max_tries, ti.pid,
+/// What is read of a task instance.
+macro_rules! columns {
+    () => {
+        "    SELECT ti.dag_run_id, ti.task_index, ti.map_index, ti.state::text AS state, ti.try_number, ti.max_tries, ti.pid,
            ti.scheduled_at, ti.queued_at, ti.started_at, ti.ended_at, t.task_id, t.operator, t.priority_weight,
            t.pool, t.pool_slots,
            r.dag_id, r.run_id, r.logical_date, r.run_after, v.uuid AS version_uuid, v.version_number,
-           v.created_at AS version_created_at, n.text AS rendered_map_index
-      FROM task_instance ti
-      JOIN dag_run r ON r.id = ti.dag_run_id
-      JOIN dag_version v ON v.id = r.dag_version_id
-      LEFT JOIN task k ON k.dag_version_id = r.dag_version_id AND k.task_index = ti.task_index
-      LEFT JOIN removed_task g ON g.dag_run_id = ti.dag_run_id AND g.task_index = ti.task_index AND k.task_id IS NULL
-      CROSS JOIN LATERAL (
-        SELECT coalesce(k.task_id, g.task_id) AS task_id, coalesce(k.operator, g.operator) AS operator,
-               coalesce(k.priority_weight, 1) AS priority_weight, coalesce(k.pool, 'default_pool') AS pool,
-               coalesce(k.pool_slots, 1) AS pool_slots) AS t
-      LEFT JOIN rendered_map_index n ON n.dag_run_id = ti.dag_run_id AND n.task_index = ti.task_index
-           AND n.map_index = ti.map_index";
+           v.created_at AS version_created_at, n.text AS rendered_map_index, remark.content AS note"
+    };
+}
+pub(super) use columns;
 
-const COUNT: &str = "-- api.task_instances_count
-    SELECT count(*) FROM task_instance ti
-      JOIN dag_run r ON r.id = ti.dag_run_id
+/// What a part of a list joins.
+macro_rules! join {
+    (run) => {
+        "
+      JOIN dag_run r ON r.id = ti.dag_run_id"
+    };
+    (version) => {
+        "
+      JOIN dag_version v ON v.id = r.dag_version_id"
+    };
+    (task) => {
+        "
       LEFT JOIN task k ON k.dag_version_id = r.dag_version_id AND k.task_index = ti.task_index
       LEFT JOIN removed_task g ON g.dag_run_id = ti.dag_run_id AND g.task_index = ti.task_index AND k.task_id IS NULL
       CROSS JOIN LATERAL (
         SELECT coalesce(k.task_id, g.task_id) AS task_id, coalesce(k.operator, g.operator) AS operator,
                coalesce(k.priority_weight, 1) AS priority_weight, coalesce(k.pool, 'default_pool') AS pool,
-               coalesce(k.pool_slots, 1) AS pool_slots) AS t";
+               coalesce(k.pool_slots, 1) AS pool_slots) AS t"
+    };
+    (name) => {
+        "
+      LEFT JOIN rendered_map_index n ON n.dag_run_id = ti.dag_run_id AND n.task_index = ti.task_index
+           AND n.map_index = ti.map_index"
+    };
+    (note) => {
+        "
+      LEFT JOIN task_instance_note remark ON remark.dag_run_id = ti.dag_run_id AND remark.task_id = t.task_id
+           AND remark.map_index = ti.map_index"
+    };
+}
+
+/// Where [`columns`] are.
+macro_rules! from {
+    () => {
+        concat!(
+            "\n      FROM task_instance ti",
+            $crate::read::api::task_instances::join!(run),
+            $crate::read::api::task_instances::join!(version),
+            $crate::read::api::task_instances::join!(task),
+            $crate::read::api::task_instances::join!(name),
+            $crate::read::api::task_instances::join!(note)
+        )
+    };
+}
+pub(super) use {from, join};
+
+const SELECT: &str = concat!("-- api.task_instances\n", columns!());
+const FROM: &str = from!();
+/// The rest of the entries of a part, of which the keys are known.
+const REST: &str = concat!(
+    ") AS part
+      JOIN task_instance ti ON ti.dag_run_id = part.dag_run_id AND ti.task_index = part.task_index
+           AND ti.map_index = part.map_index",
+    join!(run),
+    join!(version),
+    join!(task),
+    join!(name),
+    join!(note)
+);
 
 const UPDATED: &str = "greatest(ti.scheduled_at, ti.queued_at, ti.started_at, ti.ended_at)";
 const DURATION: &str = "extract(epoch FROM coalesce(ti.ended_at, now()) - ti.started_at)::double precision";
+const ELEMENT: &str = "coalesce(n.text, ti.map_index::text)";
+/// There are no queues and no other executors: all is in the one, and of none.
+const QUEUE: &str = "'default'::text";
+const EXECUTOR: &str = "NULL::text";
 
 const COLUMNS: times::Columns =
     times::Columns { started_at: "ti.started_at", ended_at: "ti.ended_at", updated_at: UPDATED, duration: DURATION };
 
-const ORDER: [(&str, &str); 20] = [
-    ("id", "ti.dag_run_id"),
-    ("state", "ti.state::text"),
-    ("duration", DURATION),
-    ("start_date", "ti.started_at"),
-    ("end_date", "ti.ended_at"),
-    ("map_index", "ti.map_index"),
-    ("rendered_map_index", "n.text"),
-    ("try_number", "ti.try_number"),
-    ("max_tries", "ti.max_tries"),
-    ("logical_date", "r.logical_date"),
-    ("run_after", "r.run_after"),
-    ("data_interval_start", "r.data_interval_start"),
-    ("data_interval_end", "r.data_interval_end"),
-    ("operator", "t.operator"),
-    ("task_id", "t.task_id"),
-    ("task_display_name", "t.task_id"),
-    ("dag_id", "r.dag_id"),
-    ("run_id", "r.run_id"),
-    ("queued_when", "ti.queued_at"),
-    ("scheduled_when", "ti.scheduled_at"),
+const ORDER: [Field; 20] = [
+    firm("id", "ti.dag_run_id", "bigint"),
+    firm("state", "ti.state::text", "text"),
+    field("duration", DURATION, "double precision"),
+    field("start_date", "ti.started_at", "timestamptz"),
+    field("end_date", "ti.ended_at", "timestamptz"),
+    firm("map_index", "ti.map_index", "integer"),
+    field("rendered_map_index", "n.text", "text"),
+    firm("try_number", "ti.try_number", "integer"),
+    firm("max_tries", "ti.max_tries", "integer"),
+    field("logical_date", "r.logical_date", "timestamptz"),
+    firm("run_after", "r.run_after", "timestamptz"),
+    field("data_interval_start", "r.data_interval_start", "timestamptz"),
+    field("data_interval_end", "r.data_interval_end", "timestamptz"),
+    field("operator", "t.operator", "text"),
+    field("task_id", "t.task_id", "text"),
+    field("task_display_name", "t.task_id", "text"),
+    firm("dag_id", "r.dag_id", "text"),
+    firm("run_id", "r.run_id", "text"),
+    field("queued_when", "ti.queued_at", "timestamptz"),
+    field("scheduled_when", "ti.scheduled_at", "timestamptz"),
 ];
 
-fn filtered(select: &'static str, filter: &TaskInstanceFilter) -> Statement {
-    let mut statement = Statement::new(select);
-    statement.push(" WHERE true");
-    and_is(&mut statement, "r.dag_id", filter.dag_id.clone());
-    and_is(&mut statement, "r.run_id", filter.run_id.clone());
-    and_is(&mut statement, "t.task_id", filter.task_id.clone());
-    and_matches(&mut statement, "t.task_id", filter.task_id_pattern.as_deref());
-    and_any(&mut statement, "ti.state::text", &filter.states);
-    and_any(&mut statement, "t.operator", &filter.operators);
-    and_any(&mut statement, "t.pool", &filter.pools);
-    if !filter.map_indexes.is_empty() {
-        statement.push(" AND ti.map_index = ANY (").push_bind(filter.map_indexes.clone()).push(")");
+const TIE: [Field; 3] = [
+    firm("id", "ti.dag_run_id", "bigint"),
+    firm("task_index", "ti.task_index", "integer"),
+    firm("map_index", "ti.map_index", "integer"),
+];
+
+impl TaskInstanceFilter {
+    fn of_version(&self) -> bool {
+        !self.version_numbers.is_empty()
     }
-    if filter.is_mapped {
-        statement.push(" AND ti.map_index >= 0");
+
+    fn of_task(&self) -> bool {
+        let texts = [&self.task_id_is, &self.operator_is, &self.pool_is];
+        self.task_id.is_some()
+            || self.task_group.is_some()
+            || [&self.task_ids, &self.operators, &self.pools].iter().any(|names| !names.is_empty())
+            || texts.iter().any(|text| !text.is_any())
     }
-    if !filter.try_numbers.is_empty() {
-        statement.push(" AND ti.try_number = ANY (").push_bind(filter.try_numbers.clone()).push(")");
+
+    fn of_run(&self) -> bool {
+        self.dag_id.is_some()
+            || self.run_id.is_some()
+            || [&self.dag_ids, &self.run_ids].iter().any(|names| !names.is_empty())
+            || [&self.dag_id_is, &self.run_id_is].iter().any(|text| !text.is_any())
+            || self.times.run_after != Range::default()
+            || self.times.logical_date != Range::default()
     }
-    if let Some(keys) = &filter.keys {
-        let runs: Vec<i64> = keys.iter().map(|(run, _, _)| run.0).collect();
-        let tasks: Vec<i32> = keys.iter().map(|(_, task, _)| task.0.cast_signed()).collect();
-        let elements: Vec<i32> = keys.iter().map(|(_, _, element)| *element).collect();
-        statement.push(" AND (ti.dag_run_id, ti.task_index, ti.map_index) IN (SELECT * FROM unnest(").push_bind(runs);
-        statement.push(", ").push_bind(tasks).push(", ").push_bind(elements).push("))");
+
+    /// As much of [`FROM`] as its conditions, and what the list is ordered by, are about.
+    fn keys_from(&self, ordered: &[&'static str]) -> String {
+        let by = |table: &str| ordered.iter().any(|sql| sql.starts_with(table));
+        let (version, task) = (self.of_version(), self.of_task() || by("t."));
+        let mut from = "\n      FROM task_instance ti".to_owned();
+        if self.of_run() || by("r.") || version || task {
+            from.push_str(join!(run));
+        }
+        if version {
+            from.push_str(join!(version));
+        }
+        if task {
+            from.push_str(join!(task));
+        }
+        if !self.rendered_map_index_is.is_any() || by("n.") {
+            from.push_str(join!(name));
+        }
+        from
     }
-    filter.times.bind(&mut statement, &COLUMNS);
-    statement
+
+    fn conditions(&self, statement: &mut Statement) {
+        statement.push(" WHERE true");
+        and_is(statement, "r.dag_id", self.dag_id.clone());
+        and_is(statement, "r.run_id", self.run_id.clone());
+        and_is(statement, "t.task_id", self.task_id.clone());
+        and_any(statement, "r.dag_id", &self.dag_ids);
+        and_any(statement, "r.run_id", &self.run_ids);
+        and_any(statement, "t.task_id", &self.task_ids);
+        if let Some(group) = &self.task_group {
+            statement.push(" AND t.task_id ^@ ").push_bind(format!("{group}."));
+        }
+        self.dag_id_is.bind(statement, "r.dag_id");
+        self.run_id_is.bind(statement, "r.run_id");
+        self.task_id_is.bind(statement, "t.task_id");
+        self.operator_is.bind(statement, "t.operator");
+        self.pool_is.bind(statement, "t.pool");
+        self.queue_is.bind(statement, QUEUE);
+        self.rendered_map_index_is.bind(statement, ELEMENT);
+        if !self.states.is_empty() {
+            let states = self.states.clone();
+            statement.push(" AND ti.state = ANY (").push_bind(states).push("::text[]::task_instance_state[])");
+        }
+        and_any(statement, "t.operator", &self.operators);
+        and_any(statement, "t.pool", &self.pools);
+        and_any(statement, QUEUE, &self.queues);
+        and_any(statement, EXECUTOR, &self.executors);
+        and_among(statement, "v.version_number", &self.version_numbers);
+        and_among(statement, "ti.map_index", &self.map_indexes);
+        and_among(statement, "ti.try_number", &self.try_numbers);
+        if self.is_mapped {
+            statement.push(" AND ti.map_index >= 0");
+        }
+        if let Some(keys) = &self.keys {
+            let runs: Vec<i64> = keys.iter().map(|(run, _, _)| run.0).collect();
+            let tasks: Vec<i32> = keys.iter().map(|(_, task, _)| task.0.cast_signed()).collect();
+            let elements: Vec<i32> = keys.iter().map(|(_, _, element)| *element).collect();
+            statement.push(" AND (ti.dag_run_id, ti.task_index, ti.map_index) IN (SELECT * FROM unnest(");
+            statement.push_bind(runs).push(", ").push_bind(tasks).push(", ").push_bind(elements).push("))");
+        }
+        self.times.bind(statement, &COLUMNS);
+    }
 }
 
 impl Store {
-    /// A page of the task instances.
+    /// A part of the task instances.
     pub async fn api_task_instances(
         &self,
         filter: &TaskInstanceFilter,
         listing: &Listing,
-    ) -> Result<Page<TaskInstanceRow>, ReadError> {
-        let mut statement = filtered(SELECT, filter);
-        order_and_cut(&mut statement, listing, &ORDER, "ti.dag_run_id, ti.task_index, ti.map_index")?;
-        let rows = statement.build_query_as().fetch_all(self.pool()).await?;
-        let count = filtered(COUNT, filter).build_query_scalar().fetch_one(self.pool()).await?;
-        Ok(Page { rows, total: total(count) })
+        cursor: Option<&Cursor>,
+    ) -> Result<Window<TaskInstanceRow>, ReadError> {
+        let list = List {
+            select: SELECT,
+            from: FROM,
+            keys: Some(Keys {
+                select: "SELECT ti.dag_run_id, ti.task_index, ti.map_index",
+                from: &|ordered| filter.keys_from(ordered),
+                rest: REST,
+            }),
+            of: (filter.dag_id.as_deref(), filter.run_id.as_deref()),
+            count: "-- api.task_instances_count",
+            count_from: &filter.keys_from(&[]),
+            fields: &ORDER,
+            tie: &TIE,
+        };
+        self.window(&list, listing, cursor, |statement| filter.conditions(statement)).await
     }
 
     /// All of them, for those whose number is bounded by one run's tasks.
     pub async fn api_all_task_instances(&self, filter: &TaskInstanceFilter) -> Result<Vec<TaskInstanceRow>, ReadError> {
-        let mut statement = filtered(SELECT, filter);
+        let mut statement = Statement::new(SELECT);
+        statement.push(FROM);
+        filter.conditions(&mut statement);
         statement.push(" ORDER BY ti.dag_run_id, ti.task_index, ti.map_index");
         Ok(statement.build_query_as().fetch_all(self.pool()).await?)
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Instant, Listing, Page, ReadError, Statement, and_is, and_matches, order_and_cut, total};
+use super::window::{Field, List, Window, firm};
+use super::{Instant, Listing, Pattern, ReadError, Statement, Times, and_is, and_within};
 use crate::Store;
 
 /// Which XComs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct XComFilter {
     /// Of this DAG; none: of all.
     pub dag_id: Option<String>,
@@ -20,8 +21,16 @@ pub struct XComFilter {
     pub map_index: Option<i32>,
     /// With this name.
     pub key: Option<String>,
-    /// As `*_pattern`.
-    pub key_pattern: Option<String>,
+    /// What its name is like.
+    pub key_is: Pattern,
+    /// What the DAG's id is like.
+    pub dag_id_is: Pattern,
+    /// What the run's name is like.
+    pub run_id_is: Pattern,
+    /// What the task's id is like.
+    pub task_id_is: Pattern,
+    /// When its run may start, and the date that is about.
+    pub times: Times,
 }
 
 /// An XCom without its value.
@@ -56,46 +65,65 @@ pub struct XComValueRow {
 }
 
 const SELECT: &str = "-- api.xcoms
-    SELECT x.key, x.created_at, r.logical_date, x.map_index, x.task_id, r.dag_id, r.run_id, r.run_after
-      FROM xcom x JOIN dag_run r ON r.id = x.dag_run_id";
+    SELECT x.key, x.created_at, r.logical_date, x.map_index, x.task_id, r.dag_id, r.run_id, r.run_after";
 const SELECT_VALUE: &str = "-- api.xcom
-    SELECT x.key, x.created_at, r.logical_date, x.map_index, x.task_id, r.dag_id, r.run_id, r.run_after, x.value
-      FROM xcom x JOIN dag_run r ON r.id = x.dag_run_id";
-const COUNT: &str = "-- api.xcoms_count\nSELECT count(*) FROM xcom x JOIN dag_run r ON r.id = x.dag_run_id";
-const ORDER: [(&str, &str); 6] = [
-    ("dag_id", "r.dag_id"),
-    ("run_id", "r.run_id"),
-    ("task_id", "x.task_id"),
-    ("map_index", "x.map_index"),
-    ("key", "x.key"),
-    ("timestamp", "x.created_at"),
+    SELECT x.key, x.created_at, r.logical_date, x.map_index, x.task_id, r.dag_id, r.run_id, r.run_after, x.value";
+const FROM: &str = "\n      FROM xcom x JOIN dag_run r ON r.id = x.dag_run_id";
+const ORDER: [Field; 7] = [
+    firm("key", "x.key", "text"),
+    firm("dag_id", "r.dag_id", "text"),
+    firm("run_id", "r.run_id", "text"),
+    firm("task_id", "x.task_id", "text"),
+    firm("map_index", "x.map_index", "integer"),
+    firm("timestamp", "x.created_at", "timestamptz"),
+    firm("run_after", "r.run_after", "timestamptz"),
+];
+const TIE: [Field; 4] = [
+    firm("id", "x.dag_run_id", "bigint"),
+    firm("task_id", "x.task_id", "text"),
+    firm("map_index", "x.map_index", "integer"),
+    firm("key", "x.key", "text"),
 ];
 
-fn filtered(select: &'static str, filter: &XComFilter) -> Statement {
-    let mut statement = Statement::new(select);
-    statement.push(" WHERE true");
-    and_is(&mut statement, "r.dag_id", filter.dag_id.clone());
-    and_is(&mut statement, "r.run_id", filter.run_id.clone());
-    and_is(&mut statement, "x.task_id", filter.task_id.clone());
-    and_is(&mut statement, "x.map_index", filter.map_index);
-    and_is(&mut statement, "x.key", filter.key.clone());
-    and_matches(&mut statement, "x.key", filter.key_pattern.as_deref());
-    statement
+impl XComFilter {
+    fn conditions(&self, statement: &mut Statement) {
+        statement.push(" WHERE true");
+        and_is(statement, "r.dag_id", self.dag_id.clone());
+        and_is(statement, "r.run_id", self.run_id.clone());
+        and_is(statement, "x.task_id", self.task_id.clone());
+        and_is(statement, "x.map_index", self.map_index);
+        and_is(statement, "x.key", self.key.clone());
+        self.key_is.bind(statement, "x.key");
+        self.dag_id_is.bind(statement, "r.dag_id");
+        self.run_id_is.bind(statement, "r.run_id");
+        self.task_id_is.bind(statement, "x.task_id");
+        and_within(statement, "r.run_after", &self.times.run_after);
+        and_within(statement, "r.logical_date", &self.times.logical_date);
+    }
 }
 
 impl Store {
-    /// A page of the XComs.
-    pub async fn api_xcoms(&self, filter: &XComFilter, listing: &Listing) -> Result<Page<XComRow>, ReadError> {
-        let mut statement = filtered(SELECT, filter);
-        order_and_cut(&mut statement, listing, &ORDER, "x.dag_run_id, x.task_id, x.map_index, x.key")?;
-        let rows = statement.build_query_as().fetch_all(self.pool()).await?;
-        let count = filtered(COUNT, filter).build_query_scalar().fetch_one(self.pool()).await?;
-        Ok(Page { rows, total: total(count) })
+    /// A part of the XComs.
+    pub async fn api_xcoms(&self, filter: &XComFilter, listing: &Listing) -> Result<Window<XComRow>, ReadError> {
+        let list = List {
+            select: SELECT,
+            from: FROM,
+            keys: None,
+            of: (filter.dag_id.as_deref(), filter.run_id.as_deref()),
+            count: "-- api.xcoms_count",
+            count_from: FROM,
+            fields: &ORDER,
+            tie: &TIE,
+        };
+        self.window(&list, listing, None, |statement| filter.conditions(statement)).await
     }
 
     /// One XCom with its value; `filter` names it wholly.
     pub async fn api_xcom(&self, filter: &XComFilter) -> Result<Option<XComValueRow>, ReadError> {
-        Ok(filtered(SELECT_VALUE, filter).build_query_as().fetch_optional(self.pool()).await?)
+        let mut statement = Statement::new(SELECT_VALUE);
+        statement.push(FROM);
+        filter.conditions(&mut statement);
+        Ok(statement.build_query_as().fetch_optional(self.pool()).await?)
     }
 
     /// What tasks of a run returned, by task: the value, or the list of values of a mapped one in the order of its
