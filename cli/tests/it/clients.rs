@@ -1,5 +1,5 @@
-//! Clients that others wrote, as they are published: Airflow's Python client and `airflowctl`. `.ci/install clients` gets
-//! them; what they do is in `tests/clients`.
+//! Clients that others wrote, as they are published: Airflow's Python client, `airflowctl`, and schemathesis, which makes
+//! requests of what the OpenAPI document says. `.ci/install clients` gets them; what they do is in `tests/clients`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -52,4 +52,12 @@ async fn airflows_python_client_works_unchanged() {
 #[tokio::test]
 async fn airflowctl_works_unchanged() {
     suite(&system().await, "test_airflowctl.py");
+}
+
+#[tokio::test]
+async fn schemathesis_finds_no_answer_outside_of_the_document() {
+    let system = system().await;
+    let said = passes(&system, &["fuzz.py"]);
+    let cases = said.lines().find_map(|line| line.trim().strip_suffix(" cases")?.parse::<u32>().ok());
+    assert!(cases.is_some_and(|cases| cases >= 5_000), "{said}");
 }

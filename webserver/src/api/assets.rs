@@ -176,7 +176,7 @@ fn shown(row: AssetEventRow) -> ApiResult<AssetEvent> {
 #[utoipa::path(post, path = "/assets/{asset_id}/materialize", tag = "Asset", params(("asset_id" = i64, Path)),
     request_body = Option<TriggerDagRunBody>,
     responses((status = 200, body = DagRun), (status = 400, body = HttpError), (status = 403, body = HttpError),
-        (status = 404, body = HttpError), (status = 409, body = HttpError)))]
+        (status = 404, body = HttpError), (status = 409, body = HttpError), (status = 501, body = HttpError)))]
 pub(super) async fn materialize_asset(
     State(api): State<Api>,
     Extension(who): Extension<LoggedIn>,

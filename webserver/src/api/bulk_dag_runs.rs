@@ -138,6 +138,13 @@ fn targets(dag_id: &str, bodies: Vec<BulkDagRunBody>, outcome: &mut BulkOutcome)
     targets
 }
 
+/// Those runs that exist. The database's text has no NUL: nothing that exists is named with one.
+async fn known(api: &Api, keys: &[(String, String)]) -> ApiResult<Vec<(String, String)>> {
+    let can_exist = |(dag_id, run_id): &&(String, String)| !dag_id.contains('\0') && !run_id.contains('\0');
+    let keys: Vec<_> = keys.iter().filter(can_exist).cloned().collect();
+    Ok(api.store.api_dag_runs_that_exist(&keys).await?)
+}
+
 /// Those that exist; none when one does not and that matters.
 async fn existing(
     api: &Api,
@@ -146,7 +153,7 @@ async fn existing(
     outcome: &mut BulkOutcome,
 ) -> ApiResult<Vec<Target>> {
     let keys: Vec<_> = targets.iter().map(Target::key).collect();
-    let known = api.store.api_dag_runs_that_exist(&keys).await?;
+    let known = known(api, &keys).await?;
     let lost: Vec<_> = keys.into_iter().filter(|key| !known.contains(key)).collect();
     if !lost.is_empty() && on_non_existence == OnNonExistence::Fail {
         let names: Vec<_> = lost.iter().map(|(dag_id, run_id)| format!("('{dag_id}', '{run_id}')")).collect();
@@ -196,7 +203,7 @@ pub(super) async fn clear_dag_runs(
     check_modes(body.only_failed, body.only_new)?;
     check_selector(&body)?;
     let keys = keys(&dag_id, &body)?;
-    let known = api.store.api_dag_runs_that_exist(&keys).await?;
+    let known = known(&api, &keys).await?;
     if let Some((dag_id, run_id)) = keys.iter().find(|key| !known.contains(key)) {
         return Err(missing::dag_run(dag_id, run_id));
     }

@@ -56,6 +56,8 @@ async fn several_runs_are_deleted_or_none_if_one_is_missing() {
         done["delete"]["errors"][0]["error"],
         "The DagRuns with these identifiers: [('etl', 'no')] were not found"
     );
+    let done = world.patch("/dags/etl/dagRuns", delete(json!(["no\0body"]), "skip")).await.expect(200);
+    assert_eq!(done["delete"], json!({"success": [], "errors": []}));
     let done = world.patch("/dags/etl/dagRuns", delete(json!(["a", "no"]), "skip")).await.expect(200);
     assert_eq!(done["delete"], json!({"success": ["etl.a"], "errors": []}));
     let entities = json!(["b", {"dag_run_id": "a", "dag_id": "manual"}, {"dag_run_id": "b"}]);
