@@ -71,7 +71,7 @@ pub struct TaskInstance {
     pub note: Option<String>,
     /// Of a mapped task with a template for it.
     pub rendered_map_index: Option<String>,
-    /// What its templates became at its newest attempt, without secrets; lists leave it empty.
+    /// Always empty: what templates became is not kept.
     #[schema(value_type = Object)]
     pub rendered_fields: Map<String, Value>,
     /// Always null.

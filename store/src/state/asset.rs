@@ -17,8 +17,8 @@ impl Store {
         Ok(exists.fetch_one(self.pool()).await?)
     }
 
-    /// Some of the values of an asset.
-    pub async fn asset_states(&self, asset_id: i64, limit: i64, offset: i64) -> Result<StatePage> {
+    /// Some of the values of an asset; none when there is no such asset.
+    pub async fn asset_states(&self, asset_id: i64, limit: i64, offset: i64) -> Result<Option<StatePage>> {
         let rows = sqlx::query!(
             "-- asset_state.list
              SELECT key, value, updated_at FROM asset_state WHERE asset_id = $1 ORDER BY key LIMIT $2 OFFSET $3",
@@ -30,10 +30,10 @@ impl Store {
         .await?;
         let total = sqlx::query_scalar!(
             r#"-- asset_state.count
-            SELECT count(*) AS "count!" FROM asset_state WHERE asset_id = $1"#,
+            SELECT (SELECT count(*) FROM asset_state WHERE asset_id = a.id) AS "count!" FROM asset a WHERE a.id = $1"#,
             asset_id
         )
-        .fetch_one(self.pool())
+        .fetch_optional(self.pool())
         .await?;
         let values = rows.into_iter().map(|row| StateValue {
             key: row.key,
@@ -41,7 +41,7 @@ impl Store {
             updated_at: from_sql(row.updated_at),
             expires_at: None,
         });
-        Ok((values.collect(), total))
+        Ok(total.map(|total| (values.collect(), total)))
     }
 
     /// One value of an asset.

@@ -268,11 +268,7 @@ pub(super) async fn list_asset_states(
 ) -> ApiResult<Json<AssetStateCollection>> {
     let part = listing(query.limit, query.offset, &[]);
     let found = api.store.asset_states(asset_id, i64::from(part.limit), i64::from(part.offset)).await;
-    let (values, total) = found.map_err(ActionError::from)?;
-    // Asked only of an empty list, so that one costs two statements.
-    if total == 0 {
-        check_asset(&api, asset_id).await?;
-    }
+    let (values, total) = found.map_err(ActionError::from)?.ok_or_else(|| no_asset(asset_id))?;
     let asset_state_store = values.into_iter().map(wire_of_asset).collect();
     Ok(Json(AssetStateCollection { asset_state_store, total_entries: u64::try_from(total).unwrap_or(0) }))
 }
