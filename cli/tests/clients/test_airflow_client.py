@@ -46,6 +46,9 @@ def test_dags_are_listed_filtered_and_described(client):
     assert details.params["day"]["value"] == "monday"
     assert details.latest_dag_version.version_number == 1
     assert dags.get_dags(dag_id_pattern="ail%").dags[0].dag_id == "daily"
+    tasks = airflow.TaskApi(client)
+    assert [task.task_id for task in tasks.get_tasks("pipeline").tasks] == ["each", "extract", "load"]
+    assert tasks.get_task("pipeline", "extract").downstream_task_ids == ["each"]
     assert "extracting" in airflow.DagSourceApi(client).get_dag_source("pipeline").content
     versions = airflow.DagVersionApi(client)
     assert versions.get_dag_versions("pipeline").dag_versions[0].version_number == 1
@@ -57,7 +60,7 @@ def test_dags_are_listed_filtered_and_described(client):
 def test_a_dag_is_paused_and_goes_on(client):
     dags = airflow.DAGApi(client)
     assert dags.patch_dag("report", airflow.DAGPatchBody(is_paused=True)).is_paused
-    assert [dag.dag_id for dag in dags.get_dags(paused=True, dag_id_pattern="rep").dags] == ["report"]
+    assert [dag.dag_id for dag in dags.get_dags(paused=True, dag_id_prefix_pattern="rep").dags] == ["report"]
     assert not dags.patch_dag("report", airflow.DAGPatchBody(is_paused=False), update_mask=["is_paused"]).is_paused
     patched = dags.patch_dags(airflow.DAGPatchBody(is_paused=False), dag_id_pattern="report")
     assert [dag.dag_id for dag in patched.dags] == ["report"]
@@ -73,6 +76,8 @@ def test_a_run_is_triggered_with_conf_and_polled_to_its_end(client):
     assert airflow.DagStatsApi(client).get_dag_stats(dag_ids=["pipeline"]).dags[0].dag_id == "pipeline"
     page = runs.get_dag_runs("~", limit=1, order_by=["-id"], run_after_lte=utc(2100, 1, 1))
     assert len(page.dag_runs) == 1 and page.total_entries >= 1
+    batch = runs.get_list_dag_runs_batch("~", airflow.DAGRunsBatchBody(dag_ids=["pipeline"], states=["success"]))
+    assert "first" in [run.dag_run_id for run in batch.dag_runs]
     lines = runs.wait_dag_run_until_finished_without_preload_content("pipeline", "first", 1, ["extract"]).data
     assert json.loads(lines.splitlines()[-1]) == {"state": "success", "results": {"extract": "sunday"}}
 
@@ -108,16 +113,28 @@ def test_task_instances_their_tries_logs_and_values(client, succeeded):
     assert instances.get_mapped_task_instances("pipeline", succeeded, "each").total_entries == 2
     assert instances.get_task_instance_tries("pipeline", succeeded, "extract").task_instances[0].state == "success"
     assert instances.get_mapped_task_instance_tries("pipeline", succeeded, "each", 0).total_entries == 1
+    assert instances.get_task_instance_try_details("pipeline", succeeded, "extract", 1).try_number == 1
+    assert instances.get_mapped_task_instance_try_details("pipeline", succeeded, "each", 1, 0).map_index == 0
+    assert instances.get_task_instance_dependencies("pipeline", succeeded, "extract").dependencies == []
+    batch = airflow.TaskInstancesBatchBody(dag_ids=["pipeline"], dag_run_ids=[succeeded], state=["success"])
+    assert instances.get_task_instances_batch("~", "~", batch).total_entries == 4
     log = instances.get_log("pipeline", succeeded, "extract", 1, full_content=True)
     assert "extracting friday" in log.to_str()
     refused(404, instances.get_log, "pipeline", succeeded, "extract", 7)
 
 
-def test_xcoms_are_read(client, succeeded):
+def test_xcoms_are_read_written_and_deleted(client, succeeded):
     xcoms = airflow.XComApi(client)
     here = ("pipeline", "extract", succeeded)
     assert xcoms.get_xcom_entry(*here, "return_value").actual_instance.value == "friday"
     assert xcoms.get_xcom_entries("pipeline", succeeded, "extract").xcom_entries[0].key == "return_value"
+    made = xcoms.create_xcom_entry(*here, airflow.XComCreateBody(key="score", value={"ndcg": 0.3}))
+    assert (made.key, made.value) == ("score", {"ndcg": 0.3})
+    refused(409, xcoms.create_xcom_entry, *here, airflow.XComCreateBody(key="score", value=1))
+    assert xcoms.update_xcom_entry(*here, "score", airflow.XComUpdateBody(value=[1, 2])).value == [1, 2]
+    assert xcoms.get_xcom_entry(*here, "score", stringify=True).actual_instance.value == "[1,2]"
+    xcoms.delete_xcom_entry(*here, "score")
+    refused(404, xcoms.get_xcom_entry, *here, "score")
 
 
 def test_what_failed_is_cleared_and_fails_again(client, failed):
@@ -137,11 +154,11 @@ def test_what_failed_is_cleared_and_fails_again(client, failed):
 
 def test_tasks_and_runs_are_marked(client, failed):
     instances, runs = airflow.TaskInstanceApi(client), airflow.DagRunApi(client)
-    body = airflow.PatchTaskInstanceBody(new_state="success")
+    body = airflow.PatchTaskInstanceBody(new_state="success", note="done by hand")
     dry = instances.patch_task_instance_dry_run("broken", failed, "breaks", body)
     assert [each.task_id for each in dry.task_instances] == ["breaks"]
     marked = instances.patch_task_instance("broken", failed, "breaks", body)
-    assert [each.state for each in marked.task_instances] == ["success"]
+    assert [(each.state, each.note) for each in marked.task_instances] == [("success", "done by hand")]
     noted = runs.patch_dag_run("broken", failed, airflow.DAGRunPatchBody(state="success", note="forgiven"))
     assert (noted.state, noted.note) == ("success", "forgiven")
     runs.delete_dag_run("broken", failed)

@@ -301,7 +301,7 @@ async fn accounts_are_made_changed_and_removed() {
     assert_eq!(home.flowctl(&["users", "create", "bob", "--role", "user"]).code, 0);
     assert_eq!(home.flowctl(&["users", "set-role", "bob", "admin"]).code, 0);
     assert_eq!(home.flowctl(&["users", "delete", "ada"]).code, 0);
-    assert_eq!(home.flowctl(&["users", "list"]).stdout, "bob\tadmin\n");
+    assert_eq!(home.flowctl(&["users", "list"]).stdout, "bob\tadmin\tlocal\tin use\n");
     let before = database.store().account("bob").await.unwrap().unwrap().password_hash;
     assert_eq!(home.flowctl(&["users", "reset-password", "bob"]).code, 0);
     assert_ne!(database.store().account("bob").await.unwrap().unwrap().password_hash, before);

@@ -107,7 +107,7 @@ async fn the_first_password_is_printed_once_and_the_examples_are_there() {
     assert!(home.path().join("dags/simple_tutorial.yaml").exists());
     assert!(home.path().join("dags/etl_daily.yaml").exists());
     let accounts = home.flowctl(&["users", "list"]);
-    assert_eq!((accounts.code, accounts.stdout.as_str()), (0, "admin\tadmin\n"), "{}", accounts.stderr);
+    assert_eq!((accounts.code, accounts.stdout.as_str()), (0, "admin\tadmin\tlocal\tin use\n"), "{}", accounts.stderr);
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ async fn a_role_of_ones_own_is_made_granted_and_given_to_an_account() {
     }
     let stderr = site.run(&["roles", "grant", "team-a", "dag.read"]).refused(2);
     assert!(stderr.contains("--dag") && stderr.contains("--everything"), "{stderr}");
-    let stderr = site.run(&["roles", "grant", "team-a", "dag.fly", "--everything"]).refused(1);
+    let stderr = site.run(&["roles", "grant", "team-a", "dag.fly", "--everything"]).refused(2);
     assert!(stderr.contains("no permission `dag.fly`"), "{stderr}");
     let listed = site.run(&["roles", "list"]).done();
     assert!(listed.contains("team-a\tno\t0\tdag.read tag=team-a, dag_run.create tag=team-a\n"), "{listed}");
