@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
+use webserver::TrustedProxies;
 use webserver::doors::{Doors, first_account};
 use webserver::layout::Layouts;
 use webserver::pages::{Hub, Pages};
@@ -142,6 +143,7 @@ fn pages(store: &Store, home: PathBuf) -> Pages {
         clock,
         hub: Hub::default(),
         layouts: Arc::new(Layouts::default()),
+        trusted_proxies: TrustedProxies::default(),
         settings: Arc::default(),
     }
 }

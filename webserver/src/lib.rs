@@ -3,6 +3,7 @@
 
 pub mod access;
 mod api;
+mod client_address;
 mod diff;
 pub mod doors;
 pub mod layout;
@@ -13,4 +14,5 @@ mod serve;
 pub mod svg;
 mod why;
 
+pub use client_address::TrustedProxies;
 pub use serve::{app, serve};

@@ -1,10 +1,11 @@
 //! The web server as a service.
 
-use std::net::{IpAddr, SocketAddr};
+use std::convert::Infallible;
+use std::net::SocketAddr;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use axum::response::{IntoResponseParts, ResponseParts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
@@ -14,6 +15,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::access::{Guard, guard};
 use crate::api::Api;
+use crate::client_address;
 use crate::pages::{Pages, router};
 
 /// Scripts, styles and pictures come from this server only, and nobody frames it.
@@ -42,10 +44,12 @@ pub fn app(pages: Pages) -> Router {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
     let api = crate::api::router(Api::beside(&pages));
+    let proxies = pages.trusted_proxies.clone();
     let guarding = Guard::new(pages.doors.clone());
     let app = router(pages)
         .merge(api)
         .layer(axum::middleware::from_fn_with_state(guarding, guard))
+        .layer(axum::middleware::from_fn_with_state(proxies, client_address::note))
         .layer(CsrfLayer::new())
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(is_whole)))
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
@@ -54,15 +58,21 @@ pub fn app(pages: Pages) -> Router {
     crate::api::understanding(app)
 }
 
-/// Marks an answer whose parts its reader waits for: compression would keep them until there are enough.
+/// Marks an answer whose parts its reader waits for: compression, and an nginx in between, would keep them until there
+/// are enough.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Live;
 
-fn is_whole(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
-    extensions.get::<Live>().is_none()
+impl IntoResponseParts for Live {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        parts.extensions_mut().insert(self);
+        parts.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        Ok(parts)
+    }
 }
 
-/// Where a request comes from, if it came over the network.
-pub(crate) fn peer(extensions: &Extensions) -> Option<IpAddr> {
-    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
+fn is_whole(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
+    extensions.get::<Live>().is_none()
 }

@@ -49,7 +49,7 @@ pub(super) fn read(text: &str, shown: &str) -> (Vec<Entry>, Vec<Problem>) {
         };
         for (key, value) in keys {
             let (full, place) = (format!("{name}.{}", key.get_ref()), place(key.span().start));
-            match scalar(value) {
+            match value_of(&full, value) {
                 Ok(text) => entries.push(Entry { name: full, text, place }),
                 // An unknown key with a table in it is refused as unknown by whoever reads the entries.
                 Err(_) if super::find(&full).is_none() => {
@@ -60,6 +60,19 @@ pub(super) fn read(text: &str, shown: &str) -> (Vec<Entry>, Vec<Problem>) {
         }
     }
     (entries, problems)
+}
+
+/// A value as one text; a list's is as it stands in the environment.
+fn value_of(name: &str, value: &Spanned<DeValue<'_>>) -> Result<String, &'static str> {
+    match value.get_ref() {
+        DeValue::Array(parts) if super::find(name).is_some_and(|key| key.is_list) => {
+            let parts: Result<Vec<_>, _> = parts.iter().map(scalar).collect();
+            let parts = parts?;
+            let has_comma = parts.iter().any(|part| part.contains(','));
+            if has_comma { Err("a list with a comma in one of its parts") } else { Ok(parts.join(", ")) }
+        }
+        _ => scalar(value),
+    }
 }
 
 fn scalar(value: &Spanned<DeValue<'_>>) -> Result<String, &'static str> {

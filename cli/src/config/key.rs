@@ -16,6 +16,8 @@ pub(crate) struct Key {
     pub takes: &'static str,
     /// Its value when nobody sets it, as one would write it; none: it is unset then.
     pub default: Option<&'static str>,
+    /// Parts separated by commas: the file may have them as a list.
+    pub is_list: bool,
     /// Never shown.
     pub is_secret: bool,
     /// A second, shorter environment variable.
@@ -46,7 +48,7 @@ const fn key(
     set: fn(&mut Settings, &str, &Path) -> Result<(), Wrong>,
     doc: &'static str,
 ) -> Key {
-    Key { name, takes, default, is_secret: false, short_variable: None, doc, set }
+    Key { name, takes, default, is_list: false, is_secret: false, short_variable: None, doc, set }
 }
 
 /// Every setting, by section.
@@ -151,6 +153,16 @@ pub(crate) const KEYS: &[Key] = &[
         |settings, text, _| value::url(text).map(|url| settings.base_url = Some(url)),
         "Where people reach the web server; messages link to its pages. Unset: `http://` and webserver.bind.",
     ),
+    Key {
+        is_list: true,
+        ..key(
+            "webserver.trusted_proxies",
+            "IP addresses and networks, separated by commas",
+            None,
+            |settings, text, _| value::proxies(text).map(|proxies| settings.trusted_proxies = proxies),
+            "The reverse proxies in front of the web server. Where one of them says in `X-Forwarded-For` whom it got a request from, that is the address in the audit log and the one that failed logins are counted by. Unset: nobody is believed.",
+        )
+    },
     key(
         "oidc.issuer",
         "an `https://` address",
@@ -214,13 +226,16 @@ pub(crate) const KEYS: &[Key] = &[
         },
         "Which claim lists the groups, in the ID token or the userinfo.",
     ),
-    key(
-        "oidc.roles",
-        "`group=role`, separated by commas",
-        None,
-        |settings, text, _| value::pairs(text).map(|roles| settings.oidc.roles = roles),
-        "The role that a group gives, renewed at each login. The first group of the list that somebody is in counts.",
-    ),
+    Key {
+        is_list: true,
+        ..key(
+            "oidc.roles",
+            "`group=role`, separated by commas",
+            None,
+            |settings, text, _| value::pairs(text).map(|roles| settings.oidc.roles = roles),
+            "The role that a group gives, renewed at each login. The first group of the list that somebody is in counts.",
+        )
+    },
     key(
         "oidc.default_role",
         "a role",
@@ -314,6 +329,7 @@ pub(crate) const KEYS: &[Key] = &[
         "The greatest log of one attempt. What follows is dropped, with one line that says so; the task goes on.",
     ),
     Key {
+        is_list: true,
         is_secret: true,
         short_variable: Some("FLOWCTL_FERNET_KEY"),
         ..key(

@@ -13,6 +13,7 @@ use model::limits::Limits;
 use scheduler::notifier::{MailSettings, MailTls, NotificationSettings};
 use secrets::{Places, VaultSettings};
 use store::Keyring;
+use webserver::TrustedProxies;
 use webserver::oidc::OidcSettings;
 use webserver::pages::ShownSetting;
 use worker::WorkerConfig;
@@ -72,6 +73,7 @@ pub(crate) struct Settings {
     pub database_connect_timeout: Duration,
     pub bind: SocketAddr,
     pub base_url: Option<String>,
+    pub trusted_proxies: TrustedProxies,
     pub mail: Mail,
     pub oidc: IdentityProvider,
     pub keys: Option<Keyring>,
@@ -112,6 +114,7 @@ impl Settings {
             database_connect_timeout: Duration::ZERO,
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             base_url: None,
+            trusted_proxies: TrustedProxies::default(),
             mail: Mail::default(),
             oidc: IdentityProvider::default(),
             keys: None,

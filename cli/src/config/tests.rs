@@ -113,6 +113,31 @@ fn a_secret_can_stand_in_a_file_of_its_own() {
 }
 
 #[test]
+fn a_list_is_written_as_one_or_with_commas_and_a_wrong_part_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let text = |file: &str| {
+        let resolved = resolve_in(home.path(), &[], file);
+        assert_eq!(resolved.problems, []);
+        resolved.list.into_iter().find(|setting| setting.key.name == "webserver.trusted_proxies").unwrap().text
+    };
+    assert_eq!(text(""), None);
+    for list in [r#"["10.0.0.0/8", "::1"]"#, r#""10.0.0.0/8, ::1""#] {
+        assert_eq!(text(&format!("[webserver]\ntrusted_proxies = {list}\n")).as_deref(), Some("10.0.0.0/8, ::1"));
+    }
+    insta::assert_snapshot!(
+        problems(
+            &[("FLOWCTL_WEBSERVER__TRUSTED_PROXIES", "127.0.0.1, nginx")],
+            "[webserver]\ntrusted_proxies = [\"127.0.0.1\"]\n[oidc]\nroles = [\"cn=a,dc=b=admin\"]\n"
+        )
+        .join("\n"),
+        @r"
+    FILE:4:1: `oidc.roles` takes one value, not a list with a comma in one of its parts
+    FLOWCTL_WEBSERVER__TRUSTED_PROXIES: `webserver.trusted_proxies` takes IP addresses and networks, separated by commas: `127.0.0.1, nginx` is not that: `nginx` is neither an IP address nor a network; write for example `127.0.0.1, 10.0.0.0/8, fd00::/8`
+    "
+    );
+}
+
+#[test]
 fn relative_paths_of_the_file_are_beside_it() {
     let home = tempfile::tempdir().unwrap();
     let resolved = resolve_in(home.path(), &[], "[core]\ndags_folder = \"mine\"\n");

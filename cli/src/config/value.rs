@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use store::Keyring;
+use webserver::TrustedProxies;
 
 /// Why a text is not a value of its kind, to follow "is".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +125,12 @@ pub(super) fn filter(text: &str) -> Read<String> {
         Ok(_) => Err(Wrong::new("empty")),
         Err(error) => Err(Wrong::new(format!("not a level or a list of directives: {error}"))),
     }
+}
+
+/// Addresses and networks, separated by commas.
+pub(super) fn proxies(text: &str) -> Read<TrustedProxies> {
+    let example = "write for example `127.0.0.1, 10.0.0.0/8, fd00::/8`";
+    text.parse().map_err(|wrong| Wrong::new(format!("not that: {wrong}; {example}")))
 }
 
 /// `name=value` pairs, separated by commas.

@@ -93,6 +93,7 @@ pub(crate) fn pages(settings: &Settings, store: &Store) -> anyhow::Result<Pages>
         clock,
         hub: Hub::default(),
         layouts: Arc::new(Layouts::default()),
+        trusted_proxies: settings.trusted_proxies.clone(),
         settings: settings.shown.clone().into(),
     })
 }

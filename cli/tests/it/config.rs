@@ -24,6 +24,7 @@ fn each_setting_is_listed_with_its_source_and_secrets_are_masked() {
     database.connect_timeout	30s	default
     webserver.bind	127.0.0.1:9999	HOME/flowctl.toml:2:1
     webserver.base_url	–	default
+    webserver.trusted_proxies	–	default
     oidc.issuer	–	default
     oidc.client_id	–	default
     oidc.client_secret	–	default

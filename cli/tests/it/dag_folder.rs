@@ -90,6 +90,9 @@ async fn a_folder_that_goes_away_and_comes_back_loses_no_dag() {
 async fn a_file_that_is_written_slowly_makes_one_version_and_one_replaced_at_once_another() {
     let mut system = System::with_test_database().await;
     let store = system.store().await;
+    // From here on the folder is watched: what is written is known to be open until it is closed.
+    system.write_dag("first.yaml", GOOD);
+    until_dags_are(&system, &store, &["first"]).await;
     let mut file = std::fs::File::create(system.dags().join("slow.yaml")).unwrap();
     for index in 0..5 {
         let head = if index == 0 { "tasks:\n" } else { "" };

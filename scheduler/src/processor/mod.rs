@@ -2,7 +2,7 @@
 //!
 //! 1. The folder is listed, when the file system says that something changed and every [`RESCAN`] besides (network
 //!    file systems and mounted config maps say nothing).
-//!    A file that somebody is still writing is not read before it is closed: half of it could be a DAG, too.
+//!    A file that somebody is still writing is not read before it is complete: half of it could be a DAG, too.
 //! 2. Files that are new or were written since are read and checked, in parallel, and those that name such a file (a
 //!    calendar); no others are.
 //!    A file that named a pool which did not exist is read again once there is one of that name.
@@ -11,6 +11,8 @@
 
 mod folder;
 mod read;
+#[cfg(test)]
+mod tests;
 mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +66,8 @@ pub struct Processor<C> {
     is_first_look: bool,
     folder_is_missing: bool,
     writers: Writers,
+    /// Whether the last look left files out that somebody is writing.
+    is_waiting: bool,
     /// Files that were refused because of pools that do not exist, with the names of those.
     without_pool: BTreeMap<String, Vec<String>>,
     /// Files that contradict another one about an asset: read again when another one changes.
@@ -85,6 +89,7 @@ impl<C: Clock> Processor<C> {
             is_first_look: true,
             folder_is_missing: false,
             writers: Writers::default(),
+            is_waiting: false,
             without_pool: BTreeMap::new(),
             asset_conflicts: BTreeSet::new(),
             requested: BTreeSet::new(),
@@ -113,10 +118,15 @@ impl<C: Clock> Processor<C> {
                 () = stop.cancelled() => return,
                 Some(()) = hinted.recv() => tokio::time::sleep(QUIET).await,
                 () = a_pool(&mut new_pools), if new_pools.is_some() => {}
-                () = tokio::time::sleep(RESCAN) => {}
+                () = tokio::time::sleep(self.rest()) => {}
             }
             while hinted.try_recv().is_ok() {}
         }
+    }
+
+    /// How long nothing needs to be looked at, unless there is a hint.
+    fn rest(&self) -> Duration {
+        if self.is_waiting { writers::SETTLED.unsigned_abs() } else { RESCAN }
     }
 
     /// Lists the folder and saves what changed.
@@ -160,6 +170,8 @@ impl<C: Clock> Processor<C> {
         self.look_at_pools(&mut difference, &after).await?;
         self.look_at_requests(&mut difference, &after).await?;
         if difference.gone.is_empty() && difference.changed.is_empty() {
+            self.writers.nothing_changed();
+            self.is_waiting = false;
             return Ok(());
         }
         self.save_gone(&mut difference).await?;
@@ -168,7 +180,9 @@ impl<C: Clock> Processor<C> {
         let again = |path: &String| after.contains_key(path) && !difference.changed.contains(path);
         let again: Vec<String> = conflicts.into_iter().filter(again).collect();
         difference.changed.extend(again);
-        let unfinished = self.writers.take_unfinished(&self.config.folder, &mut difference.changed);
+        let now = self.clock.now();
+        let unfinished = self.writers.take_unfinished(&self.config.folder, &after, &mut difference.changed, now);
+        self.is_waiting = !unfinished.is_empty();
         for path in &unfinished {
             after.remove(path);
         }

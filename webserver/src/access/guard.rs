@@ -13,8 +13,7 @@ use axum_extra::extract::cookie::{Cookie, CookieJar};
 use super::{Needs, Permission, ROUTES};
 use crate::doors::{ActionError, Doors, LoggedIn};
 use crate::pages::COOKIE;
-use crate::serve::peer;
-use crate::{api, pages};
+use crate::{api, client_address, pages};
 
 /// What the guard asks.
 #[derive(Debug, Clone)]
@@ -89,7 +88,7 @@ async fn check(
         _ => cookie(),
     };
     let token = token.ok_or(Refusal::Nobody { had_token: false })?;
-    let who = guard.doors.session(token, peer(&parts.extensions)).await?;
+    let who = guard.doors.session(token, client_address::of(&parts.extensions)).await?;
     let mut who = who.ok_or(Refusal::Nobody { had_token: true })?;
     let dag_id = if who.grants.is_empty() { None } else { named_dag(parts).await };
     if let Some(dag_id) = &dag_id {

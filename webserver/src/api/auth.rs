@@ -1,20 +1,19 @@
 //! `/auth/token`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use api::{AccessToken, HttpError, LoginBody};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Extension, FromRequest, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::Api;
 use super::error::{ApiError, ApiResult};
 use super::extract::{form_body, json_body};
 use crate::access::bearer;
+use crate::client_address;
 use crate::doors::Purpose;
-
-type From = Option<Extension<ConnectInfo<SocketAddr>>>;
 
 /// A token for a name and a password, valid for a day.
 #[utoipa::path(post, path = "/auth/token", tag = "Login", request_body(content(
@@ -22,9 +21,9 @@ type From = Option<Extension<ConnectInfo<SocketAddr>>>;
     responses((status = 201, body = AccessToken), (status = 401, body = HttpError), (status = 429, body = HttpError)))]
 pub(super) async fn create_token(
     State(api): State<Api>,
-    from: From,
     request: Request,
 ) -> ApiResult<(StatusCode, Json<AccessToken>)> {
+    let from = client_address::of(request.extensions());
     issue(&api, credentials(request, &api, true).await?, Purpose::Api, from).await
 }
 
@@ -33,9 +32,9 @@ pub(super) async fn create_token(
     responses((status = 201, body = AccessToken), (status = 401, body = HttpError), (status = 429, body = HttpError)))]
 pub(super) async fn create_token_cli(
     State(api): State<Api>,
-    from: From,
     request: Request,
 ) -> ApiResult<(StatusCode, Json<AccessToken>)> {
+    let from = client_address::of(request.extensions());
     issue(&api, credentials(request, &api, false).await?, Purpose::Cli, from).await
 }
 
@@ -65,13 +64,12 @@ async fn issue(
     api: &Api,
     credentials: LoginBody,
     purpose: Purpose,
-    from: From,
+    from: Option<IpAddr>,
 ) -> ApiResult<(StatusCode, Json<AccessToken>)> {
     let LoginBody { username, password } = credentials;
     if username.is_empty() || password.is_empty() {
         return Err(ApiError::bad_request("Username and password must be provided"));
     }
-    let from: Option<IpAddr> = from.map(|Extension(ConnectInfo(address))| address.ip());
     match api.doors.issue_token(&username, password, purpose, from).await? {
         Some(access_token) => Ok((StatusCode::CREATED, Json(AccessToken { access_token }))),
         None => Err(ApiError::not_authenticated("Invalid credentials")),

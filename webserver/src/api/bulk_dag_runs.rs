@@ -219,10 +219,11 @@ pub(super) async fn clear_dag_runs(
     for (dag_id, run_id) in &keys {
         let lost = missing::or(missing::dag_run(dag_id, run_id));
         let runs = ClearRuns::One(run_id.clone());
-        let done = api.doors.clear_task_instances(&who, dag_id, &runs, &selection).await.map_err(lost)?;
         if body.dry_run {
-            would.extend(affected(&api, dag_id, done).await?);
+            let found = api.doors.clear_and_read_task_instances(&who, dag_id, &runs, &selection).await.map_err(lost)?;
+            would.extend(affected(&api, dag_id, found).await?);
         } else {
+            api.doors.clear_task_instances(&who, dag_id, &runs, &selection).await.map_err(lost)?;
             cleared.push(dag_runs::load(&api, dag_id, run_id).await?);
         }
     }

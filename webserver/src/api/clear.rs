@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use serde_json::json;
 use store::dag_run::{ClearRuns, ClearSelection, Cleared};
-use store::read::api::TaskInstanceFilter;
+use store::read::api::TaskInstanceRow;
 
 use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path};
@@ -39,11 +39,12 @@ pub(super) async fn clear_dag_run(
     };
     let lost = missing::or(missing::dag_run(&dag_id, &run_id));
     let runs = ClearRuns::One(run_id.clone());
-    let cleared = api.doors.clear_task_instances(&who, &dag_id, &runs, &selection).await.map_err(lost)?;
     if body.dry_run {
-        let affected = collection(affected(&api, &dag_id, cleared).await?);
+        let found = api.doors.clear_and_read_task_instances(&who, &dag_id, &runs, &selection).await.map_err(lost)?;
+        let affected = collection(affected(&api, &dag_id, found).await?);
         return Ok(Json(ClearedDagRun::WouldClear(affected)));
     }
+    api.doors.clear_task_instances(&who, &dag_id, &runs, &selection).await.map_err(lost)?;
     let run = dag_runs::load(&api, &dag_id, &run_id).await?;
     Ok(Json(ClearedDagRun::Cleared(Box::new(run))))
 }
@@ -93,7 +94,7 @@ pub(super) async fn post_clear_task_instances(
         conf: None,
     };
     // What the door does not find is the run or one of the tasks, and it says which.
-    let cleared = api.doors.clear_task_instances(&who, &dag_id, &runs, &selection).await?;
+    let cleared = api.doors.clear_and_read_task_instances(&who, &dag_id, &runs, &selection).await?;
     Ok(Json(TaskInstanceCollection::whole(affected(&api, &dag_id, cleared).await?)))
 }
 
@@ -113,9 +114,11 @@ fn runs(body: &ClearTaskInstancesBody) -> ApiResult<ClearRuns> {
     }
 }
 
-pub(super) async fn affected(api: &Api, dag_id: &str, cleared: Cleared) -> ApiResult<Vec<TaskInstance>> {
-    let filter = TaskInstanceFilter { keys: Some(cleared.keys), ..TaskInstanceFilter::default() };
-    let rows = api.store.api_all_task_instances(&filter).await?;
+pub(super) async fn affected(
+    api: &Api,
+    dag_id: &str,
+    (cleared, rows): (Cleared, Vec<TaskInstanceRow>),
+) -> ApiResult<Vec<TaskInstance>> {
     let mut known: BTreeSet<_> = rows.iter().map(|row| (row.run_id.clone(), row.task_id.clone())).collect();
     let mut affected: Vec<_> = rows.into_iter().map(task_instances::wire).collect();
     // A dry run tells of tasks that have no task instance yet.

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use api::{DagRunWait, HttpError};
-use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -73,10 +72,10 @@ pub(super) async fn wait_dag_run(
     let waiter = Waiter { api, dag_id, run_id, interval, result: query.result, news, told: None };
     let lines = Body::from_stream(lines(waiter));
     if accepts(&headers, "application/x-ndjson") {
-        return Ok((Extension(Live), [(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response());
+        return Ok((Live, [(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response());
     }
     // Airflow names no type, and its Python client reads nothing else: it knows JSON and text.
-    Ok((Extension(Live), lines).into_response())
+    Ok((Live, lines).into_response())
 }
 
 fn lines(waiter: Waiter) -> impl Stream<Item = Result<Bytes, Infallible>> {

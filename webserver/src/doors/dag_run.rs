@@ -6,6 +6,7 @@ use model::state::{DagRunType, TriggeredBy};
 use store::dag_run::{ClearError, ClearRuns, ClearSelection, Cleared, DagRunEnd, TriggerError};
 use store::event_log::By;
 use store::idempotency::RequestKey;
+use store::read::api::TaskInstanceRow;
 
 use super::{ActionError, Doors, LoggedIn, unavailable};
 
@@ -94,15 +95,21 @@ impl Doors {
         runs: &ClearRuns,
         selection: &ClearSelection,
     ) -> Result<Cleared, ActionError> {
-        if let Some(note) = &selection.note {
-            check_text("note", note)?;
-        }
-        match self.store.clear_task_instances(dag_id, runs, selection, &self.by(who)).await {
-            Ok(cleared) => Ok(cleared),
-            Err(error @ ClearError::NoLogicalDate(_)) => Err(ActionError::Invalid(error.to_string())),
-            Err(error @ ClearError::Running(_)) => Err(ActionError::Conflict(format!("{error}; nothing was cleared"))),
-            Err(ClearError::Store(error)) => Err(error.into()),
-        }
+        check_note(selection)?;
+        self.store.clear_task_instances(dag_id, runs, selection, &self.by(who)).await.map_err(not_cleared)
+    }
+
+    /// The same, with the task instances as they are when that is done, before the scheduler goes on with them.
+    pub async fn clear_and_read_task_instances(
+        &self,
+        who: &LoggedIn,
+        dag_id: &str,
+        runs: &ClearRuns,
+        selection: &ClearSelection,
+    ) -> Result<(Cleared, Vec<TaskInstanceRow>), ActionError> {
+        check_note(selection)?;
+        let cleared = self.store.clear_and_read_task_instances(dag_id, runs, selection, &self.by(who)).await;
+        cleared.map_err(not_cleared)
     }
 
     /// Gives a run the end that somebody says it has.
@@ -174,6 +181,18 @@ fn check_texts(trigger: &Trigger) -> Result<(), ActionError> {
             Err(ActionError::Invalid("data_interval_end: is before data_interval_start".to_owned()))
         }
         _ => Ok(()),
+    }
+}
+
+fn check_note(selection: &ClearSelection) -> Result<(), ActionError> {
+    selection.note.as_ref().map_or(Ok(()), |note| check_text("note", note))
+}
+
+fn not_cleared(error: ClearError) -> ActionError {
+    match error {
+        error @ ClearError::NoLogicalDate(_) => ActionError::Invalid(error.to_string()),
+        error @ ClearError::Running(_) => ActionError::Conflict(format!("{error}; nothing was cleared")),
+        ClearError::Store(error) => error.into(),
     }
 }
 

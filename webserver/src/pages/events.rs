@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Pages;
+use crate::serve::Live;
 
 /// A page that shows task instances is told at most so often; people do not see more.
 const OFTEN: Duration = Duration::from_millis(300);
@@ -225,7 +226,7 @@ async fn next(subject: &Subject, news: &mut Receiver<News>, not_before: Instant)
 pub(super) async fn stream(
     State(pages): State<Pages>,
     Query(subject): Query<Subject>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> (Live, Sse<impl Stream<Item = Result<Event, Infallible>>>) {
     let news = pages.hub.news.subscribe();
     let is_late = subject.since.is_some_and(|since| since != pages.hub.count());
     let start = (news, pages.hub.stop.clone(), subject, Instant::now(), is_late);
@@ -238,7 +239,7 @@ pub(super) async fn stream(
         let event = Event::default().event("progress").retry(RECONNECT).data("changed");
         Some((Ok(event), (news, stop, subject, not_before, false)))
     });
-    Sse::new(events).keep_alive(KeepAlive::default())
+    (Live, Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
 #[cfg(test)]

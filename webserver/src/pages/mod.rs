@@ -54,6 +54,7 @@ pub use session::COOKIE;
 pub(crate) use session::{is_local, refuse, refuse_form, refuse_method, refuse_nobody};
 
 use crate::access::{Permission, Routes};
+use crate::client_address::TrustedProxies;
 use crate::doors::{ActionError, Doors, LoggedIn};
 use crate::layout::Layouts;
 use crate::why;
@@ -79,6 +80,8 @@ pub struct Pages {
     pub hub: Hub,
     /// Laid-out graphs.
     pub layouts: Arc<Layouts>,
+    /// The proxies whose word on where a request comes from counts.
+    pub trusted_proxies: TrustedProxies,
     /// The settings of this process, as people may see them.
     pub settings: Arc<[ShownSetting]>,
 }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::session::{Secure, local, login_problem, welcome};
 use super::{Pages, problem};
+use crate::client_address;
 use crate::oidc::{Answer, Pending};
-use crate::serve::peer;
 
 /// What the provider's answer must match, in the browser that began.
 const COOKIE: &str = "flowctl_oidc";
@@ -62,7 +62,7 @@ pub(super) async fn finish(
         let words = "This login was begun in another browser, or too long ago: begin again.".to_owned();
         return (jar, login_problem(&pages, words, StatusCode::BAD_REQUEST)).into_response();
     };
-    let from = peer(&extensions);
+    let from = client_address::of(&extensions);
     let vouched = match oidc.finish(answer, &pending, (pages.clock)()).await {
         Ok(vouched) => vouched,
         Err(error) => return (jar, login_problem(&pages, error.to_string(), StatusCode::UNAUTHORIZED)).into_response(),

@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 use super::format::segment;
 use super::{PageError, Pages, problem};
+use crate::client_address;
 use crate::doors::{ActionError, LoggedIn};
-use crate::serve::peer;
 
 /// The cookie that carries a session's token.
 pub const COOKIE: &str = "flowctl_session";
@@ -131,7 +131,7 @@ pub(super) async fn log_in(
     extensions: Extensions,
     Form(given): Form<Credentials>,
 ) -> Response {
-    match pages.doors.log_in(&given.username, given.password, peer(&extensions)).await {
+    match pages.doors.log_in(&given.username, given.password, client_address::of(&extensions)).await {
         Ok(Some(token)) => welcome(&pages, jar, token, local(&given.next), is_secure).await,
         Ok(None) => {
             let problem = "User name or password is wrong.".to_owned();

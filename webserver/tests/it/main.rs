@@ -16,6 +16,7 @@ mod lists;
 mod logs;
 mod oidc;
 mod pools;
+mod proxies;
 mod running;
 mod secrets;
 mod sessions;

@@ -32,6 +32,9 @@ use worker::WorkerConfig;
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A reverse proxy of the deployment.
+pub(crate) const PROXY: &str = "10.0.0.1";
+
 /// A DAG that can be triggered, with a parameter.
 pub(crate) const ETL: &str = r#"
 dag_id: etl
@@ -137,6 +140,7 @@ impl World {
             clock,
             hub: hub.clone(),
             layouts: Arc::new(Layouts::default()),
+            trusted_proxies: PROXY.parse().expect("an address"),
             settings: shown_settings(),
         };
         let app = webserver::app(pages);

@@ -6,11 +6,13 @@
 //!   with `flowctl` on the PATH, a home of its own and a `flowctl standalone` that runs; what stands under a command
 //!   is what it must print. `[..]` stands for anything within a line, a line `...` for any number of lines, and `? 1`
 //!   right under a command is its exit code when that is not 0.
+//! * The `nginx` block of deployment.md is started (`nginx.rs`).
 //! * Other blocks (`sh`, `text`) are for reading.
 
 mod console;
 mod expected;
 mod markdown;
+mod nginx;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -13,6 +13,7 @@ use model::ids::{DagRunKey, DagVersionKey, TaskIndex};
 use model::mapping::levels;
 
 use crate::event_log::{By, record_task_instances};
+use crate::read::api::{TaskInstanceFilter, TaskInstanceRow, task_instances};
 use crate::{Error, Result, Store, to_sql};
 
 pub(crate) use repin::repin;
@@ -86,73 +87,99 @@ impl Store {
         by: &By,
     ) -> Result<Cleared, ClearError> {
         let mut transaction = self.pool().begin().await?;
-        let runs = lock_runs(&mut transaction, dag_id, runs).await?;
-        let mut versions = load_versions(&mut transaction, dag_id, &runs).await?;
-        let latest = if selection.repins() { latest_version(&mut transaction, dag_id).await? } else { None };
-        let positions = selection.positions(&versions, latest.as_ref().map(|(_, dag)| dag)).map_err(|task_id| {
-            let what = match &runs[..] {
-                [run] => format!("task `{task_id}` in run `{}` of DAG `{dag_id}`", run.run_id),
-                _ => format!("task `{task_id}` in DAG `{dag_id}`"),
-            };
-            Error::NotFound { what }
-        })?;
-        let mut chosen = choose(&mut transaction, &runs, &selection.states(), &positions).await?;
-        let name = |versions: &HashMap<DagVersionKey, Pinned>, chosen: &Chosen| {
-            chosen
-                .version
-                .and_then(|key| versions.get(&key))
-                .map(|pinned| pinned.dag.task(chosen.task).task_id.clone())
-                .unwrap_or_default()
-        };
-        if let Some(running) = chosen.iter().find(|chosen| selection.refuses_running && chosen.holds_slot) {
-            return Err(ClearError::Running(name(&versions, running)));
-        }
-        let mut names: Vec<_> = chosen.iter().map(|chosen| name(&versions, chosen)).collect();
-        let mut cleared = Cleared::default();
-        let mut touched: BTreeSet<DagRunKey> = chosen.iter().map(|chosen| chosen.run).collect();
-        if let Some((latest, dag)) = &latest {
-            let moving: Vec<&LockedRun> = runs.iter().filter(|run| run.version != *latest).collect();
-            let started = started(&mut transaction, &moving).await?;
-            for run in moving.iter().filter(|run| started.contains(&run.key)) {
-                let Some(pinned) = versions.get(&run.version) else { continue };
-                let new = dag.tasks.iter().filter(|task| pinned.dag.index_of(&task.task_id).is_none());
-                let new: Vec<_> = new.map(|task| (run.run_id.clone(), task.task_id.clone())).collect();
-                if touched.contains(&run.key) || !new.is_empty() {
-                    touched.insert(run.key);
-                    names.extend(new.iter().map(|(_, task_id)| task_id.clone()));
-                    cleared.added.extend(new);
-                }
-            }
-            if !selection.is_dry_run {
-                record(&mut transaction, by, selection, &touched, &chosen).await?;
-                let keys: Vec<_> = moving.iter().map(|run| run.key).filter(|run| touched.contains(run)).collect();
-                let added = repin(&mut transaction, &keys, *latest, &mapped(dag), by.at).await?;
-                for chosen in &mut chosen {
-                    let task_id = name(&versions, chosen);
-                    if let Some(index) = dag.index_of(&task_id) {
-                        (chosen.task, chosen.version) = (index, Some(*latest));
-                    }
-                }
-                cleared.keys.extend(added.into_iter().map(|(run, task)| (run, task, -1)));
-            }
-        }
-        if !touched.is_empty() && !selection.is_dry_run {
-            if latest.is_none() {
-                record(&mut transaction, by, selection, &touched, &chosen).await?;
-            }
-            let touched: Vec<i64> = touched.iter().map(|run| run.0).collect();
-            restart(&mut transaction, &chosen, by.at).await?;
-            reopen(&mut transaction, &touched, selection, by.at).await?;
-            transaction.commit().await?;
-        }
-        cleared.keys.extend(chosen.iter().map(|chosen| (chosen.run, chosen.task, chosen.map_index)));
-        cleared.keys.sort_unstable();
-        cleared.task_ids = in_order(
-            names,
-            latest.map(|(_, dag)| dag).into_iter().chain(versions.drain().map(|(_, pinned)| pinned.dag)),
-        );
+        let cleared = clear(&mut transaction, dag_id, runs, selection, by).await?;
+        transaction.commit().await?;
         Ok(cleared)
     }
+
+    /// The same, with the task instances as they are then, and as the leader has not seen them yet: it may start them as
+    /// soon as this is over.
+    pub async fn clear_and_read_task_instances(
+        &self,
+        dag_id: &str,
+        runs: &ClearRuns,
+        selection: &ClearSelection,
+        by: &By,
+    ) -> Result<(Cleared, Vec<TaskInstanceRow>), ClearError> {
+        let mut transaction = self.pool().begin().await?;
+        let cleared = clear(&mut transaction, dag_id, runs, selection, by).await?;
+        let filter = TaskInstanceFilter { keys: Some(cleared.keys.clone()), ..TaskInstanceFilter::default() };
+        let rows = task_instances::all(&mut *transaction, &filter).await?;
+        transaction.commit().await?;
+        Ok((cleared, rows))
+    }
+}
+
+async fn clear(
+    transaction: &mut sqlx::PgTransaction<'_>,
+    dag_id: &str,
+    runs: &ClearRuns,
+    selection: &ClearSelection,
+    by: &By,
+) -> Result<Cleared, ClearError> {
+    let runs = lock_runs(transaction, dag_id, runs).await?;
+    let mut versions = load_versions(transaction, dag_id, &runs).await?;
+    let latest = if selection.repins() { latest_version(transaction, dag_id).await? } else { None };
+    let positions = selection.positions(&versions, latest.as_ref().map(|(_, dag)| dag)).map_err(|task_id| {
+        let what = match &runs[..] {
+            [run] => format!("task `{task_id}` in run `{}` of DAG `{dag_id}`", run.run_id),
+            _ => format!("task `{task_id}` in DAG `{dag_id}`"),
+        };
+        Error::NotFound { what }
+    })?;
+    let mut chosen = choose(transaction, &runs, &selection.states(), &positions).await?;
+    let name = |versions: &HashMap<DagVersionKey, Pinned>, chosen: &Chosen| {
+        chosen
+            .version
+            .and_then(|key| versions.get(&key))
+            .map(|pinned| pinned.dag.task(chosen.task).task_id.clone())
+            .unwrap_or_default()
+    };
+    if let Some(running) = chosen.iter().find(|chosen| selection.refuses_running && chosen.holds_slot) {
+        return Err(ClearError::Running(name(&versions, running)));
+    }
+    let mut names: Vec<_> = chosen.iter().map(|chosen| name(&versions, chosen)).collect();
+    let mut cleared = Cleared::default();
+    let mut touched: BTreeSet<DagRunKey> = chosen.iter().map(|chosen| chosen.run).collect();
+    if let Some((latest, dag)) = &latest {
+        let moving: Vec<&LockedRun> = runs.iter().filter(|run| run.version != *latest).collect();
+        let started = started(transaction, &moving).await?;
+        for run in moving.iter().filter(|run| started.contains(&run.key)) {
+            let Some(pinned) = versions.get(&run.version) else { continue };
+            let new = dag.tasks.iter().filter(|task| pinned.dag.index_of(&task.task_id).is_none());
+            let new: Vec<_> = new.map(|task| (run.run_id.clone(), task.task_id.clone())).collect();
+            if touched.contains(&run.key) || !new.is_empty() {
+                touched.insert(run.key);
+                names.extend(new.iter().map(|(_, task_id)| task_id.clone()));
+                cleared.added.extend(new);
+            }
+        }
+        if !selection.is_dry_run {
+            record(transaction, by, selection, &touched, &chosen).await?;
+            let keys: Vec<_> = moving.iter().map(|run| run.key).filter(|run| touched.contains(run)).collect();
+            let added = repin(transaction, &keys, *latest, &mapped(dag), by.at).await?;
+            for chosen in &mut chosen {
+                let task_id = name(&versions, chosen);
+                if let Some(index) = dag.index_of(&task_id) {
+                    (chosen.task, chosen.version) = (index, Some(*latest));
+                }
+            }
+            cleared.keys.extend(added.into_iter().map(|(run, task)| (run, task, -1)));
+        }
+    }
+    if !touched.is_empty() && !selection.is_dry_run {
+        if latest.is_none() {
+            record(transaction, by, selection, &touched, &chosen).await?;
+        }
+        let touched: Vec<i64> = touched.iter().map(|run| run.0).collect();
+        restart(transaction, &chosen, by.at).await?;
+        reopen(transaction, &touched, selection, by.at).await?;
+    }
+    cleared.keys.extend(chosen.iter().map(|chosen| (chosen.run, chosen.task, chosen.map_index)));
+    cleared.keys.sort_unstable();
+    cleared.task_ids =
+        in_order(names, latest.map(|(_, dag)| dag).into_iter().chain(versions.drain().map(|(_, pinned)| pinned.dag)));
+    Ok(cleared)
 }
 
 /// What starts over, as it is before.

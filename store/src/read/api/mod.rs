@@ -16,7 +16,7 @@ mod jobs;
 mod monitor;
 mod pools;
 mod secrets;
-mod task_instances;
+pub(crate) mod task_instances;
 mod times;
 mod versions;
 mod window;

@@ -369,11 +369,7 @@ impl Store {
 
     /// All of them, for those whose number is bounded by one run's tasks.
     pub async fn api_all_task_instances(&self, filter: &TaskInstanceFilter) -> Result<Vec<TaskInstanceRow>, ReadError> {
-        let mut statement = Statement::new(SELECT);
-        statement.push(FROM);
-        filter.conditions(&mut statement);
-        statement.push(" ORDER BY ti.dag_run_id, ti.task_index, ti.map_index");
-        Ok(statement.build_query_as().fetch_all(self.pool()).await?)
+        Ok(all(self.pool(), filter).await?)
     }
 
     /// The attempts of a task instance that are history, oldest first.
@@ -392,4 +388,16 @@ impl Store {
         statement.push(" AND map_index = ").push_bind(map_index).push(" ORDER BY try_number");
         Ok(statement.build_query_as().fetch_all(self.pool()).await?)
     }
+}
+
+/// All of them as a connection sees them, which may be in the middle of changing them.
+pub(crate) async fn all(
+    connection: impl sqlx::PgExecutor<'_>,
+    filter: &TaskInstanceFilter,
+) -> sqlx::Result<Vec<TaskInstanceRow>> {
+    let mut statement = Statement::new(SELECT);
+    statement.push(FROM);
+    filter.conditions(&mut statement);
+    statement.push(" ORDER BY ti.dag_run_id, ti.task_index, ti.map_index");
+    statement.build_query_as().fetch_all(connection).await
 }
