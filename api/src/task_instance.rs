@@ -71,7 +71,8 @@ pub struct TaskInstance {
     pub note: Option<String>,
     /// Of a mapped task with a template for it.
     pub rendered_map_index: Option<String>,
-    /// Always empty: what templates became is not kept.
+    /// What the templates of its newest attempt became, by field, without secrets; the fields as they are in the file
+    /// where none is a template. Empty in lists, and before they are rendered.
     #[schema(value_type = Object)]
     pub rendered_fields: Map<String, Value>,
     /// Always null.

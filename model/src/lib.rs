@@ -31,6 +31,7 @@ mod nearest;
 pub mod operator;
 pub mod past;
 pub mod pool;
+pub mod rendered;
 pub mod retry;
 pub mod scope;
 pub mod state;

@@ -17,6 +17,11 @@ pub fn log_path(home: &Path, dag_id: &str, run_id: &str, task_id: &str, map_inde
     path
 }
 
+/// The file of what the templates of an attempt became, beside its log: a JSON object of its fields.
+pub fn rendered_path(log_path: &Path) -> PathBuf {
+    log_path.with_extension("rendered.json")
+}
+
 /// The folder of all logs of a DAG.
 pub fn dag_logs(home: &Path, dag_id: &str) -> PathBuf {
     home.join("logs").join(file_name(&format!("dag_id={dag_id}")))
@@ -52,5 +57,6 @@ mod tests {
         let path = log_path(Path::new("/h"), &"d".repeat(250), "r", "t", 3, 2);
         assert!(path.iter().all(|name| name.len() <= MAX_NAME));
         assert!(path.ends_with("map_index=3/attempt=2.log"));
+        assert!(rendered_path(&path).ends_with("map_index=3/attempt=2.rendered.json"));
     }
 }

@@ -10,6 +10,7 @@ pub mod layout;
 mod log;
 pub mod oidc;
 pub mod pages;
+mod rendered;
 mod serve;
 pub mod svg;
 mod why;

@@ -88,10 +88,15 @@ async fn run<V: Values, C: Clock>(
     }
     let scratch = Scratch::make(&config.run_folder, attempt.token)
         .map_err(|error| passing("the scratch folder cannot be made", &error))?;
-    let launch = tokio::select! {
+    let mut launch = tokio::select! {
         launch = prepare(attempt, values, config, &scratch, &output.known) => launch?,
         () = stop.cancelled() => return Err(stopped()),
     };
+    if let Some(fields) = launch.rendered.take()
+        && let Err(error) = output.log.keep_rendered(fields, &output.known)
+    {
+        output.say(&format!("what its templates became cannot be kept: {error}"));
+    }
     let listener = if matches!(operator, Operator::Bash(_)) {
         None
     } else {

@@ -6,7 +6,9 @@ use std::process::Stdio;
 
 use model::attempt::{Attempt, Outcome};
 use model::operator::{Bash, Branch, Condition, Operator, Python, ShortCircuit};
+use model::rendered;
 use model::wait::{Event, Sensor};
+use serde_json::{Map, Value};
 use tokio::process::{Child, Command};
 
 use crate::config::WorkerConfig;
@@ -28,6 +30,8 @@ pub(crate) struct Launch<'a> {
     config: &'a WorkerConfig,
     scratch: &'a Scratch,
     env: Vec<(String, String)>,
+    /// What its templates became; none when it has none.
+    pub(crate) rendered: Option<Map<String, Value>>,
 }
 
 /// What an operator comes to.
@@ -103,7 +107,8 @@ pub(crate) async fn prepare<'a, V: Values>(
     if let Some(problem) = environment::problem(&env) {
         return Err(NotLaunched::for_good(problem));
     }
-    Ok(Launch { operation, attempt, config, scratch, env })
+    renderer.keep("env", rendered::environment(env.iter().cloned()));
+    Ok(Launch { operation, attempt, config, scratch, env, rendered: renderer.rendered() })
 }
 
 async fn bash_command<V: Values>(
@@ -114,8 +119,13 @@ async fn bash_command<V: Values>(
     env: &[(String, String)],
 ) -> Result<Operation, NotLaunched> {
     let text = renderer.text("bash", &bash.command).await?;
+    renderer.keep("bash", text.as_str());
     let cwd = match &bash.cwd {
-        Some(cwd) => folder(attempt).join(renderer.text("cwd", cwd).await?),
+        Some(cwd) => {
+            let cwd = renderer.text("cwd", cwd).await?;
+            renderer.keep("cwd", cwd.as_str());
+            folder(attempt).join(cwd)
+        }
         None => folder(attempt).to_path_buf(),
     };
     if text.contains('\0') {
@@ -162,6 +172,8 @@ async fn python_command<V: Values>(
         args: renderer.list("args", &python.args).await?,
         kwargs: renderer.map("kwargs", &python.kwargs).await?,
     };
+    renderer.keep("args", call.args.clone());
+    renderer.keep("kwargs", call.kwargs.clone());
     python::write_request(attempt, &call, scratch)
         .map_err(|error| passing("the scratch folder cannot be written", &error))?;
     let runner = python::runner(config).map_err(|error| passing("the Python runner cannot be written", &error))?;

@@ -8,10 +8,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::attempt::Attempt;
 pub use model::log_path::log_path;
+use model::log_path::rendered_path;
+use model::rendered;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::config::WorkerConfig;
+use crate::masking::Known;
 
 /// What is buffered reaches the file after this long at the latest.
 const FLUSH_AFTER: Duration = Duration::from_millis(50);
@@ -128,6 +132,13 @@ impl AttemptLog {
         self.file.as_mut().map_or(Ok(()), |file| file.write_all(&self.buffer))
     }
 
+    /// Writes what the attempt's templates became beside the log, without secrets.
+    pub(crate) fn keep_rendered(&self, fields: Map<String, Value>, known: &Known) -> io::Result<()> {
+        let fields = known.with(|masker| masker.mask_json(rendered::shown(fields).into()));
+        let path = rendered_path(&self.path);
+        in_its_folder(&path, || std::fs::write(&path, fields.to_string()))
+    }
+
     /// Why the log is not whole, if it is not.
     pub(crate) fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
@@ -135,11 +146,15 @@ impl AttemptLog {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    let open = || OpenOptions::new().create(true).append(true).open(path);
-    match open() {
+    in_its_folder(path, || OpenOptions::new().create(true).append(true).open(path))
+}
+
+/// Does what needs the folder of a path, which is made when it is not there.
+fn in_its_folder<T>(path: &Path, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    match work() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-            open()
+            work()
         }
         result => result,
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use model::attempt::Attempt;
+use model::rendered::is_template;
 use model::template::{self, Fetched, Need, RenderError};
 use serde_json::{Map, Value};
 
@@ -35,15 +36,28 @@ pub(crate) struct Renderer<'a, V> {
     values: &'a V,
     fetched: Arc<Fetched>,
     known: Known,
+    fields: Map<String, Value>,
+    has_template: bool,
 }
 
 impl<'a, V: Values> Renderer<'a, V> {
     pub(crate) fn new(attempt: &'a Attempt, values: &'a V, known: Known) -> Self {
-        Self { attempt, values, fetched: Arc::default(), known }
+        Self { attempt, values, fetched: Arc::default(), known, fields: Map::new(), has_template: false }
+    }
+
+    /// Notes what a field of the task became.
+    pub(crate) fn keep(&mut self, field: &str, value: impl Into<Value>) {
+        self.fields.insert(field.to_owned(), value.into());
+    }
+
+    /// What was noted; none when no text was a template, so that the DAG file says it all.
+    pub(crate) fn rendered(self) -> Option<Map<String, Value>> {
+        self.has_template.then_some(self.fields)
     }
 
     /// The value of a template; `field` names it in errors.
-    pub(crate) async fn value(&mut self, field: &str, source: &str) -> Result<Value, CannotRender> {
+    async fn value(&mut self, field: &str, source: &str) -> Result<Value, CannotRender> {
+        self.has_template |= is_template(source);
         for _ in 0..MAX_ROUNDS {
             match template::render(source, &self.attempt.scope(self.attempt.task(), &self.fetched)) {
                 Ok(value) => return Ok(value),

@@ -45,6 +45,8 @@ pub(crate) async fn delete_runs(transaction: &mut sqlx::PgTransaction<'_>, ids: 
             DELETE FROM disabled_task WHERE dag_run_id = ANY ($1)
         ), waits AS (
             DELETE FROM waiting WHERE dag_run_id = ANY ($1)
+        ), waited AS (
+            DELETE FROM waited WHERE dag_run_id = ANY ($1)
         ), callbacks AS (
             DELETE FROM callback WHERE dag_run_id = ANY ($1)
         ), missed_deadlines AS (

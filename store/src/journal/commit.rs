@@ -210,6 +210,11 @@ impl LeaderJournal {
                     AS e (dag_run_id bigint, task_index int, map_index int), go
                 WHERE w.dag_run_id = e.dag_run_id AND w.task_index = e.task_index AND w.map_index = e.map_index
                   AND go.leads = 1 AND go.runs = cardinality($2::bigint[])
+                RETURNING w.dag_run_id, w.attempt_token, w.awaited
+            ), waited AS (
+                INSERT INTO waited (dag_run_id, attempt_token, awaited)
+                SELECT dag_run_id, attempt_token, awaited FROM unwaited
+                ON CONFLICT DO NOTHING
             ), waiting AS (
                 INSERT INTO waiting (dag_run_id, task_index, map_index, attempt_token, max_tries, awaited, since,
                     deadline, looked_at, looks, saw)

@@ -2,3 +2,6 @@
 
 pub mod api;
 pub mod pages;
+mod rendered;
+
+pub use rendered::Templates;

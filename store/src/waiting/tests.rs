@@ -95,10 +95,12 @@ async fn a_wait_ends_with_its_task_instance_in_one_batch_or_not_at_all() {
         ended_waits: vec![row.key],
         ..Batch::default()
     };
+    let awaited = async || world.store().templates(row.key, 1).await.unwrap().unwrap().awaited;
+    let expected = Some(Awaited::File { path: "/data/\u{fffd}x".to_owned() });
     assert_eq!(world.journal.commit(world.epoch, &ending(1)).await, Err(CommitError::Conflict));
-    assert_eq!(world.store().count_waits().await.unwrap(), 1);
+    assert_eq!((world.store().count_waits().await.unwrap(), awaited().await), (1, expected.clone()));
     world.journal.commit(world.epoch, &ending(0)).await.unwrap();
-    assert_eq!(world.store().count_waits().await.unwrap(), 0);
+    assert_eq!((world.store().count_waits().await.unwrap(), awaited().await), (0, expected));
 }
 
 async fn answer(world: &Waiting, chosen: &str, by: &str, role: &str, now: Timestamp) -> Result<(), AnswerError> {

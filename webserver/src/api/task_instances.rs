@@ -3,6 +3,7 @@
 use api::{DagRun, HttpError, TaskInstance, TaskInstanceCollection};
 use axum::Json;
 use axum::extract::{Extension, State};
+use model::log_path::log_path;
 use model::state::TaskInstanceState;
 use serde::Deserialize;
 use store::read::api::{DagVersionRow, Listing, TaskInstanceFilter, TaskInstanceRow, Window};
@@ -14,6 +15,7 @@ use super::extract::{Path, Query, words};
 use super::listing::{When, cursor, listing, pattern, times, tokens, unless_all};
 use super::{Api, missing, versions};
 use crate::doors::LoggedIn;
+use crate::rendered;
 
 /// Airflow's name of the queue of what has none.
 pub(super) const DEFAULT_QUEUE: &str = "default";
@@ -207,7 +209,7 @@ pub(super) async fn get_task_instance(
     State(api): State<Api>,
     Path((dag_id, run_id, task_id)): Path<(String, String, String)>,
 ) -> ApiResult<Json<TaskInstance>> {
-    load(&api, &dag_id, &run_id, &task_id, -1).await.map(|row| Json(wire(row)))
+    whole(&api, load(&api, &dag_id, &run_id, &task_id, -1).await?).await
 }
 
 /// A page of the elements of a mapped task.
@@ -253,7 +255,17 @@ pub(super) async fn get_mapped_task_instance(
     State(api): State<Api>,
     Path((dag_id, run_id, task_id, map_index)): Path<(String, String, String, i32)>,
 ) -> ApiResult<Json<TaskInstance>> {
-    load(&api, &dag_id, &run_id, &task_id, map_index).await.map(|row| Json(wire(row)))
+    whole(&api, load(&api, &dag_id, &run_id, &task_id, map_index).await?).await
+}
+
+/// One task instance with what its templates became.
+async fn whole(api: &Api, row: TaskInstanceRow) -> ApiResult<Json<TaskInstance>> {
+    let key = rendered::key(row.dag_run_id, row.task_index, row.map_index);
+    let mut instance = wire(row);
+    let TaskInstance { dag_id, dag_run_id, task_id, map_index, try_number, .. } = &instance;
+    let log = log_path(&api.home, dag_id, dag_run_id, task_id, *map_index, *try_number);
+    instance.rendered_fields = rendered::fields(&api.store, &log, key, *try_number).await?;
+    Ok(Json(instance))
 }
 
 /// One task instance, or Airflow's words that there is none.

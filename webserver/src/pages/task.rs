@@ -8,6 +8,7 @@ use model::dag::{Dag, Task};
 use model::ids::{DagRunKey, TaskIndex};
 use model::log_path::log_path;
 use serde::Deserialize;
+use serde_json::Value;
 use store::disabled_task::DisabledTask;
 use store::read::pages::{AttemptRow, TaskInstanceRow};
 use store::waiting::ApprovalFilter;
@@ -21,6 +22,7 @@ use super::why::Why;
 use super::{PageError, PageResult, Pages, Shell, log, page, run, why};
 use crate::access::Permission;
 use crate::doors::{ActionError, LoggedIn};
+use crate::rendered;
 
 /// The page's state.
 #[derive(Deserialize)]
@@ -66,6 +68,12 @@ struct XCom {
     created: Moment,
 }
 
+/// A field whose templates are rendered.
+struct Rendered {
+    field: String,
+    value: String,
+}
+
 #[derive(Template)]
 #[template(path = "task.html")]
 struct TaskPage {
@@ -103,6 +111,8 @@ struct TaskPage {
     log_offset: u64,
     log_empty: &'static str,
     is_cut: bool,
+    /// What the templates of the shown try became.
+    rendered: Vec<Rendered>,
     xcoms: Vec<XCom>,
     facts: Vec<Fact>,
     doc_html: String,
@@ -150,6 +160,8 @@ pub(super) async fn show(
     } else {
         log::Chunk::default()
     };
+    let of_row = rendered::key(found.id, row.task_index, row.map_index);
+    let fields = rendered::fields(&pages.store, &log_path, of_row, shown).await?;
     let states = crate::why::states_by_task(&dag, &rows);
     let waits = pages.store.waits(DagRunKey(found.id)).await?;
     let missed = pages.store.missed_deadlines(DagRunKey(found.id)).await?;
@@ -211,13 +223,16 @@ pub(super) async fn show(
             "This attempt has written nothing."
         },
         is_cut: chunk.is_cut,
+        rendered: fields
+            .into_iter()
+            .map(|(field, value)| Rendered {
+                field,
+                value: value.as_str().map_or_else(|| pretty(&value), str::to_owned),
+            })
+            .collect(),
         xcoms: xcoms
             .into_iter()
-            .map(|xcom| XCom {
-                value: serde_json::to_string_pretty(&xcom.value).unwrap_or_else(|_| xcom.value.to_string()),
-                key: xcom.key,
-                created: Moment(xcom.created_at),
-            })
+            .map(|xcom| XCom { value: pretty(&xcom.value), key: xcom.key, created: Moment(xcom.created_at) })
             .collect(),
         facts: facts(dag.task(index), &dag, row),
         doc_html: dag.task(index).doc_md.as_deref().map(markdown).unwrap_or_default(),
@@ -228,6 +243,10 @@ pub(super) async fn show(
         run_id: run_id.clone(),
         task_id: task_id.clone(),
     })
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
 /// The ends that it does not have yet.

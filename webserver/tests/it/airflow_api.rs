@@ -23,6 +23,9 @@ enum Note {
 }
 use Note::{Differs, Not};
 
+/// Of lists of task instances.
+const RENDERED: &str = "`rendered_fields` are told of single task instances, not in lists";
+
 const STATE: &str = "values are set through this API only, not by tasks";
 const TASK_STATE: &str = "values are set through this API only, not by tasks; what has expired is gone at once";
 const PARTITIONS: &str = "there are no partitions: what names one is answered with 501";
@@ -59,6 +62,9 @@ const NOTES: &[(&str, Note)] = &[
              names",
         ),
     ),
+    ("GET /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances", Differs(RENDERED)),
+    ("GET /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/listMapped", Differs(RENDERED)),
+    ("POST /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/list", Differs(RENDERED)),
     (
         "POST /dags/{dag_id}/clearDagRuns",
         Differs("all runs or none are found; partition selectors are answered with 501"),

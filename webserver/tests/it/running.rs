@@ -256,3 +256,47 @@ async fn a_run_that_is_cleared_to_the_newest_version_runs_its_tasks_while_anothe
     assert_eq!(tries["total_entries"], 2);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn what_templates_became_is_told_of_processes_of_waits_and_of_tasks_without_templates() {
+    let mut world = World::create().await;
+    let file = world.path("{{ run_id }}");
+    world
+        .dag(&format!(
+            "{{dag_id: rendered, env: {{DAY: '{{{{ ds }}}}'}}, tasks: [\
+             {{id: shell, bash: 'echo {{{{ run_id }}}}'}}, \
+             {{id: python, python: {{code: 'return x', kwargs: {{x: '{{{{ dag_run.conf.x }}}}'}}}}}}, \
+             {{id: waits, sensor: {{file: '{}', poke_interval: 100ms}}}}, \
+             {{id: each, expand: {{n: [1, 2]}}, bash: 'echo {{{{ map.n }}}}'}}, \
+             {{id: none, empty: {{}}, trigger_rule: all_done, depends_on: [shell]}}]}}",
+            file.display()
+        ))
+        .await;
+    world.dag("{dag_id: plain, tasks: [{id: plain, bash: 'true', env: {API_KEY: k}}, {id: later, bash: 'true', depends_on: plain}]}").await;
+    world.schedule();
+    let body = json!({"dag_run_id": "r1", "logical_date": "2026-01-02T00:00:00Z", "conf": {"x": [1, {"y": null}]}});
+    world.post("/dags/rendered/dagRuns", body).await.expect(200);
+    let path = "/dags/rendered/dagRuns/r1/taskInstances";
+    world.until(&format!("{path}/waits"), |ti| ti["state"] == "deferred").await;
+    let expected = json!({"path": world.path("r1")});
+    assert_eq!(world.get(&format!("{path}/waits")).await.expect(200)["rendered_fields"], expected);
+    std::fs::write(world.path("r1"), "").expect("the file that it waits for");
+    ended(&world, "rendered", "r1", "success").await;
+    let env = json!({"DAY": "2026-01-02"});
+    for (task, fields) in [
+        ("waits", expected),
+        ("shell", json!({"bash": "echo r1", "env": env})),
+        ("python", json!({"kwargs": {"x": [1, {"y": null}]}, "env": env})),
+        ("each/1", json!({"bash": "echo 2", "env": env})),
+        ("none", json!({})),
+    ] {
+        assert_eq!(world.get(&format!("{path}/{task}")).await.expect(200)["rendered_fields"], fields, "{task}");
+    }
+    world.trigger("plain", "r1").await;
+    ended(&world, "plain", "r1", "success").await;
+    let plain = world.get("/dags/plain/dagRuns/r1/taskInstances/plain").await.expect(200);
+    assert_eq!(plain["rendered_fields"], json!({"bash": "true", "env": {"API_KEY": "***"}}));
+    let page = world.get(path).await.expect(200);
+    assert_eq!(page["task_instances"][0]["rendered_fields"], json!({}), "lists do not read files");
+    world.stop().await;
+}

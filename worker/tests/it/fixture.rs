@@ -171,6 +171,13 @@ impl World {
         finished
     }
 
+    /// What the templates became.
+    pub(crate) fn rendered(&self) -> Option<Value> {
+        let log = worker::log_path(&self.config.home, "d", "manual__1", "t", -1, 1);
+        let text = std::fs::read_to_string(model::log_path::rendered_path(&log)).ok()?;
+        Some(serde_json::from_str(&text).unwrap())
+    }
+
     /// The lines of the log, each with its stream.
     pub(crate) fn log(&self) -> Vec<String> {
         let path = worker::log_path(&self.config.home, "d", "manual__1", "t", -1, 1);

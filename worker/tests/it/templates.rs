@@ -43,6 +43,38 @@ async fn arguments_keep_their_types_at_any_depth() {
 }
 
 #[tokio::test]
+async fn what_templates_became_is_kept_beside_the_log_without_secrets() {
+    let world = World::new().pushed("t", "return_value", json!({"rows": [1, 2]}));
+    let mut task = bash("echo {{ xcom('t').rows | length }}");
+    if let Operator::Bash(bash) = &mut task.operator {
+        bash.env.insert("DAY".to_owned(), "{{ ds }}".to_owned());
+        bash.env.insert("PASSWORD".to_owned(), "hunter2".to_owned());
+    }
+    world.run(task).await;
+    let expected = json!({
+        "bash": "echo 2", "env": {"FROM_DAG": "dag", "OVER": "task", "DAY": "2026-01-01", "PASSWORD": "***"},
+    });
+    assert_eq!(world.rendered(), Some(expected));
+}
+
+#[tokio::test]
+async fn arguments_are_kept_with_their_types() {
+    let world = World::new().pushed("t", "return_value", json!([1, 2]));
+    let mut call = python(PythonCall::Code("return x".to_owned()));
+    call.kwargs = json!({"x": "{{ xcom('t') }}", "y": [true, "{{ none }}"]}).as_object().unwrap().clone();
+    world.run(self::task(Operator::Python(call))).await;
+    let env = json!({"FROM_DAG": "dag", "OVER": "task"});
+    assert_eq!(world.rendered(), Some(json!({"kwargs": {"x": [1, 2], "y": [true, null]}, "env": env})));
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_a_task_without_templates() {
+    let world = World::new();
+    world.run(bash("echo ${HOME}")).await;
+    assert_eq!(world.rendered(), None);
+}
+
+#[tokio::test]
 async fn a_wrong_template_names_its_field_its_task_and_its_line_and_is_not_tried_again() {
     let world = World::new();
     assert_eq!(

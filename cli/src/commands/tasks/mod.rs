@@ -6,6 +6,7 @@ mod disable;
 mod list;
 mod logs;
 mod mark;
+mod rendered;
 mod state;
 mod why;
 
@@ -39,6 +40,8 @@ pub(crate) enum Tasks {
     Disabled(disable::List),
     /// The log of an attempt: of the newest one, unless another is named.
     Logs(logs::Logs),
+    /// What the templates of a task became in its newest attempt.
+    Rendered(TaskArguments),
     /// Why a task is not running.
     Why(TaskArguments),
 }
@@ -111,6 +114,7 @@ pub(super) async fn run(globals: &Globals, verb: Tasks) -> anyhow::Result<ExitCo
         Tasks::Enable(arguments) => disable::enable(globals, &arguments).await,
         Tasks::Disabled(arguments) => disable::list(globals, &arguments).await,
         Tasks::Logs(arguments) => logs::run(globals, &arguments).await,
+        Tasks::Rendered(arguments) => rendered::run(globals, &arguments).await,
         Tasks::Why(arguments) => why::run(globals, &arguments).await,
     }
 }

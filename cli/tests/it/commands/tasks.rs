@@ -73,6 +73,35 @@ tasks:
 }
 
 #[tokio::test]
+async fn what_the_templates_of_a_task_became_is_printed() {
+    let site = Site::start().await;
+    let text = r#"
+tasks:
+  - id: report
+    bash: echo '{{ dag_run.conf.rows | length }} rows'
+    env: {ROWS: "{{ dag_run.conf.rows }}"}
+  - id: asked
+    depends_on: report
+    approve: {prompt: "Ship {{ run_id }}?"}
+  - id: later
+    depends_on: asked
+    bash: echo {{ run_id }}
+"#;
+    site.dag("report", text).await;
+    site.run(&["dags", "trigger", "report", "--run-id", "one", "--conf", r#"{"rows": [1, 2]}"#]).done();
+    site.until(&["tasks", "state", "report", "one", "asked"], |state| state == "awaiting_input\n").await;
+    let rendered = |task| site.run(&["tasks", "rendered", "report", "one", task]);
+    assert_eq!(rendered("report").done(), "bash:\n  echo '2 rows'\nenv:\n  {\n    \"ROWS\": \"[1, 2]\"\n  }\n");
+    assert!(rendered("asked").done().starts_with("prompt:\n  Ship one?\noptions:\n"));
+    let later = rendered("later");
+    assert_eq!((later.code, later.stdout.as_str()), (0, ""));
+    assert_eq!(later.stderr, "the templates of `later` are rendered when it starts; it is none\n");
+    let json = site.run(&["tasks", "rendered", "report", "one", "report", "-o", "json"]).done();
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["env"]["ROWS"], "[1, 2]");
+}
+
+#[tokio::test]
 async fn a_mapped_task_runs_once_for_each_element_and_each_is_cleared_alone() {
     let site = Site::start().await;
     let text = r#"
