@@ -10,6 +10,24 @@ use serde_json::json;
 use crate::event_log::{By, Event};
 use crate::{Error, Result, Store, from_sql, to_sql};
 
+/// A part of the list of backfills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Entries at most.
+    pub limit: i64,
+    /// Entries to leave out before them.
+    pub offset: i64,
+    /// Whether it begins with the newest.
+    pub is_newest_first: bool,
+}
+
+impl Part {
+    /// The newest.
+    pub const fn newest(limit: i64) -> Self {
+        Self { limit, offset: 0, is_newest_first: true }
+    }
+}
+
 /// A backfill.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Backfill {
@@ -227,16 +245,15 @@ impl Store {
 
     /// One backfill.
     pub async fn backfill(&self, id: i64) -> Result<Option<Backfill>> {
-        Ok(self.load_backfills(None, None, Some(id), 1, 0).await?.into_iter().next())
+        Ok(self.load_backfills(None, None, Some(id), Part::newest(1)).await?.into_iter().next())
     }
 
-    /// Backfills, of one DAG or of all, the newest first, and how many there are.
+    /// Backfills, of one DAG or of all, from the newest or from the oldest, and how many there are.
     pub async fn backfills(
         &self,
         dag_id: Option<&str>,
         readable: Option<&[String]>,
-        limit: i64,
-        offset: i64,
+        part: Part,
     ) -> Result<(Vec<Backfill>, i64)> {
         let total = sqlx::query_scalar!(
             r#"-- backfill.count
@@ -247,7 +264,7 @@ impl Store {
         )
         .fetch_one(self.pool())
         .await?;
-        Ok((self.load_backfills(dag_id, readable, None, limit, offset).await?, total))
+        Ok((self.load_backfills(dag_id, readable, None, part).await?, total))
     }
 
     async fn load_backfills(
@@ -255,8 +272,7 @@ impl Store {
         dag_id: Option<&str>,
         readable: Option<&[String]>,
         id: Option<i64>,
-        limit: i64,
-        offset: i64,
+        part: Part,
     ) -> Result<Vec<Backfill>> {
         let rows = sqlx::query!(
             r#"-- backfill.list
@@ -264,7 +280,7 @@ impl Store {
                    d.failed AS "failed!", d.left_out AS "left_out!"
             FROM (SELECT * FROM backfill WHERE ($1::text IS NULL OR dag_id = $1) AND ($2::bigint IS NULL OR id = $2)
                    AND ($5::text[] IS NULL OR dag_id = ANY ($5))
-                  ORDER BY id DESC LIMIT $3 OFFSET $4) AS b
+                  ORDER BY CASE WHEN $6 THEN -id ELSE id END LIMIT $3 OFFSET $4) AS b
             CROSS JOIN LATERAL (
                 SELECT count(*) AS total, count(*) FILTER (WHERE x.dag_run_id IS NULL AND x.left_out IS NULL) AS pending,
                        count(*) FILTER (WHERE r.state IN ('queued', 'running')) AS active,
@@ -272,12 +288,13 @@ impl Store {
                        count(*) FILTER (WHERE r.state = 'failed') AS failed,
                        count(*) FILTER (WHERE x.left_out IS NOT NULL) AS left_out
                 FROM backfill_dag_run x LEFT JOIN dag_run r ON r.id = x.dag_run_id WHERE x.backfill_id = b.id
-            ) AS d ORDER BY b.id DESC"#,
+            ) AS d ORDER BY CASE WHEN $6 THEN -b.id ELSE b.id END"#,
             dag_id,
             id,
-            limit,
-            offset,
-            readable
+            part.limit,
+            part.offset,
+            readable,
+            part.is_newest_first
         )
         .fetch_all(self.pool())
         .await?;

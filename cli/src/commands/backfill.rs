@@ -192,7 +192,8 @@ async fn create(globals: &Globals, arguments: &Create) -> anyhow::Result<()> {
 
 async fn list(globals: &Globals, arguments: &List) -> anyhow::Result<()> {
     let client = globals.client()?;
-    let query: Vec<_> = arguments.dag_id.iter().map(|dag_id| ("dag_id", dag_id.clone())).collect();
+    let dag_id = arguments.dag_id.iter().map(|dag_id| ("dag_id", dag_id.clone()));
+    let query: Vec<_> = dag_id.chain([("order_by", "-id".to_owned())]).collect();
     let (backfills, total) = arguments.page.of::<BackfillCollection>(&client, &["backfills"], &query).await?;
     globals.output().list(&backfills, &COLUMNS, total)
 }

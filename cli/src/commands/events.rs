@@ -63,6 +63,7 @@ pub(super) async fn run(globals: &Globals, verb: Events) -> anyhow::Result<ExitC
         ("event", event),
         ("after", after.map(utc)),
         ("before", before.map(utc)),
+        ("order_by", Some("-id".to_owned())),
     ];
     let query: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let (events, total) = page.of::<EventLogCollection>(&client, &["eventLogs"], &query).await?;

@@ -132,7 +132,7 @@ def test_xcoms_are_read_written_and_deleted(client, succeeded):
     assert (made.key, made.value) == ("score", {"ndcg": 0.3})
     refused(409, xcoms.create_xcom_entry, *here, airflow.XComCreateBody(key="score", value=1))
     assert xcoms.update_xcom_entry(*here, "score", airflow.XComUpdateBody(value=[1, 2])).value == [1, 2]
-    assert xcoms.get_xcom_entry(*here, "score", stringify=True).actual_instance.value == "[1,2]"
+    assert xcoms.get_xcom_entry(*here, "score", stringify=True).actual_instance.value == "[1, 2]"
     xcoms.delete_xcom_entry(*here, "score")
     refused(404, xcoms.get_xcom_entry, *here, "score")
 

@@ -21,6 +21,7 @@ mod moment;
 mod names;
 mod pattern;
 mod problem;
+mod python;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ use crate::mask::Masker;
 
 pub use check::{Checked, check, check_of_run, check_with};
 pub use json::as_text;
+pub use python::to_python;
 
 /// Something wrong with a template, found without rendering it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -97,8 +97,7 @@ async fn check(
     match needs {
         Needs::Open | Needs::Account => {}
         Needs::Whole(permission) => who.may(permission)?,
-        Needs::Dag(permission) => who.may_here(permission)?,
-        Needs::Dags(permission) if dag_id.is_some() => who.may_here(permission)?,
+        Needs::Dag(permission) => who.keep_to_named(permission)?,
         Needs::Dags(permission) => guard.doors.limit(&mut who, permission).await?,
     }
     Ok(Some(who))

@@ -26,8 +26,9 @@ pub(super) struct HitlQuery {
     limit: Option<u32>,
     /// Entries to leave out before them.
     offset: Option<u32>,
-    /// `ti_id`, `subject`, `created_at`, `responded_at`, `responded_by_user_id` and others; descending after a `-`. Open ones
-    /// first if it is not given.
+    /// `ti_id`, `subject`, `created_at`, `responded_at`, `responded_by_user_id`, `responded_by_user_name`, `dag_id`, `run_id`,
+    /// `task_display_name`, `run_after`, `rendered_map_index`, `task_instance_operator`, `task_instance_state`; descending
+    /// after a `-`. Open ones first if it is not given.
     #[serde(default)]
     order_by: Vec<String>,
     /// Part of the DAG's id; `%` and `_` as in SQL, `|` between alternatives.

@@ -18,7 +18,7 @@ use utoipa::IntoParams;
 use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path, Query, flag};
 use super::idempotency::OfRequest;
-use super::listing::{When, bounds, listing};
+use super::listing::{When, bounds, listing, pattern};
 use super::{Api, dag_runs, missing};
 use crate::doors::{ActionError, LoggedIn};
 
@@ -32,8 +32,12 @@ pub(super) struct AssetsQuery {
     offset: Option<u32>,
     /// Part of the name; `%` and `_` as in SQL, `|` between alternatives.
     name_pattern: Option<String>,
-    /// Part of the URI, in the same way.
+    /// How the name begins; no wildcards, `|` between alternatives.
+    name_prefix_pattern: Option<String>,
+    /// Part of the URI.
     uri_pattern: Option<String>,
+    /// How the URI begins.
+    uri_prefix_pattern: Option<String>,
     /// Named by one of these DAGs.
     #[serde(default)]
     dag_ids: Vec<String>,
@@ -56,8 +60,8 @@ pub(super) async fn get_assets(
     let filter = AssetFilter {
         id: None,
         uri: None,
-        name_pattern: query.name_pattern,
-        uri_pattern: query.uri_pattern,
+        name_is: pattern(query.name_pattern, query.name_prefix_pattern),
+        uri_is: pattern(query.uri_pattern, query.uri_prefix_pattern),
         dag_ids: query.dag_ids,
         with_unnamed: query.only_active == Some(false),
     };
@@ -101,11 +105,14 @@ pub(super) struct AssetEventsQuery {
     source_map_index: Option<i32>,
     /// Part of the asset's name; `%` and `_` as in SQL, `|` between alternatives.
     name_pattern: Option<String>,
+    /// How the asset's name begins; no wildcards, `|` between alternatives.
+    name_prefix_pattern: Option<String>,
     timestamp_gte: Option<When>,
     timestamp_gt: Option<When>,
     timestamp_lte: Option<When>,
     timestamp_lt: Option<When>,
-    /// `id`, `timestamp`, `asset_id`, `source_dag_id`, `source_task_id`, `source_run_id`; descending after a `-`.
+    /// `id`, `timestamp`, `asset_id`, `source_dag_id`, `source_task_id`, `source_run_id`,
+    /// `source_map_index`; descending after a `-`.
     #[serde(default)]
     order_by: Vec<String>,
 }
@@ -124,7 +131,7 @@ pub(super) async fn get_asset_events(
         source_task_id: query.source_task_id,
         source_run_id: query.source_run_id,
         source_map_index: query.source_map_index,
-        name_pattern: query.name_pattern,
+        name_is: pattern(query.name_pattern, query.name_prefix_pattern),
         at,
         ..AssetEventFilter::default()
     };
@@ -191,11 +198,15 @@ pub(super) async fn materialize_asset(
         [dag_id] => dag_id.clone(),
         [] => return Err(ApiError::not_found(format!("No DAG materializes asset with ID: {asset_id}"))),
         several => {
-            let detail = format!("More than one DAG materializes asset with ID: {asset_id} ({})", several.join(", "));
+            let told: Vec<_> = several.iter().filter(|dag_id| who.scope.has(dag_id)).map(String::as_str).collect();
+            let detail = format!("More than one DAG materializes asset with ID: {asset_id} ({})", told.join(", "));
             return Err(ApiError::conflict(detail));
         }
     };
-    who.must_have(&dag_id)?;
+    if !who.scope.has(&dag_id) {
+        let message = format!("{} may not run the DAG that materializes asset with ID: {asset_id}", who.username);
+        return Err(ActionError::Forbidden(message).into());
+    }
     dag_runs::trigger(&api, &who, &dag_id, body.unwrap_or_default(), request).await.map(Json)
 }
 
@@ -205,11 +216,15 @@ pub(super) async fn materialize_asset(
     responses((status = 200, body = AssetEventCollection), (status = 404, body = HttpError)))]
 pub(super) async fn get_upstream_asset_events(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Path((dag_id, run_id)): Path<(String, String)>,
 ) -> ApiResult<Json<AssetEventCollection>> {
     let filter = AssetEventFilter { taken_by: Some((dag_id.clone(), run_id.clone())), ..AssetEventFilter::default() };
-    let found = events(&api, &filter, &Listing { limit: u32::MAX, ..Listing::default() }).await?;
+    let mut found = events(&api, &filter, &Listing { limit: u32::MAX, ..Listing::default() }).await?;
     missing::check_dag_run(&api, Some((&dag_id, &run_id)), found.0.total_entries).await?;
+    for event in &mut found.0.asset_events {
+        event.created_dagruns.retain(|run| who.scope.has(&run.dag_id));
+    }
     Ok(found)
 }
 

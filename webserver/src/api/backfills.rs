@@ -10,10 +10,11 @@ use model::dag_run::to_microsecond;
 use model::state::ReprocessBehavior;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::backfill::Backfill;
+use store::backfill::{Backfill, Part};
 use utoipa::IntoParams;
 
 use super::Api;
+use super::built_in::PageQuery;
 use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path, Query};
 use super::listing::listing;
@@ -29,20 +30,29 @@ pub(super) struct BackfillsQuery {
     limit: Option<u32>,
     /// Entries to leave out before them.
     offset: Option<u32>,
+    /// `id` (if it is not given), or `-id`: the newest first.
+    #[serde(default)]
+    order_by: Vec<String>,
 }
 
-/// A page of the backfills, the newest first.
+/// A page of the backfills, the oldest first.
 #[utoipa::path(get, path = "/backfills", tag = "Backfill", params(BackfillsQuery),
-    responses((status = 200, body = BackfillCollection)))]
+    responses((status = 200, body = BackfillCollection), (status = 400, body = HttpError)))]
 pub(super) async fn get_backfills(
     State(api): State<Api>,
     Extension(who): Extension<LoggedIn>,
     Query(query): Query<BackfillsQuery>,
 ) -> ApiResult<Json<BackfillCollection>> {
-    let page = listing(query.limit, query.offset, &[]);
+    let page = listing(query.limit, query.offset, &query.order_by);
+    let is_newest_first = match page.order_by.first().map(String::as_str) {
+        None | Some("id") => false,
+        Some("-id") => true,
+        Some(name) => return Err(ApiError::bad_request(format!("cannot order by `{name}`; possible are id"))),
+    };
+    let part = Part { limit: page.limit.into(), offset: page.offset.into(), is_newest_first };
     let readable = who.scope.dag_ids();
-    let rows = api.store.backfills(query.dag_id.as_deref(), readable.as_deref(), page.limit.into(), page.offset.into());
-    let (rows, total) = rows.await.map_err(ActionError::from)?;
+    let found = api.store.backfills(query.dag_id.as_deref(), readable.as_deref(), part).await;
+    let (rows, total) = found.map_err(ActionError::from)?;
     let backfills = rows.into_iter().map(wire).collect();
     Ok(Json(BackfillCollection { backfills, total_entries: u64::try_from(total).unwrap_or(0) }))
 }
@@ -63,18 +73,18 @@ pub(super) async fn get_backfill(
 
 /// A page of the dates of a backfill with their runs, in the order in which they run. flowctl's own.
 #[utoipa::path(get, path = "/backfills/{backfill_id}/dates", tag = "Backfill",
-    params(("backfill_id" = i64, Path), BackfillsQuery),
+    params(("backfill_id" = i64, Path), PageQuery),
     responses((status = 200, body = BackfillDayCollection), (status = 404, body = HttpError)))]
 pub(super) async fn get_backfill_dates(
     State(api): State<Api>,
     Extension(who): Extension<LoggedIn>,
     Path(id): Path<i64>,
-    Query(query): Query<BackfillsQuery>,
+    Query(query): Query<PageQuery>,
 ) -> ApiResult<Json<BackfillDayCollection>> {
     let backfill = api.store.backfill(id).await.map_err(ActionError::from)?;
     let backfill =
         backfill.filter(|row| who.scope.has(&row.dag_id)).ok_or_else(|| ApiError::not_found("Backfill not found"))?;
-    let page = listing(query.limit, query.offset, &[]);
+    let page = query.listing();
     let days = api.store.backfill_days(id, page.limit.into(), page.offset.into()).await.map_err(ActionError::from)?;
     let dates = days.into_iter().map(|day| BackfillDay {
         logical_date: day.logical_date,

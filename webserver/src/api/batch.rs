@@ -1,8 +1,8 @@
 //! `POST …/list`: lists whose conditions are a body. They are of all DAGs and runs, so their paths say `~`.
 
 use api::{DagRunCollection, DagRunsBatchBody, HttpError, TaskInstanceCollection, TaskInstancesBatchBody};
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use model::state::{DagRunState, TaskInstanceState};
 use serde_json::json;
 use store::read::api::{DagRunFilter, TaskInstanceFilter};
@@ -11,6 +11,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{Body, Path, words};
 use super::listing::{body_times, listing};
 use super::{Api, dag_runs, task_instances};
+use crate::doors::LoggedIn;
 
 /// A page of task instances of all DAGs.
 #[utoipa::path(post, path = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/list", tag = "Task Instance",
@@ -20,6 +21,7 @@ use super::{Api, dag_runs, task_instances};
         (status = 404, body = HttpError), (status = 422, body = HttpError)))]
 pub(super) async fn get_task_instances_batch(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Path((dag_id, run_id)): Path<(String, String)>,
     Body(body): Body<TaskInstancesBatchBody>,
 ) -> ApiResult<Json<TaskInstanceCollection>> {
@@ -28,6 +30,7 @@ pub(super) async fn get_task_instances_batch(
     let states = body.state.unwrap_or_default().into_iter().map(|state| state.unwrap_or_else(|| "none".to_owned()));
     let page = listing(Some(body.page_limit), Some(body.page_offset), body.order_by.as_slice());
     let filter = TaskInstanceFilter {
+        readable: who.scope.dag_ids(),
         states: words::<TaskInstanceState>("state", &states.collect::<Vec<_>>())?,
         times: body_times!(body),
         dag_ids: body.dag_ids.unwrap_or_default(),
@@ -49,6 +52,7 @@ pub(super) async fn get_task_instances_batch(
         (status = 404, body = HttpError), (status = 422, body = HttpError)))]
 pub(super) async fn get_list_dag_runs_batch(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Path(dag_id): Path<String>,
     Body(body): Body<DagRunsBatchBody>,
 ) -> ApiResult<Json<DagRunCollection>> {
@@ -56,6 +60,7 @@ pub(super) async fn get_list_dag_runs_batch(
     let page = listing(Some(body.page_limit), Some(body.page_offset), body.order_by.as_slice());
     let states: Vec<_> = body.states.unwrap_or_default().into_iter().flatten().collect();
     let filter = DagRunFilter {
+        readable: who.scope.dag_ids(),
         states: words::<DagRunState>("states", &states)?,
         times: body_times!(body),
         dag_ids: body.dag_ids.unwrap_or_default(),

@@ -8,6 +8,7 @@ use api::{
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
+use store::read::api::Listing;
 use utoipa::IntoParams;
 
 use super::Api;
@@ -26,11 +27,18 @@ pub(super) struct PageQuery {
     offset: Option<u32>,
 }
 
+impl PageQuery {
+    /// That part.
+    pub(super) fn listing(&self) -> Listing {
+        listing(self.limit, self.offset, &[])
+    }
+}
+
 /// Always empty: flowctl has no plugins.
 #[utoipa::path(get, path = "/plugins", tag = "Plugin", params(PageQuery),
     responses((status = 200, body = PluginCollection)))]
 pub(super) async fn get_plugins(Query(query): Query<PageQuery>) -> Json<PluginCollection> {
-    let _ = (query.limit, query.offset);
+    let _ = query.listing();
     Json(PluginCollection { plugins: Vec::new(), total_entries: 0 })
 }
 
@@ -48,7 +56,7 @@ const BUILT_IN: &str = "Built into flowctl. Operators: approve, bash, branch, em
 #[utoipa::path(get, path = "/providers", tag = "Provider", params(PageQuery),
     responses((status = 200, body = ProviderCollection)))]
 pub(super) async fn get_providers(State(api): State<Api>, Query(query): Query<PageQuery>) -> Json<ProviderCollection> {
-    let listing = listing(query.limit, query.offset, &[]);
+    let listing = query.listing();
     let all = vec![Provider {
         package_name: "flowctl".to_owned(),
         description: BUILT_IN.to_owned(),
@@ -65,6 +73,18 @@ pub(super) async fn get_providers(State(api): State<Api>, Query(query): Query<Pa
 #[into_params(parameter_in = Query)]
 pub(super) struct ElementQuery {
     /// Its element of a mapping; -1, if it is not given, for none.
+    map_index: Option<i32>,
+    /// Taken and without meaning: no try has links.
+    #[expect(dead_code, reason = "Airflow's clients send it")]
+    try_number: Option<i32>,
+}
+
+/// Of which element; no log is elsewhere.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ExternalLogQuery {
+    /// Taken and without meaning: no element has such a log.
+    #[expect(dead_code, reason = "Airflow's clients send it")]
     map_index: Option<i32>,
 }
 
@@ -89,8 +109,11 @@ pub(super) async fn get_extra_links(
 #[utoipa::path(get, tag = "Task Instance",
     path = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/externalLogUrl/{try_number}",
     params(("dag_id" = String, Path), ("dag_run_id" = String, Path), ("task_id" = String, Path),
-        ("try_number" = u32, Path)),
+        ("try_number" = u32, Path), ExternalLogQuery),
     responses((status = 400, body = HttpError)))]
-pub(super) async fn get_external_log_url(_: Path<(String, String, String, u32)>) -> ApiError {
+pub(super) async fn get_external_log_url(
+    _: Path<(String, String, String, u32)>,
+    _: Query<ExternalLogQuery>,
+) -> ApiError {
     ApiError::bad_request("Task log handler does not support external logs.")
 }

@@ -29,6 +29,9 @@ pub(super) async fn bulk_dag_runs(
     Path(dag_id): Path<String>,
     Body(body): Body<BulkDagRunsBody>,
 ) -> ApiResult<Json<BulkResponse>> {
+    let has_delete = body.actions.iter().any(|action| matches!(action, BulkDagRunAction::Delete { .. }));
+    // Asked before anything is done.
+    let deleter = if has_delete { Some(api.doors.limited(&who, Permission::DagRunDelete).await?) } else { None };
     let mut response = BulkResponse::default();
     for action in body.actions {
         match action {
@@ -40,18 +43,18 @@ pub(super) async fn bulk_dag_runs(
             }
             BulkDagRunAction::Update { entities, action_on_non_existence, .. } => {
                 let outcome = response.update.get_or_insert_default();
-                let targets = targets(&dag_id, whole(entities, outcome), outcome);
+                let targets = targets(&who, &dag_id, whole(entities, outcome), outcome);
                 for target in existing(&api, targets, action_on_non_existence, outcome).await? {
                     let done = update(&api, &who, &target).await;
                     note(outcome, &target, done);
                 }
             }
             BulkDagRunAction::Delete { entities, action_on_non_existence } => {
-                who.may_here(Permission::DagRunDelete)?;
+                let who = deleter.as_ref().unwrap_or(&who);
                 let outcome = response.delete.get_or_insert_default();
-                let targets = named(&dag_id, entities, outcome);
+                let targets = named(who, &dag_id, entities, outcome);
                 for target in existing(&api, targets, action_on_non_existence, outcome).await? {
-                    let done = delete(&api, &who, &target.dag_id, &target.body.dag_run_id).await;
+                    let done = delete(&api, who, &target.dag_id, &target.body.dag_run_id).await;
                     note(outcome, &target, done);
                 }
             }
@@ -89,7 +92,7 @@ fn whole(entities: Vec<DagRunName>, outcome: &mut BulkOutcome) -> Vec<BulkDagRun
 }
 
 /// What is deleted may be a name alone.
-fn named(dag_id: &str, entities: Vec<DagRunName>, outcome: &mut BulkOutcome) -> Vec<Target> {
+fn named(who: &LoggedIn, dag_id: &str, entities: Vec<DagRunName>, outcome: &mut BulkOutcome) -> Vec<Target> {
     let mut bodies = Vec::new();
     for entity in entities {
         match entity {
@@ -106,11 +109,12 @@ fn named(dag_id: &str, entities: Vec<DagRunName>, outcome: &mut BulkOutcome) -> 
             }
         }
     }
-    targets(dag_id, bodies, outcome)
+    targets(who, dag_id, bodies, outcome)
 }
 
-/// Where the path says `~`, the body has to say it. Each run once; of two that say the same run the last one counts.
-fn targets(dag_id: &str, bodies: Vec<BulkDagRunBody>, outcome: &mut BulkOutcome) -> Vec<Target> {
+/// Where the path says `~`, the body has to say it: a DAG for which who asks may do this. Each run once; of two that say
+/// the same run the last one counts.
+fn targets(who: &LoggedIn, dag_id: &str, bodies: Vec<BulkDagRunBody>, outcome: &mut BulkOutcome) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
     for mut body in bodies {
         let of = body.dag_id.take().unwrap_or_else(|| dag_id.to_owned());
@@ -127,6 +131,10 @@ fn targets(dag_id: &str, bodies: Vec<BulkDagRunBody>, outcome: &mut BulkOutcome)
                 "When using wildcard in path, dag_id must be specified in request body for dag_run_id: {run_id}"
             );
             outcome.errors.push(ApiError::bad_request(error).into_bulk());
+            continue;
+        }
+        if let Err(refusal) = who.must_have(&dag_id) {
+            outcome.errors.push(ApiError::from(refusal).into_bulk());
             continue;
         }
         let target = Target { dag_id, body };
@@ -203,6 +211,9 @@ pub(super) async fn clear_dag_runs(
     check_modes(body.only_failed, body.only_new)?;
     check_selector(&body)?;
     let keys = keys(&dag_id, &body)?;
+    for (dag_id, _) in &keys {
+        who.must_have(dag_id)?;
+    }
     let known = known(&api, &keys).await?;
     if let Some((dag_id, run_id)) = keys.iter().find(|key| !known.contains(key)) {
         return Err(missing::dag_run(dag_id, run_id));

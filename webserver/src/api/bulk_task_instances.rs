@@ -28,6 +28,9 @@ pub(super) async fn bulk_task_instances(
     Path((dag_id, run_id)): Path<(String, String)>,
     Body(body): Body<BulkTaskInstancesBody>,
 ) -> ApiResult<Json<BulkResponse>> {
+    let has_delete = body.actions.iter().any(|action| matches!(action, BulkTaskInstanceAction::Delete { .. }));
+    // Asked before anything is done.
+    let deleter = if has_delete { Some(api.doors.limited(&who, Permission::TaskInstanceDelete).await?) } else { None };
     let mut response = BulkResponse::default();
     for action in body.actions {
         match action {
@@ -38,7 +41,7 @@ pub(super) async fn bulk_task_instances(
             }
             BulkTaskInstanceAction::Update { entities, update_mask, action_on_non_existence } => {
                 let outcome = response.update.get_or_insert_default();
-                let targets = targets((&dag_id, &run_id), entities, outcome);
+                let targets = targets(&who, (&dag_id, &run_id), entities, outcome);
                 let mask = update_mask.unwrap_or_default();
                 if all_exist(&api, &targets, action_on_non_existence, outcome).await? {
                     for target in targets {
@@ -47,13 +50,13 @@ pub(super) async fn bulk_task_instances(
                 }
             }
             BulkTaskInstanceAction::Delete { entities, action_on_non_existence } => {
-                who.may(Permission::TaskInstanceDelete)?;
+                let who = deleter.as_ref().unwrap_or(&who);
                 let outcome = response.delete.get_or_insert_default();
                 let entities = entities.into_iter().map(whole);
-                let targets = targets((&dag_id, &run_id), entities, outcome);
+                let targets = targets(who, (&dag_id, &run_id), entities, outcome);
                 if all_exist(&api, &targets, action_on_non_existence, outcome).await? {
                     for target in targets {
-                        delete(&api, &who, &target, outcome).await;
+                        delete(&api, who, &target, outcome).await;
                     }
                 }
             }
@@ -121,8 +124,9 @@ fn whole(name: TaskInstanceName) -> BulkTaskInstanceBody {
     }
 }
 
-/// Where the path says `~`, the body has to say it.
+/// Where the path says `~`, the body has to say it: a DAG for which who asks may do this.
 fn targets(
+    who: &LoggedIn,
     (dag_id, run_id): (&str, &str),
     entities: impl IntoIterator<Item = BulkTaskInstanceBody>,
     outcome: &mut BulkOutcome,
@@ -144,6 +148,8 @@ fn targets(
                 entity.task_id
             );
             outcome.errors.push(ApiError::bad_request(error).into_bulk());
+        } else if let Err(refusal) = who.must_have(&dag_id) {
+            outcome.errors.push(ApiError::from(refusal).into_bulk());
         } else {
             targets.push(Target { dag_id, run_id, entity });
         }

@@ -31,7 +31,7 @@ pub(super) struct ConnectionsQuery {
     connection_id_pattern: Option<String>,
     /// How the id begins.
     connection_id_prefix_pattern: Option<String>,
-    /// `id`, `conn_id`, `connection_id`, `conn_type`, `description`, `host`, `port`; descending after a `-`.
+    /// `id`, `conn_id`, `connection_id`, `conn_type`, `description`, `host`, `port`, `team_name`; descending after a `-`.
     #[serde(default)]
     order_by: Vec<String>,
 }

@@ -91,8 +91,9 @@ pub(super) struct DagRunsQuery {
     duration_lte: Option<f64>,
     /// As `duration_gte`.
     duration_lt: Option<f64>,
-    /// `id`, `state`, `dag_id`, `run_id`, `logical_date`, `run_after`, `start_date`, `end_date`, `updated_at`,
-    /// `duration` and others; descending after a `-`.
+    /// `id`, `state`, `dag_id`, `run_id` (or `dag_run_id`), `run_type`, `logical_date`, `partition_date`,
+    /// `data_interval_start`, `data_interval_end`, `run_after`, `queued_at`, `start_date`, `end_date`, `updated_at`, `conf`,
+    /// `duration`, `triggering_user_name`; descending after a `-`.
     #[serde(default)]
     order_by: Vec<String>,
 }

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use super::Api;
 use super::error::{ApiError, ApiResult};
 use super::extract::Query;
-use super::listing::listing;
+use super::listing::{listing, pattern};
 use crate::doors::LoggedIn;
 
 /// Which tags.
@@ -37,11 +37,12 @@ pub(super) struct DagTagsQuery {
     responses((status = 200, body = DagTagCollection), (status = 400, body = HttpError)))]
 pub(super) async fn get_dag_tags(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Query(query): Query<DagTagsQuery>,
 ) -> ApiResult<Json<DagTagCollection>> {
     let listing = listing(query.limit, query.offset, &query.order_by);
-    let (pattern, prefix) = (query.tag_name_pattern.as_deref(), query.tag_name_prefix_pattern.as_deref());
-    let page = api.store.api_dag_tags(pattern, prefix, &listing).await?;
+    let name_is = pattern(query.tag_name_pattern, query.tag_name_prefix_pattern);
+    let page = api.store.api_dag_tags(who.scope.dag_ids().as_deref(), &name_is, &listing).await?;
     Ok(Json(DagTagCollection { tags: page.rows, total_entries: page.total }))
 }
 

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::Api;
 use super::error::{ApiError, ApiResult};
 use super::extract::{Path, Query};
-use super::listing::{When, bounds, listing};
+use super::listing::{When, bounds, listing, pattern};
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -21,8 +21,8 @@ pub(super) struct EventLogsQuery {
     limit: Option<u32>,
     /// Entries to leave out before them.
     offset: Option<u32>,
-    /// `event_log_id`, `when`, `dag_id`, `task_id`, `run_id`, `event`, `logical_date`, `owner`; descending after a `-`.
-    /// The newest first, if it is not given.
+    /// `event_log_id` (or `id`), `when` (or `dttm`), `dag_id`, `task_id`, `run_id`, `event`, `logical_date`, `owner`, `extra`;
+    /// descending after a `-`. The oldest first, if it is not given.
     #[serde(default)]
     order_by: Vec<String>,
     /// Of this DAG.
@@ -33,6 +33,8 @@ pub(super) struct EventLogsQuery {
     task_id: Option<String>,
     /// Of this element of a mapped task.
     map_index: Option<i32>,
+    /// Of this try of a task instance: what people do is of no try, so there is none.
+    try_number: Option<i32>,
     /// Done by this account.
     owner: Option<String>,
     /// Of this name.
@@ -53,17 +55,27 @@ pub(super) struct EventLogsQuery {
     after: Option<When>,
     /// Part of the DAG's id; `%` and `_` as in SQL, `|` between alternatives.
     dag_id_pattern: Option<String>,
+    /// How the DAG's id begins; no wildcards, `|` between alternatives.
+    dag_id_prefix_pattern: Option<String>,
     /// Part of the run's id.
     run_id_pattern: Option<String>,
+    /// How the run's id begins.
+    run_id_prefix_pattern: Option<String>,
     /// Part of the task's id.
     task_id_pattern: Option<String>,
+    /// How the task's id begins.
+    task_id_prefix_pattern: Option<String>,
     /// Part of the account's name.
     owner_pattern: Option<String>,
+    /// How the account's name begins.
+    owner_prefix_pattern: Option<String>,
     /// Part of the event's name.
     event_pattern: Option<String>,
+    /// How the event's name begins.
+    event_prefix_pattern: Option<String>,
 }
 
-/// A page of what people did, the newest first.
+/// A page of what people did; `total_entries` counts to 50,000.
 #[utoipa::path(get, path = "/eventLogs", tag = "Event Log", params(EventLogsQuery),
     responses((status = 200, body = EventLogCollection), (status = 400, body = HttpError)))]
 pub(super) async fn get_event_logs(
@@ -77,6 +89,7 @@ pub(super) async fn get_event_logs(
         run_id: query.run_id,
         task_id: query.task_id,
         map_index: query.map_index,
+        is_of_a_try: query.try_number.is_some(),
         username: query.owner,
         event: query.event,
         included_events: query.included_events,
@@ -84,11 +97,11 @@ pub(super) async fn get_event_logs(
         object_type: query.object_type,
         object_name: query.object_name,
         at: bounds(None, query.after, None, query.before),
-        dag_id_pattern: query.dag_id_pattern,
-        run_id_pattern: query.run_id_pattern,
-        task_id_pattern: query.task_id_pattern,
-        username_pattern: query.owner_pattern,
-        event_pattern: query.event_pattern,
+        dag_id_is: pattern(query.dag_id_pattern, query.dag_id_prefix_pattern),
+        run_id_is: pattern(query.run_id_pattern, query.run_id_prefix_pattern),
+        task_id_is: pattern(query.task_id_pattern, query.task_id_prefix_pattern),
+        username_is: pattern(query.owner_pattern, query.owner_prefix_pattern),
+        event_is: pattern(query.event_pattern, query.event_prefix_pattern),
     };
     let page = api.store.api_event_logs(&filter, &listing).await?;
     let event_logs = page.rows.into_iter().map(wire).collect();
@@ -100,7 +113,7 @@ pub(super) async fn get_event_logs(
     responses((status = 200, body = EventLog), (status = 404, body = HttpError)))]
 pub(super) async fn get_event_log(State(api): State<Api>, Path(id): Path<i64>) -> ApiResult<Json<EventLog>> {
     let row = api.store.api_event_log(id).await?;
-    let missing = || ApiError::not_found(format!("The Event Log with id: `{id}` was not found"));
+    let missing = || ApiError::not_found(format!("The Event Log with id: `{id}` not found"));
     row.map(|row| Json(wire(row))).ok_or_else(missing)
 }
 

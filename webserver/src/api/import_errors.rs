@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use super::Api;
 use super::error::{ApiError, ApiResult};
 use super::extract::{Path, Query};
-use super::listing::listing;
+use super::listing::{listing, pattern};
 
 /// Which refused files.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -22,7 +22,13 @@ pub(super) struct ImportErrorsQuery {
     offset: Option<u32>,
     /// Part of the path below the DAG folder; `%` and `_` as in SQL, `|` between alternatives.
     filename_pattern: Option<String>,
-    /// `id`, `timestamp`, `filename`, `stacktrace`; descending after a `-`.
+    /// How the path begins; no wildcards, `|` between alternatives.
+    filename_prefix_pattern: Option<String>,
+    /// This path.
+    filename: Option<String>,
+    /// There are no bundles: finds nothing.
+    bundle_name: Option<String>,
+    /// `import_error_id` (or `id`), `timestamp`, `filename`, `stacktrace`, `bundle_name`; descending after a `-`.
     #[serde(default)]
     order_by: Vec<String>,
 }
@@ -34,7 +40,12 @@ pub(super) async fn get_import_errors(
     State(api): State<Api>,
     Query(query): Query<ImportErrorsQuery>,
 ) -> ApiResult<Json<ImportErrorCollection>> {
-    let filter = ImportErrorFilter { id: None, filename_pattern: query.filename_pattern };
+    let filter = ImportErrorFilter {
+        id: None,
+        filename: query.filename,
+        filename_is: pattern(query.filename_pattern, query.filename_prefix_pattern),
+        is_in_a_bundle: query.bundle_name.is_some(),
+    };
     let page = api.store.api_import_errors(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
     let import_errors = page.rows.into_iter().map(wire).collect();
     Ok(Json(ImportErrorCollection { import_errors, total_entries: page.total }))

@@ -115,8 +115,9 @@ pub(super) struct TaskInstancesQuery {
     duration_lte: Option<f64>,
     /// As `duration_gte`.
     duration_lt: Option<f64>,
-    /// `state`, `start_date`, `end_date`, `duration`, `task_id`, `map_index`, `try_number`, `run_after` and others;
-    /// descending after a `-`.
+    /// `id`, `state`, `duration`, `start_date`, `end_date`, `map_index`, `rendered_map_index`, `try_number`, `max_tries`,
+    /// `logical_date`, `run_after`, `data_interval_start`, `data_interval_end`, `operator`, `task_id`, `task_display_name`,
+    /// `dag_id`, `run_id`, `queued_when`, `scheduled_when`; descending after a `-`.
     #[serde(default)]
     order_by: Vec<String>,
 }

@@ -31,7 +31,7 @@ pub(super) struct VariablesQuery {
     variable_key_pattern: Option<String>,
     /// How the name begins.
     variable_key_prefix_pattern: Option<String>,
-    /// `id`, `key`, `_val`, `description`, `is_encrypted`; descending after a `-`.
+    /// `id`, `key`, `_val`, `description`, `is_encrypted`, `team_name`; descending after a `-`.
     #[serde(default)]
     order_by: Vec<String>,
 }

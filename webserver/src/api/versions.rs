@@ -1,12 +1,12 @@
 //! `…/dagVersions` and `/dagSources`.
 
 use api::{DagSource, DagVersion, DagVersionCollection, DagVersionDiff, HttpError};
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
-use store::read::api::{DagSourceRow, DagVersionRow};
+use store::read::api::{DagSourceRow, DagVersionFilter, DagVersionRow};
 use utoipa::IntoParams;
 
 use super::error::ApiResult;
@@ -14,6 +14,7 @@ use super::extract::{Path, Query, flag};
 use super::listing::{listing, unless_all};
 use super::{Api, missing};
 use crate::diff;
+use crate::doors::LoggedIn;
 
 /// Which versions.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -25,7 +26,11 @@ pub(super) struct DagVersionsQuery {
     offset: Option<u32>,
     /// This one.
     version_number: Option<i32>,
-    /// `id`, `version_number`, `dag_id`, `created_at`; descending after a `-`.
+    /// There are no bundles: finds nothing.
+    bundle_name: Option<String>,
+    /// There are no bundles: finds nothing.
+    bundle_version: Option<String>,
+    /// `id`, `version_number`, `dag_id`, `created_at`, `bundle_name`, `bundle_version`; descending after a `-`.
     #[serde(default)]
     order_by: Vec<String>,
 }
@@ -36,13 +41,18 @@ pub(super) struct DagVersionsQuery {
     responses((status = 200, body = DagVersionCollection), (status = 404, body = HttpError)))]
 pub(super) async fn get_dag_versions(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Path(dag_id): Path<String>,
     Query(query): Query<DagVersionsQuery>,
 ) -> ApiResult<Json<DagVersionCollection>> {
-    let dag_id = unless_all(dag_id);
-    let listing = listing(query.limit, query.offset, &query.order_by);
-    let page = api.store.api_dag_versions(dag_id.as_deref(), query.version_number, &listing).await?;
-    missing::check_dag(&api, dag_id.as_deref(), page.total).await?;
+    let filter = DagVersionFilter {
+        readable: who.scope.dag_ids(),
+        dag_id: unless_all(dag_id),
+        number: query.version_number,
+        is_in_a_bundle: query.bundle_name.is_some() || query.bundle_version.is_some(),
+    };
+    let page = api.store.api_dag_versions(&filter, &listing(query.limit, query.offset, &query.order_by)).await?;
+    missing::check_dag(&api, filter.dag_id.as_deref(), page.total).await?;
     let dag_versions = page.rows.into_iter().map(wire).collect();
     Ok(Json(DagVersionCollection { dag_versions, total_entries: page.total }))
 }

@@ -4,6 +4,7 @@ use api::{HttpError, XCom, XComCollection, XComCreateBody, XComEntry, XComUpdate
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use model::template::to_python;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::read::api::{Times, XComFilter, XComRow, XComValueRow};
@@ -55,7 +56,7 @@ pub(super) struct XComsQuery {
     run_after_gt: Option<When>,
     run_after_lte: Option<When>,
     run_after_lt: Option<When>,
-    /// `dag_id`, `run_id`, `task_id`, `map_index`, `key`, `timestamp`; descending after a `-`.
+    /// `dag_id`, `run_id`, `task_id`, `map_index`, `key`, `timestamp`, `run_after`; descending after a `-`.
     #[serde(default)]
     order_by: Vec<String>,
 }
@@ -67,10 +68,12 @@ pub(super) struct XComsQuery {
         (status = 404, body = HttpError), (status = 422, body = HttpError)))]
 pub(super) async fn get_xcom_entries(
     State(api): State<Api>,
+    Extension(who): Extension<LoggedIn>,
     Path((dag_id, run_id, task_id)): Path<(String, String, String)>,
     Query(query): Query<XComsQuery>,
 ) -> ApiResult<Json<XComCollection>> {
     let filter = XComFilter {
+        readable: who.scope.dag_ids(),
         dag_id: unless_all(dag_id),
         run_id: unless_all(run_id),
         task_id: unless_all(task_id),
@@ -103,12 +106,11 @@ pub(super) async fn get_xcom_entries(
 pub(super) struct XComQuery {
     /// Of this element of a mapped task; −1, the default, when it is not mapped.
     map_index: Option<i32>,
-    /// The value as a text that holds its JSON.
+    /// The value as the text that Python prints: `[1, 'a']`, `{'b': None}`; null stays null.
     #[serde(default, deserialize_with = "flag")]
     stringify: Option<bool>,
-    /// Taken and without meaning: values are JSON.
+    /// Of a text that holds JSON, the JSON.
     #[serde(default, deserialize_with = "flag")]
-    #[expect(dead_code, reason = "Airflow's clients send it")]
     deserialize: Option<bool>,
 }
 
@@ -127,8 +129,14 @@ pub(super) async fn get_xcom_entry(
     let row = load(&api, &place).await?;
     let row = row.ok_or_else(|| ApiError::not_found(format!("XCom entry with key: `{}` not found", place.key)))?;
     let value = match row.value {
-        value @ (Value::String(_) | Value::Null) => value,
-        value if query.stringify == Some(true) => Value::String(value.to_string()),
+        Value::String(text) if query.deserialize == Some(true) => {
+            serde_json::from_str(&text).unwrap_or(Value::String(text))
+        }
+        value => value,
+    };
+    let value = match value {
+        Value::Null => Value::Null,
+        value if query.stringify == Some(true) => Value::String(to_python(&value)),
         value => value,
     };
     Ok(Json(XCom { entry: wire(row.entry), value }))

@@ -19,8 +19,12 @@ impl Doors {
         Ok(())
     }
 
-    /// Keeps a request to the DAGs for which who asks has a permission; refuses it when that is for none.
+    /// Keeps a request to the DAGs for which who asks has a permission; refuses it when that is for none. Of one whose path
+    /// names a DAG that is the one.
     pub(crate) async fn limit(&self, who: &mut LoggedIn, permission: Permission) -> Result<(), ActionError> {
+        if who.named.is_some() {
+            return who.keep_to_named(permission);
+        }
         let Err(refusal) = who.may(permission) else { return Ok(()) };
         let dag_ids: Vec<_> = who.granted(permission).filter_map(|grant| grant.dag_id.clone()).collect();
         let tags: Vec<_> = who.granted(permission).filter_map(|grant| grant.tag.clone()).collect();
@@ -31,9 +35,17 @@ impl Doors {
         Ok(())
     }
 
+    /// Who asks, kept to what they have another permission for than the route needs.
+    pub(crate) async fn limited(&self, who: &LoggedIn, permission: Permission) -> Result<LoggedIn, ActionError> {
+        let mut limited = LoggedIn { scope: Scope::All, ..who.clone() };
+        self.limit(&mut limited, permission).await?;
+        Ok(limited)
+    }
+
     /// The DAGs that somebody may see; none: all.
     pub(crate) async fn seen(&self, who: &LoggedIn) -> Result<Option<Vec<String>>, ActionError> {
-        let mut who = who.clone();
+        // A page about one DAG also tells of the others.
+        let mut who = LoggedIn { scope: Scope::All, named: None, ..who.clone() };
         match self.limit(&mut who, Permission::DagRead).await {
             Ok(()) => Ok(who.scope.dag_ids()),
             Err(ActionError::Forbidden(_)) => Ok(Some(Vec::new())),

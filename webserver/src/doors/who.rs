@@ -92,6 +92,15 @@ impl LoggedIn {
         }
     }
 
+    /// Keeps a request to the DAG that its path names, unless who asks has the permission everywhere.
+    pub(crate) fn keep_to_named(&mut self, permission: Permission) -> Result<(), ActionError> {
+        self.may_here(permission)?;
+        if let (Some(named), Err(_)) = (&self.named, self.may(permission)) {
+            self.scope = Scope::Only([named.dag_id.clone()].into());
+        }
+        Ok(())
+    }
+
     /// Refuses a DAG that the request may not be about: one that a body names.
     pub(crate) fn must_have(&self, dag_id: &str) -> Result<(), ActionError> {
         if self.scope.has(dag_id) {

@@ -77,7 +77,8 @@ pub(super) async fn show(
         event: given(&query.event),
         ..EventLogFilter::default()
     };
-    let listing = Listing { limit: SHOWN, offset: query.page.saturating_mul(SHOWN), order_by: Vec::new() };
+    let order_by = vec!["-id".to_owned()];
+    let listing = Listing { limit: SHOWN, offset: query.page.saturating_mul(SHOWN), order_by };
     let found = pages.store.api_event_logs(&filter, &listing).await.map_err(pools::unread)?;
     let is_more = found.total > u64::from(query.page + 1) * u64::from(SHOWN);
     let rows = found.rows.into_iter().map(wire_event_log).map(row).collect();

@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use model::state::ReprocessBehavior;
 use serde::Deserialize;
-use store::backfill::Backfill;
+use store::backfill::{Backfill, Part};
 
 use super::format::{Moment, absolute, dag_href};
 use super::{PageError, Pages};
@@ -33,7 +33,7 @@ pub(super) struct BackfillView {
 
 /// The list.
 pub(super) async fn load(pages: &Pages, dag_id: &str) -> Result<Vec<BackfillView>, PageError> {
-    let (rows, _) = pages.store.backfills(Some(dag_id), None, LISTED, 0).await.map_err(ActionError::from)?;
+    let (rows, _) = pages.store.backfills(Some(dag_id), None, Part::newest(LISTED)).await.map_err(ActionError::from)?;
     Ok(rows.into_iter().map(view).collect())
 }
 

@@ -5,7 +5,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
 use serde::Deserialize;
-use store::read::api::{AssetFilter, Listing};
+use store::read::api::{AssetFilter, Listing, Pattern};
 
 use super::format::{Moment, dag_href};
 use super::{PageResult, Pages, Shell, page, pools};
@@ -65,7 +65,8 @@ pub(super) async fn show(
     let since = pages.hub.count();
     let shell = Shell::load(&pages, &who, "assets", format!("/events?since={since}&tasks=true")).await?;
     let search = query.search.trim().to_owned();
-    let filter = AssetFilter { uri_pattern: (!search.is_empty()).then(|| literal(&search)), ..AssetFilter::default() };
+    let uri_is = Pattern { contains: (!search.is_empty()).then(|| literal(&search)), begins: None };
+    let filter = AssetFilter { uri_is, ..AssetFilter::default() };
     let listing = Listing { limit: SHOWN, offset: 0, order_by: vec!["name".to_owned()] };
     let found = pages.store.api_assets(&filter, &listing).await.map_err(pools::unread)?;
     let rows: Vec<Row> = found.rows.into_iter().map(wire_asset).map(row).collect();

@@ -111,6 +111,7 @@ async fn a_backfill_runs_a_range_of_dates_to_its_end() {
     let created = world.post("/backfills", body("none")).await.expect(200);
     world.post("/backfills", body("none")).await.refused(409);
     let path = format!("/backfills/{}", created["id"]);
+    world.get("/backfills?order_by=dag_id").await.refused(400);
     world.schedule();
     let ended = world.until(&path, |backfill| !backfill["completed_at"].is_null()).await;
     assert_eq!(ended["progress"]["success"], 5);

@@ -1,6 +1,7 @@
 //! docs/airflow-api.md: all of Airflow's public operations, and what flowctl makes of each. It is written from the routes
 //! as the OpenAPI document has them, from Airflow's list, and from the notes here; a note that the routes contradict
-//! fails, and so does an operation that is neither there nor explained.
+//! fails, and so does an operation that is neither there nor explained. What of Airflow's is there takes all of Airflow's
+//! parameters and orders.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -9,10 +10,33 @@ use std::path::Path;
 use axum::http::Method;
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{MANUAL_ETL, World};
 
 /// Airflow's operations.
 const OPERATIONS: &str = include_str!("airflow_operations.txt");
+
+/// One of Airflow's operations.
+struct Operation {
+    resource: &'static str,
+    /// Method and path below `/api/v2`.
+    name: String,
+    /// What its query may have.
+    parameters: Vec<&'static str>,
+    /// What its answer may be ordered by.
+    orders: Vec<&'static str>,
+}
+
+fn operations() -> impl Iterator<Item = Operation> {
+    let list = |text: Option<&'static str>| -> Vec<&str> {
+        text.unwrap_or_default().split(',').filter(|part| !part.is_empty()).collect()
+    };
+    OPERATIONS.lines().filter(|line| !line.starts_with('#')).map(move |line| {
+        let mut parts = line.split('\t');
+        let mut next = || parts.next().expect("resource, method and path");
+        let (resource, name) = (next(), format!("{} {}", next(), next()));
+        Operation { resource, name, parameters: list(parts.next()), orders: list(parts.next()) }
+    })
+}
 
 /// What there is to say of an operation.
 enum Note {
@@ -45,10 +69,6 @@ const NOTES: &[(&str, Note)] = &[
         Differs("a field in `update_mask` that cannot be changed is refused with 400, not ignored"),
     ),
     (
-        "GET /dags/{dag_id}/dagRuns",
-        Differs("there are no bundles and no partitions: filters for them find nothing; runs are counted up to 50,000"),
-    ),
-    (
         "POST /dags/{dag_id}/dagRuns",
         Differs(
             "`logical_date` may be left out; `partition_key` is answered with 501; a DAG whose newest file was refused runs \
@@ -76,7 +96,6 @@ const NOTES: &[(&str, Note)] = &[
         "GET /dagWarnings",
         Differs("always empty: what Airflow warns of, flowctl refuses, and lists under `/importErrors`"),
     ),
-    ("GET /dags", Differs("there are no bundles: `bundle_name` and `bundle_version` find nothing")),
     ("PATCH /dags", Differs("answers with the DAGs as they are after the change")),
     (
         "DELETE /dags/{dag_id}",
@@ -159,16 +178,14 @@ fn verdict(operation: &str, works: Option<bool>) -> Result<String, String> {
 }
 
 fn page(routes: &BTreeMap<String, bool>) -> Result<String, String> {
-    let operations: Vec<Vec<&str>> =
-        OPERATIONS.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect()).collect();
-    let known: BTreeSet<String> = operations.iter().map(|parts| format!("{} {}", parts[1], parts[2])).collect();
-    if let Some((name, _)) = NOTES.iter().find(|(name, _)| !known.contains(*name)) {
+    let operations: Vec<Operation> = operations().collect();
+    let known: BTreeSet<&str> = operations.iter().map(|operation| operation.name.as_str()).collect();
+    if let Some((name, _)) = NOTES.iter().find(|(name, _)| !known.contains(name)) {
         return Err(format!("NOTES has `{name}`, which is no operation of Airflow's"));
     }
     let (mut table, mut problems, mut counts) = (String::new(), Vec::new(), BTreeMap::<&str, u32>::new());
-    for parts in &operations {
-        let operation = format!("{} {}", parts[1], parts[2]);
-        match verdict(&operation, routes.get(&nameless(&operation)).copied()) {
+    for Operation { resource, name, .. } in &operations {
+        match verdict(name, routes.get(&nameless(name)).copied()) {
             Ok(said) => {
                 *counts
                     .entry(if said.starts_with("yes") {
@@ -179,7 +196,7 @@ fn page(routes: &BTreeMap<String, bool>) -> Result<String, String> {
                         "no"
                     })
                     .or_default() += 1;
-                let _ = writeln!(table, "| {} | `{operation}` | {} |", parts[0], said.trim_end());
+                let _ = writeln!(table, "| {resource} | `{name}` | {} |", said.trim_end());
             }
             Err(problem) => problems.push(problem),
         }
@@ -202,8 +219,10 @@ const HEAD: &str = "\
 # Airflow's REST API in flowctl
 
 All operations of Airflow 3.3's public REST API, and what flowctl makes of each. [The REST API](api.md) says how to use it, and
-what flowctl has beside. \"yes\" means Airflow's parameters, fields, status codes and refusals; fields of what flowctl never has
-(bundles, teams, partitions) are null.
+what flowctl has beside. \"yes\" means Airflow's parameters, orders, fields, status codes and refusals. Fields of what flowctl
+never has (bundles, teams, partitions) are null, filters for it find nothing, and an order by it changes nothing.
+Runs, task instances, XComs, events and questions to people are counted up to 50,000, as in Airflow only where a cursor is used.
+`*_prefix_pattern` means the whole text that is given, where Airflow leaves out what is neither letter nor digit at its end.
 
 <!-- Written by `UPDATE_DOCS=1 cargo nextest run -p webserver airflow`: the notes are in webserver/tests/it/airflow_api.rs. -->
 ";
@@ -222,9 +241,66 @@ async fn the_page_on_airflows_operations_is_what_the_routes_are() {
     assert_eq!(written, expected, "run UPDATE_DOCS=1 cargo nextest run -p webserver airflow");
 }
 
+/// Operations that are there: their names, and those of their parameters in the document.
+fn ours(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    let mut ours = BTreeMap::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let Some(path) = path.strip_prefix("/api/v2") else { continue };
+        for (method, operation) in item.as_object().expect("operations") {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let names = parameters.filter(|parameter| parameter["in"] == "query").map(|parameter| &parameter["name"]);
+            let names = names.map(|name| name.as_str().expect("a name").to_owned()).collect();
+            ours.insert(nameless(&format!("{} {path}", method.to_uppercase())), names);
+        }
+    }
+    ours
+}
+
+fn is_refused(operation: &Operation) -> bool {
+    NOTES.iter().any(|(name, note)| *name == operation.name && matches!(note, Not(_)))
+}
+
+#[tokio::test]
+async fn every_parameter_of_airflow_is_taken() {
+    let world = World::create().await;
+    let document: Value = world.ask(Method::GET, "/openapi.json", None, &[]).await.expect(200);
+    let (ours, mut missing, mut compared) = (ours(&document), Vec::new(), 0);
+    for operation in operations().filter(|operation| !is_refused(operation)) {
+        let known = &ours[&nameless(&operation.name)];
+        compared += operation.parameters.len();
+        let lost = operation.parameters.iter().filter(|name| !known.contains(**name));
+        missing.extend(lost.map(|name| format!("{} has no {name}", operation.name)));
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    assert!(compared > 350, "only {compared} parameters were compared");
+}
+
+#[tokio::test]
+async fn every_list_takes_the_orders_of_airflow_and_refuses_others() {
+    let world = World::create().await;
+    world.dag(MANUAL_ETL).await;
+    world.trigger("etl", "once").await;
+    let mut problems = Vec::new();
+    for operation in operations().filter(|operation| !operation.orders.is_empty() && !is_refused(operation)) {
+        let path = operation.name.strip_prefix("GET ").expect("a list");
+        let path = path.replace("{dag_id}", "etl").replace("{dag_run_id}", "once").replace("{task_id}", "extract");
+        for name in &operation.orders {
+            let answer = world.get(&format!("{path}?order_by={name}&order_by=-{name}")).await;
+            if !matches!(answer.status.as_u16(), 200 | 404) {
+                problems.push(format!("{path} by {name}: {} {}", answer.status, answer.text));
+            }
+        }
+        let answer = world.get(&format!("{path}?order_by=colour")).await;
+        if answer.status.as_u16() != 400 {
+            problems.push(format!("{path} by colour: {} {}", answer.status, answer.text));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
 #[test]
 fn what_is_neither_there_nor_explained_fails() {
-    assert!(verdict("GET /dags", Some(true)).is_ok_and(|said| said.starts_with("differs")));
+    assert!(verdict("PATCH /dags", Some(true)).is_ok_and(|said| said.starts_with("differs")));
     assert!(verdict("GET /assets", Some(true)).is_ok_and(|said| said.starts_with("yes")));
     assert!(verdict("GET /assets", None).is_err());
     assert!(verdict("GET /assets", Some(false)).is_err());

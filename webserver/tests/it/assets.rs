@@ -69,7 +69,15 @@ async fn an_asset_has_airflows_fields_and_who_names_it() {
         (&json!("data"), &json!("raw"), &json!("int"))
     );
     assert_eq!(world.get("/assets/999").await.refused(404), "The Asset with ID: `999` was not found");
-    assert_eq!(world.get("/assets?dag_ids=maker").await.expect(200)["total_entries"], 1);
+    for (filter, total) in [
+        ("dag_ids=maker", 1),
+        ("uri_prefix_pattern=s3://b|s3://a", 2),
+        ("uri_prefix_pattern=S3", 0),
+        ("name_prefix_pattern=a", 1),
+        ("name_prefix_pattern=a&uri_prefix_pattern=s3://b", 0),
+    ] {
+        assert_eq!(world.get(&format!("/assets?{filter}")).await.expect(200)["total_entries"], total, "{filter}");
+    }
     world.get("/assets/aliases").await.refused(501);
 }
 

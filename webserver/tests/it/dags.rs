@@ -150,6 +150,7 @@ async fn each_change_of_a_file_is_a_version_with_its_source() {
     assert_eq!(world.get("/dags/etl/dagVersions/1").await.expect(200)["version_number"], 1);
     assert!(world.get("/dags/etl/dagVersions/3").await.refused(404).as_str().is_some_and(|text| text.contains("`3`")));
     world.get("/dags/etl/dagVersions/x").await.refused(422);
+    assert_eq!(world.get("/dags/etl/dagVersions?bundle_name=b").await.expect(200)["total_entries"], 0);
     let source = world.get("/dagSources/etl").await.expect(200);
     assert_eq!((&source["content"], &source["version_number"]), (&json!(changed), &json!(2)));
     let first = world.get_as("/dagSources/etl?version_number=1", "text/plain").await;
@@ -195,7 +196,17 @@ async fn refused_files_are_listed_with_what_is_wrong() {
     assert_eq!(&same, first);
     world.get("/importErrors/999").await.refused(404);
     world.get("/importErrors/x").await.refused(422);
-    assert_eq!(world.get("/importErrors?filename_pattern=good").await.expect(200)["total_entries"], 0);
+    for (filter, total) in [
+        ("filename_pattern=good", 0),
+        ("filename=team/bad.yaml", 1),
+        ("filename=bad.yaml", 0),
+        ("filename_prefix_pattern=other|team/", 1),
+        ("filename_prefix_pattern=Team/", 0),
+        ("bundle_name=dags-folder", 0),
+    ] {
+        let found = world.get(&format!("/importErrors?{filter}")).await.expect(200);
+        assert_eq!(found["total_entries"], total, "{filter}");
+    }
 }
 
 #[tokio::test]

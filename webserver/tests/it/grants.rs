@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use store::event_log::By;
 
-use webserver::access::{Needs, ROUTES};
+use webserver::access::{Needs, Permission, ROUTES, Route};
 
 use crate::world::{Answer, World, now};
 
@@ -39,6 +39,26 @@ async fn somebody<'w>(world: &'w World, username: &str, role: &str) -> Somebody<
 async fn grant(world: &World, role: &str, permission: &str, dag_id: Option<&str>, tag: Option<&str>) {
     let body = json!({"permission": permission, "dag_id": dag_id, "tag": tag});
     world.post(&format!("/roles/{role}/grants"), body).await.expect(201);
+}
+
+/// Every permission that can be granted for single DAGs.
+async fn grant_all(world: &World, role: &str, dag_id: Option<&str>, tag: Option<&str>) {
+    for permission in Permission::ALL.iter().filter(|permission| permission.is_of_dags()) {
+        grant(world, role, permission.as_str(), dag_id, tag).await;
+    }
+}
+
+/// Two DAGs with a run each, and somebody who may everything with the first.
+async fn two_teams(world: &World) -> Somebody<'_> {
+    for (text, dag_id, run_id) in [(TEAM, "team", "mine"), (OTHER, "other", "theirs")] {
+        world.dag(text).await;
+        world.trigger(dag_id, run_id).await;
+        let path = format!("/dags/{dag_id}/dagRuns/{run_id}/taskInstances/only/xcomEntries");
+        world.post(&path, json!({"key": format!("key-of-{dag_id}"), "value": 1})).await.expect(201);
+    }
+    world.post("/roles", json!({"name": "team-a"})).await.expect(201);
+    grant_all(world, "team-a", Some("team"), None).await;
+    somebody(world, "ada", "team-a").await
 }
 
 fn names(answer: &Value, list: &str, field: &str) -> Vec<String> {
@@ -79,7 +99,7 @@ async fn a_role_of_ones_own_sees_and_changes_what_it_is_granted_and_nothing_else
     ada.ask(Method::PATCH, "/dags/team", Some(json!({"is_paused": true}))).await.refused(403);
     ada.get("/pools").await.refused(403);
     ada.get("/roles").await.refused(403);
-    // Lists that cannot be kept to some DAGs are refused as a whole.
+    // It is of one run, and no run is called `~`.
     ada.get("/dags/~/dagRuns/~/upstreamAssetEvents").await.refused(403);
 
     let grant = "/roles/team-a/grants?permission=dag.read&tag=team-a";
@@ -262,24 +282,239 @@ async fn no_list_tells_of_a_dag_that_is_not_granted() {
     for dag_id in ["team", "elsewhere"] {
         world.dag(&text(dag_id)).await;
         world.trigger(dag_id, &format!("run-of-{dag_id}")).await;
+        let xcom = json!({"key": format!("of-{dag_id}"), "value": 1});
+        let path = format!("/dags/{dag_id}/dagRuns/run-of-{dag_id}/taskInstances/only/xcomEntries");
+        world.post(&path, xcom).await.expect(201);
         let range = json!({"dag_id": dag_id, "from_date": "2026-02-01T00:00:00Z", "to_date": "2026-02-02T00:00:00Z"});
         world.post("/backfills", range).await.expect(200);
     }
     world.post("/roles", json!({"name": "team-a"})).await.expect(201);
-    for permission in webserver::access::Permission::ALL.iter().filter(|permission| permission.is_of_dags()) {
-        grant(&world, "team-a", permission.as_str(), Some("team"), None).await;
-    }
+    grant_all(&world, "team-a", Some("team"), None).await;
     let bearer = format!("Bearer {}", world.account("ada", "team-a").await);
-    let lists = ROUTES.iter().filter(|route| route.method == "GET" && matches!(route.needs, Needs::Dags(_)));
+    let is_list = |route: &&Route| route.method == "GET" || route.path.ends_with("/list");
+    let lists = ROUTES.iter().filter(|route| matches!(route.needs, Needs::Dags(_))).filter(is_list);
     let mut told = 0;
     for route in lists {
-        let path = route.path.replace("{dag_id}", "~").replace("{dag_run_id}", "~").replace("{backfill_id}", "2");
+        let path = route.path.replace("{dag_id}", "~").replace("{dag_run_id}", "~").replace("{task_id}", "~");
+        let path = path.replace("{backfill_id}", "2");
+        let (method, body) = if route.method == "GET" { (Method::GET, None) } else { (Method::POST, Some(json!({}))) };
         let cookie = format!("flowctl_session={}", world.token_for("ada").await);
         let headers =
             [if path.starts_with("/api/") { ("authorization", bearer.as_str()) } else { ("cookie", cookie.as_str()) }];
-        let answer = world.ask(Method::GET, &path, None, &headers).await;
+        let answer = world.ask(method, &path, body, &headers).await;
         assert!(!answer.text.contains("elsewhere"), "{path}: {}", answer.text);
         told += usize::from(answer.status.is_success() && answer.text.contains("team"));
     }
-    assert!(told >= 5, "only {told} lists tell of the DAG that is granted");
+    assert!(told >= 9, "only {told} lists tell of the DAG that is granted");
+}
+
+#[tokio::test]
+async fn lists_over_all_dags_are_of_the_dag_the_tag_or_everything_that_is_granted() {
+    let world = World::create().await;
+    let ada = two_teams(&world).await;
+    for (role, tag) in [("by-tag", Some("team-b")), ("by-all", None)] {
+        world.post("/roles", json!({"name": role})).await.expect(201);
+        grant_all(&world, role, None, tag).await;
+    }
+    let (bob, eve) = (somebody(&world, "bob", "by-tag").await, somebody(&world, "eve", "by-all").await);
+    let runs = |dag_ids: &[&str]| json!({"dag_ids": dag_ids, "order_by": "dag_id"});
+    for (who, dag_ids, tags) in [
+        (&ada, &["team"][..], &["team-a"][..]),
+        (&bob, &["other"][..], &["team-b"][..]),
+        (&eve, &["other", "team"][..], &["team-a", "team-b"][..]),
+    ] {
+        let listed = who.post("/dags/~/dagRuns/list", json!({"order_by": "dag_id"})).await.expect(200);
+        assert_eq!(names(&listed, "dag_runs", "dag_id"), dag_ids);
+        assert_eq!(listed["total_entries"], dag_ids.len());
+        let named = who.post("/dags/~/dagRuns/list", runs(&["team", "other"])).await.expect(200);
+        assert_eq!(names(&named, "dag_runs", "dag_id"), dag_ids, "whatever the body names");
+        let versions = who.get("/dags/~/dagVersions?order_by=dag_id").await.expect(200);
+        assert_eq!(names(&versions, "dag_versions", "dag_id"), dag_ids);
+        assert_eq!(versions["total_entries"], dag_ids.len());
+        let xcoms = who.get("/dags/~/dagRuns/~/taskInstances/~/xcomEntries?order_by=dag_id").await.expect(200);
+        assert_eq!(names(&xcoms, "xcom_entries", "dag_id"), dag_ids);
+        let listed = who.get("/dagTags").await.expect(200);
+        let listed: Vec<_> = listed["tags"].as_array().expect("tags").iter().map(|tag| tag.as_str()).collect();
+        assert_eq!(listed, tags.iter().copied().map(Some).collect::<Vec<_>>());
+        let batch = who.post("/dags/~/dagRuns/~/taskInstances/list", json!({"dag_ids": ["team", "other"]})).await;
+        let batch = batch.expect(200);
+        assert!(names(&batch, "task_instances", "dag_id").iter().all(|dag_id| dag_ids.contains(&dag_id.as_str())));
+    }
+    // What the query names is not told either.
+    let empty = async |path: &str| assert_eq!(ada.get(path).await.expect(200)["total_entries"], 0, "{path}");
+    empty("/dags?dag_id_pattern=other").await;
+    empty("/dags/~/dagRuns?dag_id_pattern=other").await;
+    empty("/dags/~/dagRuns/~/taskInstances?dag_id_prefix_pattern=other").await;
+    empty("/dags/~/dagRuns/~/hitlDetails?dag_id_pattern=other").await;
+    empty("/dags/~/dagRuns/~/taskInstances/~/xcomEntries?xcom_key=key-of-other").await;
+    empty("/dagStats?dag_ids=other").await;
+    empty("/dagTags?tag_name_pattern=team-b").await;
+    empty("/backfills?dag_id=other").await;
+    // A DAG that the path names is granted or refused.
+    ada.get("/dags/team/dagVersions").await.expect(200);
+    ada.get("/dags/other/dagVersions").await.refused(403);
+    ada.get("/dags/other/dagRuns/theirs/taskInstances/~/xcomEntries").await.refused(403);
+    ada.get("/dags/other/dagRuns/~/taskInstances/~/xcomEntries").await.refused(403);
+    ada.post("/dags/other/dagRuns/list", json!({})).await.refused(403);
+    let nobody = somebody(&world, "nora", "viewer").await;
+    nobody.ask(Method::PATCH, "/dags/~/dagRuns", Some(json!({"actions": []}))).await.refused(403);
+}
+
+fn errors(answer: &Value, action: &str) -> Vec<u64> {
+    let errors = answer[action]["errors"].as_array().expect("errors").iter();
+    errors.map(|error| error["status_code"].as_u64().expect("a status")).collect()
+}
+
+#[tokio::test]
+async fn runs_of_a_dag_that_is_not_granted_are_refused_one_by_one_and_stay_as_they_are() {
+    let world = World::create().await;
+    let ada = two_teams(&world).await;
+    let theirs = world.get("/dags/other/dagRuns/theirs").await.expect(200);
+    let run =
+        |dag_id: &str, run_id: &str| json!({"dag_id": dag_id, "dag_run_id": run_id, "state": "failed", "note": "x"});
+    let both = [run("other", "theirs"), run("team", "mine")];
+    let update = json!({"actions": [{"action": "update", "entities": both}]});
+    let done = ada.ask(Method::PATCH, "/dags/~/dagRuns", Some(update.clone())).await.expect(200);
+    assert_eq!((errors(&done, "update"), &done["update"]["success"]), (vec![403], &json!(["team.mine"])));
+    // Under the name of a DAG that is granted it is not to be had either; nor is it told whether a run exists.
+    let done = ada.ask(Method::PATCH, "/dags/team/dagRuns", Some(update)).await.expect(200);
+    assert_eq!((errors(&done, "update"), &done["update"]["success"]), (vec![400], &json!(["team.mine"])));
+    let unknown = json!({"actions": [{"action": "update", "entities": [run("other", "none")]}]});
+    let done = ada.ask(Method::PATCH, "/dags/~/dagRuns", Some(unknown)).await.expect(200);
+    assert_eq!(errors(&done, "update"), [403]);
+    let delete = json!({"actions": [{"action": "delete", "entities": [run("other", "theirs")]}]});
+    for (path, status) in [("/dags/~/dagRuns", 403), ("/dags/team/dagRuns", 400)] {
+        let done = ada.ask(Method::PATCH, path, Some(delete.clone())).await.expect(200);
+        assert_eq!((errors(&done, "delete"), &done["delete"]["success"]), (vec![status], &json!([])));
+    }
+    for body in [json!({"dag_runs": both}), json!({"dag_runs": [run("other", "theirs")], "dry_run": false})] {
+        let runs: Vec<_> = body["dag_runs"]
+            .as_array()
+            .expect("runs")
+            .iter()
+            .map(|run| json!({"dag_id": run["dag_id"], "dag_run_id": run["dag_run_id"]}))
+            .collect();
+        let body = json!({"dag_runs": runs, "dry_run": body.get("dry_run").cloned().unwrap_or(json!(true))});
+        ada.post("/dags/~/clearDagRuns", body.clone()).await.refused(403);
+        ada.post("/dags/team/clearDagRuns", body).await.refused(400);
+    }
+    let mine = json!({"dag_runs": [{"dag_id": "team", "dag_run_id": "mine"}]});
+    ada.post("/dags/~/clearDagRuns", mine).await.expect(200);
+    ada.post("/dags/team/clearTaskInstances", json!({"dag_run_id": "theirs", "dry_run": false})).await.refused(404);
+    ada.ask(Method::PATCH, "/dags/team/dagRuns/theirs", Some(json!({"state": "failed"}))).await.refused(404);
+    assert_eq!(world.get("/dags/other/dagRuns/theirs").await.expect(200), theirs);
+    assert_eq!(world.get("/dags/team/dagRuns/mine").await.expect(200)["state"], "failed");
+
+    // Without the right to delete, nothing of the whole request is done.
+    world.delete("/roles/team-a/grants?permission=dag_run.delete&dag_id=team").await;
+    let mixed = json!({"actions": [
+        {"action": "update", "entities": [{"dag_id": "team", "dag_run_id": "mine", "note": "changed"}]},
+        {"action": "delete", "entities": [{"dag_id": "team", "dag_run_id": "mine"}]},
+    ]});
+    for path in ["/dags/~/dagRuns", "/dags/team/dagRuns"] {
+        ada.ask(Method::PATCH, path, Some(mixed.clone())).await.refused(403);
+    }
+    assert_eq!(world.get("/dags/team/dagRuns/mine").await.expect(200)["note"], "x");
+}
+
+#[tokio::test]
+async fn task_instances_of_a_dag_that_is_not_granted_are_refused_one_by_one_and_stay_as_they_are() {
+    let mut world = World::create().await;
+    world.schedule();
+    for text in [TEAM, OTHER] {
+        world.dag(text).await;
+    }
+    for (dag_id, run_id) in [("team", "mine"), ("other", "theirs")] {
+        world.trigger(dag_id, run_id).await;
+        world.until(&format!("/dags/{dag_id}/dagRuns/{run_id}"), |run| run["state"] == "success").await;
+    }
+    world.post("/roles", json!({"name": "team-a"})).await.expect(201);
+    for permission in ["dag_run.read", "task_instance.read", "task_instance.edit"] {
+        grant(&world, "team-a", permission, Some("team"), None).await;
+    }
+    let ada = somebody(&world, "ada", "team-a").await;
+    let entity = |dag_id: &str, run_id: &str| json!({"dag_id": dag_id, "dag_run_id": run_id, "task_id": "only"});
+    let marked = |dag_id: &str, run_id: &str| {
+        let mut entity = entity(dag_id, run_id);
+        entity["new_state"] = json!("failed");
+        entity
+    };
+    let both = [marked("other", "theirs"), marked("team", "mine")];
+    let update = json!({"actions": [{"action": "update", "entities": both}]});
+    let path = "/dags/~/dagRuns/~/taskInstances";
+    let done = ada.ask(Method::PATCH, path, Some(update.clone())).await.expect(200);
+    assert_eq!((errors(&done, "update"), &done["update"]["success"]), (vec![403], &json!(["team.mine.only[-1]"])));
+    let done = ada.ask(Method::PATCH, "/dags/team/dagRuns/~/taskInstances", Some(update)).await.expect(200);
+    assert_eq!(errors(&done, "update")[0], 400);
+    let delete =
+        |dag_id: &str, run_id: &str| json!({"actions": [{"action": "delete", "entities": [entity(dag_id, run_id)]}]});
+    ada.ask(Method::PATCH, path, Some(delete("team", "mine"))).await.refused(403);
+    grant(&world, "team-a", "task_instance.delete", Some("team"), None).await;
+    let done = ada.ask(Method::PATCH, path, Some(delete("other", "theirs"))).await.expect(200);
+    assert_eq!((errors(&done, "delete"), &done["delete"]["success"]), (vec![403], &json!([])));
+    // What has been marked lets the run go on to its end again.
+    world.until("/dags/team/dagRuns/mine", |run| run["state"] == "failed").await;
+    let own = "/dags/team/dagRuns/mine/taskInstances";
+    let done = ada.ask(Method::PATCH, own, Some(delete("team", "mine"))).await.expect(200);
+    assert_eq!(done["delete"]["success"], json!(["team.mine.only[-1]"]), "{done}");
+    let theirs = world.get("/dags/other/dagRuns/theirs/taskInstances/only").await.expect(200);
+    assert_eq!(theirs["state"], "success");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_named_in_no_path_changes_only_what_is_granted() {
+    let world = World::create().await;
+    let ada = two_teams(&world).await;
+    let pause = Some(json!({"is_paused": true}));
+    let changed = ada.ask(Method::PATCH, "/dags?dag_id_pattern=~", pause.clone()).await.expect(200);
+    assert_eq!(names(&changed, "dags", "dag_id"), ["team"]);
+    let changed = ada.ask(Method::PATCH, "/dags?dag_id_pattern=other", pause).await.expect(200);
+    assert_eq!(changed["total_entries"], 0);
+    assert_eq!(world.get("/dags/other").await.expect(200)["is_paused"], false);
+    for path in ["/dags/other/favorite", "/dags/other/unfavorite", "/dags/other/dagRuns/theirs/cancel"] {
+        ada.post(path, json!({})).await.refused(403);
+    }
+    for path in ["/dagSources/other", "/dags/other/diff", "/dags/other/skipNext", "/dags/other/dagRuns/theirs/waiting"]
+    {
+        ada.get(path).await.refused(403);
+    }
+    let answer = Some(json!({"chosen_options": ["Approve"]}));
+    let asked = "/dags/other/dagRuns/theirs/taskInstances/only/-1/hitlDetails";
+    ada.ask(Method::PATCH, asked, answer).await.refused(403);
+    // Who makes an asset is not told to those who may not see it.
+    let maker = "dag_id: maker\ntags: [team-b]\nassets: [{uri: s3://a, name: a}]\ntasks: [{id: make, empty: {}, outlets: [a]}]\n";
+    world.dag(maker).await;
+    let id = world.get("/assets").await.expect(200)["assets"][0]["id"].clone();
+    let refused = ada.post(&format!("/assets/{id}/materialize"), json!({})).await.refused(403);
+    assert!(!refused.to_string().contains("maker"), "{refused}");
+    grant(&world, "team-a", "dag_run.create", Some("maker"), None).await;
+    ada.post(&format!("/assets/{id}/materialize"), json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_updates_that_a_run_took_name_no_runs_of_dags_that_are_not_granted() {
+    let mut world = World::create().await;
+    world.schedule();
+    for dag_id in ["team", "other"] {
+        world
+            .dag(&format!("dag_id: {dag_id}\nschedule: {{assets: [s3://a]}}\ntasks: [{{id: take, empty: {{}}}}]\n"))
+            .await;
+    }
+    let id = world.get("/assets").await.expect(200)["assets"][0]["id"].clone();
+    world.post("/assets/events", json!({"asset_id": id})).await.expect(200);
+    let of = async |dag_id: &str| {
+        let path = format!("/dags/{dag_id}/dagRuns");
+        world.until(&path, |runs| runs["dag_runs"][0]["state"] == "success").await["dag_runs"][0]["dag_run_id"].clone()
+    };
+    let run_id = of("team").await;
+    of("other").await;
+    world.post("/roles", json!({"name": "team-a"})).await.expect(201);
+    grant(&world, "team-a", "dag_run.read", Some("team"), None).await;
+    let ada = somebody(&world, "ada", "team-a").await;
+    let path = format!("/dags/team/dagRuns/{}/upstreamAssetEvents", run_id.as_str().expect("a name"));
+    let runs = |events: &Value| names(&events["asset_events"][0], "created_dagruns", "dag_id");
+    assert_eq!(runs(&ada.get(&path).await.expect(200)), ["team"]);
+    assert_eq!(runs(&world.get(&path).await.expect(200)).len(), 2);
+    world.stop().await;
 }

@@ -52,16 +52,42 @@ async fn any_json_is_written_changed_and_deleted() {
     let world = World::create().await;
     world.dag("{dag_id: d, tasks: [{id: wait, empty: {}}]}").await;
     world.trigger("d", "r1").await;
-    for value in [json!(null), json!([1, {"b": 2, "a": 1}]), json!("x"), json!(1.5), json!(true)] {
+    for (value, printed) in [
+        (json!(null), json!(null)),
+        (json!([1, {"b": null, "a": "it's"}]), json!("[1, {'b': None, 'a': \"it's\"}]")),
+        (json!("x"), json!("x")),
+        (json!(1e-7), json!("1e-07")),
+        (json!(true), json!("True")),
+    ] {
         let made = world.post(PATH, json!({"key": "a/b", "value": value})).await.expect(201);
         assert_eq!(made["value"], value);
         let text = world.get(&format!("{PATH}/a%2Fb?stringify=true")).await.expect(200)["value"].clone();
-        assert!(text.is_string() || value.is_null(), "{text}");
+        assert_eq!(text, printed);
         assert_eq!(world.patch(&format!("{PATH}/a%2Fb"), json!({"value": "y"})).await.expect(200)["value"], "y");
         let gone = world.delete(&format!("{PATH}/a%2Fb")).await;
         assert_eq!((gone.status.as_u16(), gone.text.as_str()), (204, ""));
         world.delete(&format!("{PATH}/a%2Fb")).await.refused(404);
         world.patch(&format!("{PATH}/a%2Fb"), json!({"value": 1})).await.refused(404);
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_holds_json_is_read_where_that_is_asked_for() {
+    let world = World::create().await;
+    world.dag("{dag_id: d, tasks: [{id: wait, empty: {}}]}").await;
+    world.trigger("d", "r1").await;
+    for (key, text, read, printed) in [
+        ("json", r#"{"a": [1]}"#, json!({"a": [1]}), "{'a': [1]}"),
+        ("null", "null", json!(null), ""),
+        ("text", "{a", json!("{a"), "{a"),
+    ] {
+        world.post(PATH, json!({"key": key, "value": text})).await.expect(201);
+        let value = async |query: &str| world.get(&format!("{PATH}/{key}?{query}")).await.expect(200)["value"].clone();
+        assert_eq!(value("deserialize=false").await, text);
+        assert_eq!(value("stringify=true").await, text);
+        assert_eq!(value("deserialize=true").await, read);
+        let both = value("deserialize=true&stringify=true").await;
+        assert_eq!(both.as_str().unwrap_or_default(), printed);
     }
 }
 

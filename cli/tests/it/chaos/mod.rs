@@ -96,7 +96,8 @@ impl Chaos {
             let is_known = self.store.dag_files().await.ok()?.iter().any(|(dag_id, _)| dag_id == "ticks");
             let history = History::read(&self.store).await.ok()?;
             let manual = history.runs.keys().filter(|(_, run_id)| run_id.starts_with("manual__")).count();
-            let (backfills, _) = self.store.backfills(Some("days"), None, 1, 0).await.ok()?;
+            let (backfills, _) =
+                self.store.backfills(Some("days"), None, store::backfill::Part::newest(1)).await.ok()?;
             let is_filled = backfills.iter().all(|backfill| backfill.completed_at.is_some());
             (!is_known && is_filled && history.unfinished() == 0 && manual == wanted).then_some(history)
         })

@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{
-    Instant, Listing, Page, Range, ReadError, Statement, and_is, and_matches, and_within, order_and_cut, total,
-};
+use super::{Instant, Listing, Page, Pattern, Range, ReadError, Statement, and_is, and_within, order_and_cut, total};
 use crate::{Store, from_sql};
 
 /// Which assets.
@@ -15,10 +13,10 @@ pub struct AssetFilter {
     pub id: Option<i64>,
     /// This one.
     pub uri: Option<String>,
-    /// As `*_pattern`.
-    pub name_pattern: Option<String>,
-    /// As `*_pattern`.
-    pub uri_pattern: Option<String>,
+    /// What its name is like.
+    pub name_is: Pattern,
+    /// What its URI is like.
+    pub uri_is: Pattern,
     /// Named by one of these.
     pub dag_ids: Vec<String>,
     /// Also those that no file names any more.
@@ -85,8 +83,8 @@ fn filtered(select: &'static str, filter: &AssetFilter) -> Statement {
     statement.push(" WHERE true");
     and_is(&mut statement, "a.id", filter.id);
     and_is(&mut statement, "a.uri", filter.uri.clone());
-    and_matches(&mut statement, "a.name", filter.name_pattern.as_deref());
-    and_matches(&mut statement, "a.uri", filter.uri_pattern.as_deref());
+    filter.name_is.bind(&mut statement, "a.name");
+    filter.uri_is.bind(&mut statement, "a.uri");
     if !filter.dag_ids.is_empty() {
         statement
             .push(" AND EXISTS (SELECT 1 FROM dag_asset n WHERE n.asset_id = a.id AND n.dag_id = ANY (")
@@ -118,8 +116,8 @@ pub struct AssetEventFilter {
     pub source_run_id: Option<String>,
     /// By this element of a mapping.
     pub source_map_index: Option<i32>,
-    /// As `*_pattern`, of the asset's name.
-    pub name_pattern: Option<String>,
+    /// What the asset's name is like.
+    pub name_is: Pattern,
     /// When.
     pub at: Range<Timestamp>,
     /// Taken by this run: its DAG and its name.
@@ -173,13 +171,14 @@ const SELECT_EVENTS: &str = "-- api.asset_events
       FROM asset_event e JOIN asset a ON a.id = e.asset_id";
 const COUNT_EVENTS: &str =
     "-- api.asset_events_count\nSELECT count(*) FROM asset_event e JOIN asset a ON a.id = e.asset_id";
-const ORDER_EVENTS: [(&str, &str); 6] = [
+const ORDER_EVENTS: [(&str, &str); 7] = [
     ("id", "e.id"),
     ("timestamp", "e.at"),
     ("asset_id", "e.asset_id"),
     ("source_dag_id", "e.source_dag_id"),
     ("source_task_id", "e.source_task_id"),
     ("source_run_id", "e.source_run_id"),
+    ("source_map_index", "e.source_map_index"),
 ];
 
 fn filtered_events(select: &'static str, filter: &AssetEventFilter) -> Statement {
@@ -191,7 +190,7 @@ fn filtered_events(select: &'static str, filter: &AssetEventFilter) -> Statement
     and_is(&mut statement, "e.source_task_id", filter.source_task_id.clone());
     and_is(&mut statement, "e.source_run_id", filter.source_run_id.clone());
     and_is(&mut statement, "e.source_map_index", filter.source_map_index);
-    and_matches(&mut statement, "a.name", filter.name_pattern.as_deref());
+    filter.name_is.bind(&mut statement, "a.name");
     and_within(&mut statement, "e.at", &filter.at);
     if let Some((dag_id, run_id)) = &filter.taken_by {
         statement

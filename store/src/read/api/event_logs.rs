@@ -3,13 +3,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{
-    Instant, Listing, Page, Range, ReadError, Statement, and_any, and_is, and_matches, and_within, order_and_cut, total,
-};
+use super::window::{Field, List, Window, field, firm};
+use super::{Instant, Listing, Pattern, Range, ReadError, Statement, and_any, and_is, and_within};
 use crate::Store;
-
-/// So many are counted; a log of years is not read to say how long it is.
-const MOST_COUNTED: i64 = 100_000;
 
 /// Which events.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +20,8 @@ pub struct EventLogFilter {
     pub task_id: Option<String>,
     /// Of this element.
     pub map_index: Option<i32>,
+    /// Of a try of a task instance: what people do is of none.
+    pub is_of_a_try: bool,
     /// Done by this account.
     pub username: Option<String>,
     /// Of this name.
@@ -38,16 +36,16 @@ pub struct EventLogFilter {
     pub object_name: Option<String>,
     /// When.
     pub at: Range<Timestamp>,
-    /// As `*_pattern`.
-    pub dag_id_pattern: Option<String>,
-    /// As `*_pattern`.
-    pub run_id_pattern: Option<String>,
-    /// As `*_pattern`.
-    pub task_id_pattern: Option<String>,
-    /// As `*_pattern`.
-    pub username_pattern: Option<String>,
-    /// As `*_pattern`.
-    pub event_pattern: Option<String>,
+    /// What the DAG's id is like.
+    pub dag_id_is: Pattern,
+    /// What the run's name is like.
+    pub run_id_is: Pattern,
+    /// What the task's id is like.
+    pub task_id_is: Pattern,
+    /// What the account's name is like.
+    pub username_is: Pattern,
+    /// What its name is like.
+    pub event_is: Pattern,
 }
 
 /// Something that somebody did.
@@ -85,78 +83,90 @@ pub struct EventLogRow {
 
 const SELECT: &str = "-- api.event_logs
     SELECT e.id, e.at, e.event, e.username, host(e.address) AS address, e.dag_id, e.run_id, r.logical_date,
-           e.task_id, e.map_index, e.object_type, e.object_name, e.before, e.after
-    FROM event_log e
-    LEFT JOIN dag_run r ON r.dag_id = e.dag_id AND r.run_id = e.run_id";
-const COUNT: &str = "-- api.event_logs_count\nSELECT count(*) FROM (SELECT FROM event_log e";
-const ORDER: [(&str, &str); 11] = [
-    ("id", "e.id"),
-    ("event_log_id", "e.id"),
-    ("when", "e.at"),
-    ("dttm", "e.at"),
-    ("dag_id", "e.dag_id"),
-    ("task_id", "e.task_id"),
-    ("run_id", "e.run_id"),
-    ("event", "e.event"),
-    ("logical_date", "r.logical_date"),
-    ("owner", "e.username"),
-    ("map_index", "e.map_index"),
+           e.task_id, e.map_index, e.object_type, e.object_name, e.before, e.after";
+const FROM: &str = "
+      FROM event_log e LEFT JOIN dag_run r ON r.dag_id = e.dag_id AND r.run_id = e.run_id";
+const COUNT_FROM: &str = " FROM event_log e";
+const ORDER: [Field; 12] = [
+    firm("id", "e.id", "bigint"),
+    firm("event_log_id", "e.id", "bigint"),
+    firm("when", "e.at", "timestamptz"),
+    firm("dttm", "e.at", "timestamptz"),
+    field("dag_id", "e.dag_id", "text"),
+    field("task_id", "e.task_id", "text"),
+    field("run_id", "e.run_id", "text"),
+    firm("event", "e.event", "text"),
+    field("logical_date", "r.logical_date", "timestamptz"),
+    firm("owner", "e.username", "text"),
+    field("map_index", "e.map_index", "integer"),
+    field("extra", "coalesce(e.after, e.before)::text", "text"),
 ];
+const TIE: [Field; 1] = [firm("id", "e.id", "bigint")];
 
-fn filtered(select: &'static str, filter: &EventLogFilter) -> Statement {
-    let mut statement = Statement::new(select);
-    statement.push(" WHERE true");
-    and_is(&mut statement, "e.id", filter.id);
-    let texts = [
-        ("e.dag_id", &filter.dag_id),
-        ("e.run_id", &filter.run_id),
-        ("e.task_id", &filter.task_id),
-        ("e.username", &filter.username),
-        ("e.event", &filter.event),
-        ("e.object_type", &filter.object_type),
-        ("e.object_name", &filter.object_name),
-    ];
-    for (column, value) in texts {
-        and_is(&mut statement, column, value.clone());
+impl EventLogFilter {
+    fn conditions(&self, statement: &mut Statement) {
+        statement.push(" WHERE true");
+        and_is(statement, "e.id", self.id);
+        let texts = [
+            ("e.dag_id", &self.dag_id),
+            ("e.run_id", &self.run_id),
+            ("e.task_id", &self.task_id),
+            ("e.username", &self.username),
+            ("e.event", &self.event),
+            ("e.object_type", &self.object_type),
+            ("e.object_name", &self.object_name),
+        ];
+        for (column, value) in texts {
+            and_is(statement, column, value.clone());
+        }
+        and_is(statement, "e.map_index", self.map_index);
+        and_any(statement, "e.event", &self.included_events);
+        if !self.excluded_events.is_empty() {
+            statement.push(" AND e.event <> ALL (").push_bind(self.excluded_events.clone()).push(")");
+        }
+        and_within(statement, "e.at", &self.at);
+        let patterns = [
+            ("e.dag_id", &self.dag_id_is),
+            ("e.run_id", &self.run_id_is),
+            ("e.task_id", &self.task_id_is),
+            ("e.username", &self.username_is),
+            ("e.event", &self.event_is),
+        ];
+        for (column, pattern) in patterns {
+            pattern.bind(statement, column);
+        }
+        if self.is_of_a_try {
+            statement.push(" AND false");
+        }
     }
-    and_is(&mut statement, "e.map_index", filter.map_index);
-    and_any(&mut statement, "e.event", &filter.included_events);
-    if !filter.excluded_events.is_empty() {
-        statement.push(" AND e.event <> ALL (").push_bind(filter.excluded_events.clone()).push(")");
-    }
-    and_within(&mut statement, "e.at", &filter.at);
-    let patterns = [
-        ("e.dag_id", &filter.dag_id_pattern),
-        ("e.run_id", &filter.run_id_pattern),
-        ("e.task_id", &filter.task_id_pattern),
-        ("e.username", &filter.username_pattern),
-        ("e.event", &filter.event_pattern),
-    ];
-    for (column, pattern) in patterns {
-        and_matches(&mut statement, column, pattern.as_deref());
-    }
-    statement
 }
 
 impl Store {
-    /// A page of the events, the newest first if nothing else is asked for.
+    /// A part of the events.
     pub async fn api_event_logs(
         &self,
         filter: &EventLogFilter,
         listing: &Listing,
-    ) -> Result<Page<EventLogRow>, ReadError> {
-        let mut statement = filtered(SELECT, filter);
-        order_and_cut(&mut statement, listing, &ORDER, "e.id DESC")?;
-        let rows = statement.build_query_as().fetch_all(self.pool()).await?;
-        let mut count = filtered(COUNT, filter);
-        count.push(" LIMIT ").push_bind(MOST_COUNTED).push(") AS counted");
-        let count = count.build_query_scalar().fetch_one(self.pool()).await?;
-        Ok(Page { rows, total: total(count) })
+    ) -> Result<Window<EventLogRow>, ReadError> {
+        let list = List {
+            select: SELECT,
+            from: FROM,
+            keys: None,
+            of: (None, None),
+            count: "-- api.event_logs_count",
+            count_from: COUNT_FROM,
+            fields: &ORDER,
+            tie: &TIE,
+        };
+        self.window(&list, listing, None, |statement| filter.conditions(statement)).await
     }
 
     /// One event.
     pub async fn api_event_log(&self, id: i64) -> Result<Option<EventLogRow>, ReadError> {
         let filter = EventLogFilter { id: Some(id), ..EventLogFilter::default() };
-        Ok(filtered(SELECT, &filter).build_query_as().fetch_optional(self.pool()).await?)
+        let mut statement = Statement::new(SELECT);
+        statement.push(FROM);
+        filter.conditions(&mut statement);
+        Ok(statement.build_query_as().fetch_optional(self.pool()).await?)
     }
 }

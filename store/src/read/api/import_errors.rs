@@ -1,6 +1,6 @@
 //! `/importErrors`.
 
-use super::{Instant, Listing, Page, ReadError, Statement, and_is, and_matches, order_and_cut, total};
+use super::{Instant, Listing, Page, Pattern, ReadError, Statement, and_is, order_and_cut, total};
 use crate::Store;
 
 /// Which refused files.
@@ -8,8 +8,12 @@ use crate::Store;
 pub struct ImportErrorFilter {
     /// This one.
     pub id: Option<i64>,
-    /// As `*_pattern`.
-    pub filename_pattern: Option<String>,
+    /// Of this path.
+    pub filename: Option<String>,
+    /// What its path is like.
+    pub filename_is: Pattern,
+    /// It is in a bundle; no file is.
+    pub is_in_a_bundle: bool,
 }
 
 /// A file that was refused.
@@ -27,19 +31,25 @@ pub struct ImportErrorRow {
 
 const SELECT: &str = "-- api.import_errors\nSELECT e.id, e.filename, e.stack_trace, e.created_at FROM import_error e";
 const COUNT: &str = "-- api.import_errors_count\nSELECT count(*) FROM import_error e";
-const ORDER: [(&str, &str); 5] = [
+const ORDER: [(&str, &str); 6] = [
     ("id", "e.id"),
     ("import_error_id", "e.id"),
     ("timestamp", "e.created_at"),
     ("filename", "e.filename"),
     ("stacktrace", "e.stack_trace"),
+    // There are no bundles: all files are equal in this.
+    ("bundle_name", "(e.id IS NULL)"),
 ];
 
 fn filtered(select: &'static str, filter: &ImportErrorFilter) -> Statement {
     let mut statement = Statement::new(select);
     statement.push(" WHERE true");
     and_is(&mut statement, "e.id", filter.id);
-    and_matches(&mut statement, "e.filename", filter.filename_pattern.as_deref());
+    and_is(&mut statement, "e.filename", filter.filename.clone());
+    filter.filename_is.bind(&mut statement, "e.filename");
+    if filter.is_in_a_bundle {
+        statement.push(" AND false");
+    }
     statement
 }
 
@@ -59,7 +69,7 @@ impl Store {
 
     /// One refused file.
     pub async fn api_import_error(&self, id: i64) -> Result<Option<ImportErrorRow>, ReadError> {
-        let filter = ImportErrorFilter { id: Some(id), filename_pattern: None };
+        let filter = ImportErrorFilter { id: Some(id), ..ImportErrorFilter::default() };
         Ok(filtered(SELECT, &filter).build_query_as().fetch_optional(self.pool()).await?)
     }
 }

@@ -35,7 +35,7 @@ pub use pools::{PoolFilter, PoolRow};
 pub use secrets::{ConnectionRow, SecretFilter, VariableRow};
 pub use task_instances::{AttemptRow, TaskInstanceFilter, TaskInstanceRow};
 pub use times::Times;
-pub use versions::{DagSourceRow, DagVersionRow};
+pub use versions::{DagSourceRow, DagVersionFilter, DagVersionRow};
 pub use window::{Cursor, EXACT_COUNT, Place, Window};
 pub use xcoms::{XComFilter, XComRow, XComValueRow};
 

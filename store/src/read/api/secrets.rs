@@ -49,13 +49,20 @@ struct SealedVariable {
 const VARIABLES: &str = "-- api.variables\nSELECT v.key, v.value, v.description FROM variable v";
 const COUNT_VARIABLES: &str = "-- api.variables_count\nSELECT count(*) FROM variable v";
 /// Values are encrypted: an order by them, which Airflow has too, is that of the tokens.
-const VARIABLE_ORDER: [(&str, &str); 5] =
-    [("key", "v.key"), ("id", "v.id"), ("_val", "v.value"), ("description", "v.description"), ("is_encrypted", "true")];
+const VARIABLE_ORDER: [(&str, &str); 6] = [
+    ("key", "v.key"),
+    ("id", "v.id"),
+    ("_val", "v.value"),
+    ("description", "v.description"),
+    // All are encrypted, and there are no teams: all variables are equal in these.
+    ("is_encrypted", "(v.id IS NULL)"),
+    ("team_name", "(v.id IS NULL)"),
+];
 const CONNECTIONS: &str = "-- api.connections
     SELECT c.conn_id, c.conn_type, c.description, c.host, c.login, c.password, c.schema, c.port, c.extra
       FROM connection c";
 const COUNT_CONNECTIONS: &str = "-- api.connections_count\nSELECT count(*) FROM connection c";
-const CONNECTION_ORDER: [(&str, &str); 7] = [
+const CONNECTION_ORDER: [(&str, &str); 8] = [
     ("conn_id", "c.conn_id"),
     ("connection_id", "c.conn_id"),
     ("conn_type", "c.conn_type"),
@@ -63,6 +70,8 @@ const CONNECTION_ORDER: [(&str, &str); 7] = [
     ("host", "c.host"),
     ("port", "c.port"),
     ("id", "c.id"),
+    // There are no teams: all connections are equal in this.
+    ("team_name", "(c.id IS NULL)"),
 ];
 
 fn filtered(select: &'static str, column: &'static str, filter: &SecretFilter) -> Statement {

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::window::{Field, List, Window, firm};
-use super::{Instant, Listing, Pattern, ReadError, Statement, Times, and_is, and_within};
+use super::{Instant, Listing, Pattern, ReadError, Statement, Times, and_is, and_readable, and_within};
 use crate::Store;
 
 /// Which XComs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct XComFilter {
+    /// None but of these DAGs, however else it is filtered; none: of all.
+    pub readable: Option<Vec<String>>,
     /// Of this DAG; none: of all.
     pub dag_id: Option<String>,
     /// Of the run of this name; none: of all.
@@ -88,6 +90,7 @@ const TIE: [Field; 4] = [
 impl XComFilter {
     fn conditions(&self, statement: &mut Statement) {
         statement.push(" WHERE true");
+        and_readable(statement, "r.dag_id", self.readable.as_deref());
         and_is(statement, "r.dag_id", self.dag_id.clone());
         and_is(statement, "r.run_id", self.run_id.clone());
         and_is(statement, "x.task_id", self.task_id.clone());
