@@ -135,49 +135,38 @@ async fn write(
     change: XComChange<'_>,
     by: &By,
 ) -> Result<u64, sqlx::Error> {
-    let done = match change {
-        XComChange::Create(value) => {
-            sqlx::query!(
-                "-- xcom.create
-                 INSERT INTO xcom (dag_run_id, task_id, map_index, key, value, created_at)
-                 VALUES ($1, $2, $3, $4, $5::text::json, $6) ON CONFLICT DO NOTHING",
-                dag_run_id,
-                place.task_id,
-                place.map_index,
-                place.key,
-                value,
-                to_sql(by.at)
-            )
-            .execute(&mut **transaction)
-            .await?
-        }
-        XComChange::Update(value) => {
-            sqlx::query!(
-                "-- xcom.update
-                 UPDATE xcom SET value = $5::text::json, created_at = $6
-                 WHERE dag_run_id = $1 AND task_id = $2 AND map_index = $3 AND key = $4",
-                dag_run_id,
-                place.task_id,
-                place.map_index,
-                place.key,
-                value,
-                to_sql(by.at)
-            )
-            .execute(&mut **transaction)
-            .await?
-        }
-        XComChange::Delete => {
-            sqlx::query!(
-                "-- xcom.delete
-                 DELETE FROM xcom WHERE dag_run_id = $1 AND task_id = $2 AND map_index = $3 AND key = $4",
-                dag_run_id,
-                place.task_id,
-                place.map_index,
-                place.key
-            )
-            .execute(&mut **transaction)
-            .await?
-        }
+    let XComPlace { task_id, map_index, key, .. } = place;
+    let statement = match change {
+        XComChange::Create(value) => sqlx::query!(
+            "-- xcom.create
+             INSERT INTO xcom (dag_run_id, task_id, map_index, key, value, created_at)
+             VALUES ($1, $2, $3, $4, $5::text::json, $6) ON CONFLICT DO NOTHING",
+            dag_run_id,
+            task_id,
+            map_index,
+            key,
+            value,
+            to_sql(by.at)
+        ),
+        XComChange::Update(value) => sqlx::query!(
+            "-- xcom.update
+             UPDATE xcom SET value = $5::text::json, created_at = $6
+             WHERE dag_run_id = $1 AND task_id = $2 AND map_index = $3 AND key = $4",
+            dag_run_id,
+            task_id,
+            map_index,
+            key,
+            value,
+            to_sql(by.at)
+        ),
+        XComChange::Delete => sqlx::query!(
+            "-- xcom.delete
+             DELETE FROM xcom WHERE dag_run_id = $1 AND task_id = $2 AND map_index = $3 AND key = $4",
+            dag_run_id,
+            task_id,
+            map_index,
+            key
+        ),
     };
-    Ok(done.rows_affected())
+    Ok(statement.execute(&mut **transaction).await?.rows_affected())
 }

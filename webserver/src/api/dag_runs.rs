@@ -115,7 +115,7 @@ pub(super) async fn get_dag_runs(
         readable: who.scope.dag_ids(),
         dag_id: unless_all(dag_id),
         states: words::<DagRunState>("state", &query.state)?,
-        run_types: words::<DagRunType>("run_type", &query.run_type)?,
+        run_types: words::<DagRunType>("run_type", &query.run_type)?.iter().map(ToString::to_string).collect(),
         times: times!(query),
         version_numbers: query.dag_version,
         run_id_is: pattern(query.run_id_pattern, query.run_id_prefix_pattern),

@@ -120,8 +120,8 @@ fn schedule_kinds(classes: &[String]) -> Option<Vec<String>> {
 
 impl DagsQuery {
     fn filter(self, who: &LoggedIn) -> ApiResult<DagFilter> {
-        let mut last_run_states: Vec<_> = self.last_dag_run_state.into_iter().collect();
-        words::<DagRunState>("last_dag_run_state", &last_run_states)?;
+        let last_run_states: Vec<_> = self.last_dag_run_state.into_iter().collect();
+        let mut last_run_states = words::<DagRunState>("last_dag_run_state", &last_run_states)?;
         let more = words::<DagRunState>("dag_run_state", &self.dag_run_state)?;
         // Both have to hold.
         match (last_run_states.is_empty(), more.is_empty()) {

@@ -83,15 +83,13 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 /// Words of a query that must each be the name of a `T`, such as states.
-pub(super) fn words<T>(name: &str, given: &[String]) -> Result<Vec<String>, ApiError>
+pub(super) fn words<T>(name: &str, given: &[String]) -> Result<Vec<T>, ApiError>
 where
     T: FromStr<Err = UnknownName>,
 {
-    for word in given {
-        word.parse::<T>()
-            .map_err(|error| ApiError::unprocessable("enum", &[json!("query"), json!(name)], &error.to_string()))?;
-    }
-    Ok(given.to_vec())
+    let refused =
+        |error: UnknownName| ApiError::unprocessable("enum", &[json!("query"), json!(name)], &error.to_string());
+    given.iter().map(|word| word.parse().map_err(refused)).collect()
 }
 
 fn not_json(error: &serde_json::Error) -> ApiError {

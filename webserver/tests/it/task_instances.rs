@@ -381,3 +381,42 @@ async fn a_viewer_reads_and_changes_nothing() {
         assert_eq!(answer.status, 403, "{path}");
     }
 }
+
+#[tokio::test]
+async fn what_goes_on_is_found_in_runs_that_go_on_and_what_has_ended_in_all() {
+    let world = World::create().await;
+    world.dag("{dag_id: d, tasks: [{id: a, empty: {}}, {id: b, empty: {}}, {id: c, empty: {}}]}").await;
+    for run_id in ["goes_on", "ended"] {
+        world.trigger("d", run_id).await;
+    }
+    let run =
+        "UPDATE dag_run SET state = 'failed', started_at = queued_at, ended_at = queued_at WHERE run_id = 'ended'";
+    world.database.execute(run).await;
+    let states = "INSERT INTO task_instance (dag_run_id, task_index, state, max_tries)
+                  SELECT r.id, s.at, s.state::task_instance_state, 1 FROM dag_run r
+                  JOIN (VALUES ('goes_on', 0, 'running'), ('goes_on', 1, 'deferred'), ('goes_on', 2, 'failed'),
+                               ('ended', 0, 'failed'), ('ended', 1, 'none'), ('ended', 2, 'success'))
+                       AS s (run_id, at, state) USING (run_id)";
+    world.database.execute(states).await;
+    for (query, found) in [
+        ("state=running", &["a"][..]),
+        ("state=running&state=deferred", &["a", "b"]),
+        ("state=deferred&state=up_for_retry&order_by=-start_date", &["b"]),
+        ("state=running&state=failed", &["a", "c", "a"]),
+        ("state=failed", &["c", "a"]),
+        ("state=no_status", &["b"]),
+        ("state=running&dag_id_pattern=other", &[]),
+    ] {
+        for page in ["", "&cursor=", "&limit=1"] {
+            let listed = world.get(&format!("/dags/~/dagRuns/~/taskInstances?{query}{page}")).await.expect(200);
+            let shown = if page == "&limit=1" { found.len().min(1) } else { found.len() };
+            assert_eq!(names(&listed), found[..shown], "{query}{page}");
+            assert_eq!(listed["total_entries"], found.len(), "{query}{page}");
+        }
+    }
+    let running = world.get("/dags/d/dagRuns/ended/taskInstances?state=running").await.expect(200);
+    assert_eq!(running["total_entries"], 0);
+    let runs = world.get("/dags/~/dagRuns?state=queued&state=running").await.expect(200);
+    assert_eq!(runs["dag_runs"][0]["dag_run_id"], "goes_on");
+    assert_eq!(world.get("/dags?last_dag_run_state=failed").await.expect(200)["total_entries"], 1);
+}

@@ -1,11 +1,13 @@
 //! `…/dagRuns`.
 
+use model::state::DagRunState;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::window::{Cursor, Field, List, Window, field, firm};
 use super::{
-    Instant, Listing, Pattern, ReadError, Statement, Times, and_among, and_any, and_is, and_readable, contained, times,
+    Instant, Listing, Pattern, ReadError, Statement, Times, and_among, and_any, and_in_state, and_is, and_readable,
+    contained, times,
 };
 use crate::Store;
 
@@ -33,7 +35,7 @@ pub struct DagRunFilter {
     /// It is in a bundle or a partition; no run is.
     pub in_a_bundle_or_partition: bool,
     /// In one of these.
-    pub states: Vec<String>,
+    pub states: Vec<DagRunState>,
     /// Of one of these.
     pub run_types: Vec<String>,
     /// Pinned to one of these numbers of versions.
@@ -141,10 +143,7 @@ impl DagRunFilter {
         self.run_id_is.bind(statement, "r.run_id");
         self.dag_id_is.bind(statement, "r.dag_id");
         self.triggering_user_is.bind(statement, "r.triggering_user");
-        if !self.states.is_empty() {
-            let states = self.states.clone();
-            statement.push(" AND r.state = ANY (").push_bind(states).push("::text[]::dag_run_state[])");
-        }
+        and_in_state(statement, "r.state", self.states.iter().map(|state| state.as_str()));
         and_any(statement, "r.run_type::text", &self.run_types);
         and_among(statement, "v.version_number", &self.version_numbers);
         if let Some(text) = self.conf_contains.as_ref().filter(|text| !text.is_empty()) {

@@ -1,12 +1,13 @@
 //! `/dags`.
 
 use jiff::Timestamp;
+use model::state::DagRunState;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    Instant, Listing, Page, Range, ReadError, Statement, and_any, and_begins, and_is, and_matches, and_readable,
-    and_within, contained, order_and_cut, total,
+    Instant, Listing, Page, Range, ReadError, Statement, and_any, and_begins, and_in_state, and_is, and_matches,
+    and_readable, and_within, contained, order_and_cut, total,
 };
 use crate::Store;
 
@@ -38,7 +39,7 @@ pub struct DagFilter {
     /// Whether its file's newest content was refused.
     pub has_import_errors: Option<bool>,
     /// The newest run is in one of these states.
-    pub last_run_states: Vec<String>,
+    pub last_run_states: Vec<DagRunState>,
     /// When the newest run started.
     pub last_run_started_at: Range<Timestamp>,
     /// When the newest run ended.
@@ -190,7 +191,7 @@ fn filtered(select: &'static str, filter: &DagFilter, listing: &Listing) -> Stat
         statement.push(" AND NOT d.is_stale");
     }
     and_is(&mut statement, "d.has_import_errors", filter.has_import_errors);
-    and_any(&mut statement, "last.state::text", &filter.last_run_states);
+    and_in_state(&mut statement, "last.state", filter.last_run_states.iter().map(|state| state.as_str()));
     and_within(&mut statement, "last.started_at", &filter.last_run_started_at);
     and_within(&mut statement, "last.ended_at", &filter.last_run_ended_at);
     and_favorite(&mut statement, filter.favorite.as_ref());

@@ -1,12 +1,14 @@
 //! `…/hitlDetails`: questions to people, with the task instances that ask.
 
 use jiff::Timestamp;
+use model::state::TaskInstanceState;
 use model::wait::{Approval, Awaited};
 
 use super::task_instances::{TaskInstanceRow, columns, from};
 use super::window::{Field, List, Window, field, firm};
 use super::{
-    Instant, Listing, Pattern, Range, ReadError, Statement, and_any, and_is, and_matches, and_readable, and_within,
+    Instant, Listing, Pattern, Range, ReadError, Statement, and_any, and_in_state, and_is, and_matches, and_readable,
+    and_within,
 };
 use crate::Store;
 
@@ -30,7 +32,7 @@ pub struct HitlFilter {
     /// What the task's id is like.
     pub task_id_is: Pattern,
     /// Of task instances in one of these states.
-    pub states: Vec<String>,
+    pub states: Vec<TaskInstanceState>,
     /// Only answered ones, or only open ones.
     pub is_answered: Option<bool>,
     /// Answered by one of these.
@@ -129,10 +131,7 @@ impl HitlFilter {
         and_is(statement, "q.try_number", self.try_number);
         self.dag_id_is.bind(statement, "r.dag_id");
         self.task_id_is.bind(statement, "t.task_id");
-        if !self.states.is_empty() {
-            let states = self.states.clone();
-            statement.push(" AND ti.state = ANY (").push_bind(states).push("::text[]::task_instance_state[])");
-        }
+        and_in_state(statement, "ti.state", self.states.iter().map(|state| state.as_str()));
         and_is(statement, "(q.chosen IS NOT NULL)", self.is_answered);
         and_any(statement, "q.answered_by", &self.answered_by);
         and_matches(statement, SUBJECT, self.subject.as_deref());

@@ -203,6 +203,22 @@ fn and_any(statement: &mut Statement, column: &'static str, values: &[String]) {
     }
 }
 
+/// ` AND column IN (states)`, unless there are none. They are constant text: bound, they would be a list of text that is
+/// turned into states anew for each row, and of which the planner knows nothing.
+fn and_in_state(statement: &mut Statement, column: &'static str, states: impl IntoIterator<Item = &'static str>) {
+    let mut before = " IN ('";
+    for state in states {
+        if before == " IN ('" {
+            statement.push(" AND ").push(column);
+        }
+        statement.push(before).push(state).push("'");
+        before = ", '";
+    }
+    if before == ", '" {
+        statement.push(")");
+    }
+}
+
 /// ` AND column = ANY (DAGs)`: none stands for all, an empty list for none.
 fn and_readable(statement: &mut Statement, column: &'static str, readable: Option<&[String]>) {
     if let Some(dag_ids) = readable {

@@ -1,11 +1,13 @@
 //! `…/taskInstances` and `…/tries`.
 
 use model::ids::{DagRunKey, TaskIndex};
+use model::state::TaskInstanceState;
 use uuid::Uuid;
 
 use super::window::{Cursor, Field, Keys, List, Window, field, firm};
 use super::{
-    Instant, Listing, Pattern, Range, ReadError, Statement, Times, and_among, and_any, and_is, and_readable, times,
+    Instant, Listing, Pattern, Range, ReadError, Statement, Times, and_among, and_any, and_in_state, and_is,
+    and_readable, times,
 };
 use crate::Store;
 
@@ -43,7 +45,7 @@ pub struct TaskInstanceFilter {
     /// What the element is called.
     pub rendered_map_index_is: Pattern,
     /// In one of these; `none` for not looked at yet.
-    pub states: Vec<String>,
+    pub states: Vec<TaskInstanceState>,
     /// Of one of these operators.
     pub operators: Vec<String>,
     /// In one of these pools.
@@ -255,7 +257,19 @@ const TIE: [Field; 3] = [
     firm("map_index", "ti.map_index", "integer"),
 ];
 
+/// Task instances that go on are in runs that go on (`check.violations`), and these an index finds: no index has the states
+/// of task instances, because each of their changes would then cost more.
+const UNFINISHED: &str =
+    " AND ti.dag_run_id = ANY (ARRAY(SELECT u.id FROM dag_run u WHERE u.state IN ('queued', 'running')))";
+
 impl TaskInstanceFilter {
+    /// Whether all that it can find is in unfinished runs. What has not been looked at may be in any: a clear can leave the
+    /// run as it is.
+    fn is_of_unfinished_runs(&self) -> bool {
+        let goes_on = |state: &TaskInstanceState| !state.is_finished() && *state != TaskInstanceState::None;
+        !self.states.is_empty() && self.states.iter().all(goes_on)
+    }
+
     fn of_version(&self) -> bool {
         !self.version_numbers.is_empty()
     }
@@ -317,9 +331,9 @@ impl TaskInstanceFilter {
         self.pool_is.bind(statement, "t.pool");
         self.queue_is.bind(statement, QUEUE);
         self.rendered_map_index_is.bind(statement, ELEMENT);
-        if !self.states.is_empty() {
-            let states = self.states.clone();
-            statement.push(" AND ti.state = ANY (").push_bind(states).push("::text[]::task_instance_state[])");
+        and_in_state(statement, "ti.state", self.states.iter().map(|state| state.as_str()));
+        if self.is_of_unfinished_runs() {
+            statement.push(UNFINISHED);
         }
         and_any(statement, "t.operator", &self.operators);
         and_any(statement, "t.pool", &self.pools);
