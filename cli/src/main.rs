@@ -18,6 +18,7 @@ mod secret_file;
 mod services;
 mod standalone;
 mod test_run;
+mod tui;
 mod validate;
 
 use std::process::ExitCode;

@@ -21,7 +21,7 @@ pub(crate) fn read(argument: &str) -> anyhow::Result<Map<String, Value>> {
 }
 
 /// Reads a JSON object; `from` is where it came from, for the failure.
-fn parse(text: &str, from: &str) -> anyhow::Result<Map<String, Value>> {
+pub(crate) fn parse(text: &str, from: &str) -> anyhow::Result<Map<String, Value>> {
     let value: Value = serde_json::from_str(text).map_err(|error| not_json(text, from, &error))?;
     match value {
         Value::Object(conf) => Ok(conf),

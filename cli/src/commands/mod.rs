@@ -5,11 +5,11 @@ mod assets;
 mod backfill;
 mod bulk;
 mod callbacks;
-mod conf;
+pub(crate) mod conf;
 mod config;
 mod confirm;
 mod connections;
-mod dags;
+pub(crate) mod dags;
 mod db;
 mod doctor;
 mod events;
@@ -18,11 +18,11 @@ mod jobs;
 mod login;
 mod manual;
 mod monitor;
-mod place;
+pub(crate) mod place;
 mod pools;
 mod roles;
-mod runs;
-mod tasks;
+pub(crate) mod runs;
+pub(crate) mod tasks;
 mod tokens;
 mod users;
 mod variables;
@@ -35,7 +35,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::globals::Globals;
-use crate::{import, services, standalone, validate};
+use crate::{import, services, standalone, tui, validate};
 
 /// DAG workflows from YAML files: scheduled, run and shown by one binary with one PostgreSQL database.
 ///
@@ -141,6 +141,8 @@ enum Command {
     /// DAG files that were refused.
     #[command(subcommand)]
     ImportErrors(import_errors::ImportErrors),
+    /// DAGs, runs, tasks and logs in the terminal, live; `?` lists the keys.
+    Tui(tui::Tui),
 
     /// A completion script for a shell, on stdout.
     Completions {
@@ -187,6 +189,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Jobs(verb) => jobs::run(&globals, verb).await,
         Command::Workers(verb) => workers::run(&globals, verb).await,
         Command::ImportErrors(verb) => import_errors::run(&globals, verb).await,
+        Command::Tui(arguments) => tui::run(&globals, arguments).await,
         Command::Completions { shell } => manual::completions(shell),
         Command::Man(arguments) => manual::man(&arguments),
     }

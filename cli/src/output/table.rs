@@ -13,7 +13,8 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    pub(super) fn is_colored(self) -> bool {
+    /// Whether colours are wanted there: in a terminal, and without `NO_COLOR`.
+    pub(crate) fn is_colored(self) -> bool {
         let choice = match self {
             Self::Stdout => anstream::AutoStream::choice(&std::io::stdout()),
             Self::Stderr => anstream::AutoStream::choice(&std::io::stderr()),

@@ -68,7 +68,7 @@ fn fields(found: &DagDetails) -> Vec<(&'static str, Cell)> {
 }
 
 /// `day = null, top_k = 10`.
-fn params(params: Option<&Value>) -> String {
+pub(crate) fn params(params: Option<&Value>) -> String {
     let Some(Value::Object(params)) = params else { return "–".to_owned() };
     let shown = |(name, param): (&String, &Value)| format!("{name} = {}", param.get("value").unwrap_or(param));
     params.iter().map(shown).collect::<Vec<_>>().join(", ")

@@ -1,7 +1,7 @@
 //! `flowctl dags`.
 
 mod delete;
-mod details;
+pub(crate) mod details;
 mod diff;
 mod list;
 mod next;

@@ -57,7 +57,7 @@ pub(super) async fn follow(
 }
 
 /// Whether a run stays as it is.
-pub(super) fn has_ended(run: &DagRun) -> bool {
+pub(crate) fn has_ended(run: &DagRun) -> bool {
     matches!(run.state.as_str(), "success" | "failed")
 }
 

@@ -29,23 +29,29 @@ impl Attempt {
 
     /// What has been added to it. Not found: it has no log, or none yet.
     pub(crate) async fn read(&mut self, client: &Client, instance: &TaskInstance) -> Result<Vec<LogMessage>, Error> {
-        let (dag_id, run_id) = (instance.dag_id.as_str(), instance.dag_run_id.as_str());
-        let try_number = self.try_number.to_string();
-        let path = ["dags", dag_id, "dagRuns", run_id, "taskInstances", &instance.task_id, "logs", &try_number];
         let mut messages = Vec::new();
         while !self.is_over {
-            let mut query = vec![("map_index", instance.map_index.to_string())];
-            query.extend(self.token.clone().map(|token| ("token", token)));
-            let LogContent { content, continuation_token } = client.get(&path, &query).await?;
-            let is_all = content.is_empty();
-            messages.extend(content);
-            self.is_over = continuation_token.is_none();
-            self.token = continuation_token;
+            let part = self.part(client, instance).await?;
+            let is_all = part.is_empty();
+            messages.extend(part);
             if is_all {
                 break;
             }
         }
         Ok(messages)
+    }
+
+    /// What has been added to it, as far as the server gives it at once; nothing when that is all for now.
+    pub(crate) async fn part(&mut self, client: &Client, instance: &TaskInstance) -> Result<Vec<LogMessage>, Error> {
+        let (dag_id, run_id) = (instance.dag_id.as_str(), instance.dag_run_id.as_str());
+        let try_number = self.try_number.to_string();
+        let path = ["dags", dag_id, "dagRuns", run_id, "taskInstances", &instance.task_id, "logs", &try_number];
+        let mut query = vec![("map_index", instance.map_index.to_string())];
+        query.extend(self.token.clone().map(|token| ("token", token)));
+        let LogContent { content, continuation_token } = client.get(&path, &query).await?;
+        self.is_over = continuation_token.is_none();
+        self.token = continuation_token;
+        Ok(content)
     }
 }
 

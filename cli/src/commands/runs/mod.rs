@@ -10,7 +10,7 @@ mod mark;
 mod progress;
 mod retry;
 mod show;
-mod tree;
+pub(crate) mod tree;
 pub(super) mod wait;
 mod watch;
 
@@ -19,7 +19,10 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 pub(super) use follow::exit_code;
-pub(super) use logs::{Attempt, Streams, has_ended};
+pub(crate) use follow::has_ended as run_has_ended;
+pub(super) use logs::Streams;
+pub(crate) use logs::{Attempt, has_ended};
+pub(crate) use show::Shown;
 
 use super::place::RunArguments;
 use crate::globals::Globals;

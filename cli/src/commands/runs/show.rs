@@ -18,35 +18,42 @@ use crate::globals::Globals;
 use crate::output::{Format, Output, Target, print, print_plain};
 
 /// A run with everything that is shown of it.
-#[derive(Debug, Serialize)]
-pub(super) struct Shown {
-    pub(super) dag_run: DagRun,
-    pub(super) task_instances: Vec<TaskInstance>,
-    pub(super) waiting: DagRunWaiting,
-    pub(super) missed_deadlines: Vec<MissedDeadline>,
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Shown {
+    pub(crate) dag_run: DagRun,
+    pub(crate) task_instances: Vec<TaskInstance>,
+    pub(crate) waiting: DagRunWaiting,
+    pub(crate) missed_deadlines: Vec<MissedDeadline>,
     /// Messages that were given up.
-    pub(super) failed_callbacks: Vec<Callback>,
+    pub(crate) failed_callbacks: Vec<Callback>,
     /// When it was loaded.
     #[serde(skip)]
-    pub(super) at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 impl Shown {
     /// Loads what belongs to a run.
-    pub(super) async fn load(client: &Client, dag_run: DagRun) -> Result<Self, Error> {
+    pub(crate) async fn load(client: &Client, dag_run: DagRun) -> Result<Self, Error> {
         let path = ["dags", &dag_run.dag_id, "dagRuns", &dag_run.dag_run_id];
-        let waiting = client.get_own(&[&path[..], &["waiting"]].concat(), &[]).await?;
-        let task_instances =
-            client.all::<TaskInstanceCollection>(&[&path[..], &["taskInstances"]].concat(), &[]).await?;
-        let path = [&path[..], &["missedDeadlines"]].concat();
-        let missed_deadlines = client.get_own::<MissedDeadlineCollection>(&path, &[]).await?.missed_deadlines;
-        let of_run = [("dag_id", dag_run.dag_id.clone()), ("dag_run_id", dag_run.dag_run_id.clone())];
-        let query = [&of_run[..], &[("state", "failed".to_owned())]].concat();
-        let failed_callbacks = match client.all::<CallbackCollection>(&["callbacks"], &query).await {
-            Err(Error::NoOperation { .. }) => Vec::new(),
-            found => found?,
-        };
+        let [waiting, instances, deadlines] =
+            ["waiting", "taskInstances", "missedDeadlines"].map(|what| [&path[..], &[what]].concat());
+        let (waiting, task_instances, deadlines, failed_callbacks) = tokio::try_join!(
+            Box::pin(client.get_own::<DagRunWaiting>(&waiting, &[])),
+            Box::pin(client.all::<TaskInstanceCollection>(&instances, &[])),
+            Box::pin(client.get_own::<MissedDeadlineCollection>(&deadlines, &[])),
+            Box::pin(failed_callbacks(client, &dag_run)),
+        )?;
+        let missed_deadlines = deadlines.missed_deadlines;
         Ok(Self { dag_run, task_instances, waiting, missed_deadlines, failed_callbacks, at: SystemClock.now() })
+    }
+}
+
+async fn failed_callbacks(client: &Client, run: &DagRun) -> Result<Vec<Callback>, Error> {
+    let query =
+        [("dag_id", run.dag_id.clone()), ("dag_run_id", run.dag_run_id.clone()), ("state", "failed".to_owned())];
+    match client.all::<CallbackCollection>(&["callbacks"], &query).await {
+        Err(Error::NoOperation { .. }) => Ok(Vec::new()),
+        found => found,
     }
 }
 

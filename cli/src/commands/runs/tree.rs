@@ -1,6 +1,6 @@
 //! A run as a tree: groups are branches, task instances are leaves.
 
-use api::{Callback, TaskInstance};
+use api::{Callback, DagRun, DagRunWaiting, TaskInstance};
 use jiff::Timestamp;
 
 use super::show::Shown;
@@ -15,51 +15,122 @@ struct Branch<'a> {
 #[derive(Debug)]
 enum Node<'a> {
     Group(Branch<'a>),
-    Leaf(&'a TaskInstance),
+    /// Position of the task instance.
+    Leaf(usize),
+}
+
+/// A line of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Twig {
+    /// Rails, a corner, a name.
+    pub(crate) label: String,
+    /// What it stands for.
+    pub(crate) of: Of,
+}
+
+/// What a line of the tree stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// A group.
+    Group {
+        /// Its full id.
+        path: String,
+        /// What is below it has no lines.
+        is_folded: bool,
+        /// Positions of the task instances below it, on any level.
+        below: Vec<usize>,
+    },
+    /// The task instance at this position.
+    Instance(usize),
 }
 
 impl<'a> Branch<'a> {
     /// Puts a task instance where its id says: `group.task` is `task` below `group`.
-    fn plant(&mut self, id: &'a str, instance: &'a TaskInstance) {
+    fn plant(&mut self, id: &'a str, position: usize) {
         let Some((group, rest)) = id.split_once('.') else {
-            self.below.push((id, Node::Leaf(instance)));
+            self.below.push((id, Node::Leaf(position)));
             return;
         };
         for (name, node) in &mut self.below {
             if let Node::Group(branch) = node
                 && *name == group
             {
-                return branch.plant(rest, instance);
+                return branch.plant(rest, position);
             }
         }
         let mut branch = Self::default();
-        branch.plant(rest, instance);
+        branch.plant(rest, position);
         self.below.push((group, Node::Group(branch)));
     }
 
-    fn draw(&self, indent: &str, shown: &Shown, rows: &mut Vec<Vec<Cell>>) {
+    fn leaves(&self, found: &mut Vec<usize>) {
+        for (_, node) in &self.below {
+            match node {
+                Node::Group(branch) => branch.leaves(found),
+                Node::Leaf(position) => found.push(*position),
+            }
+        }
+    }
+
+    fn grow(&self, at: Depth<'_>, instances: &[TaskInstance], is_folded: &dyn Fn(&str) -> bool, twigs: &mut Vec<Twig>) {
+        let Depth { path, indent } = at;
         for (position, (name, node)) in self.below.iter().enumerate() {
             let is_last = position + 1 == self.below.len();
             let (corner, rail) = if is_last { ("└─", "   ") } else { ("├─", "│  ") };
+            let name = match node {
+                Node::Group(_) => (*name).to_owned(),
+                Node::Leaf(leaf) => with_element(name, &instances[*leaf]),
+            };
+            let label = format!("{indent}{corner} {name}");
             match node {
+                Node::Leaf(leaf) => twigs.push(Twig { label, of: Of::Instance(*leaf) }),
                 Node::Group(branch) => {
-                    rows.push(vec![format!("{indent}{corner} {name}").into()]);
-                    branch.draw(&format!("{indent}{rail}"), shown, rows);
+                    let path = format!("{path}{name}");
+                    let mut below = Vec::new();
+                    branch.leaves(&mut below);
+                    let is_closed = is_folded(&path);
+                    twigs.push(Twig { label, of: Of::Group { path: path.clone(), is_folded: is_closed, below } });
+                    if !is_closed {
+                        let inner = Depth { path: &format!("{path}."), indent: &format!("{indent}{rail}") };
+                        branch.grow(inner, instances, is_folded, twigs);
+                    }
                 }
-                Node::Leaf(instance) => rows.push(leaf(&format!("{indent}{corner}"), name, shown, instance)),
             }
         }
     }
 }
 
+/// Where a branch is.
+#[derive(Debug, Clone, Copy)]
+struct Depth<'a> {
+    /// Ids of the groups around it, each with a dot.
+    path: &'a str,
+    /// Rails of the groups around it.
+    indent: &'a str,
+}
+
+/// The lines of the tree of those task instances that are kept, without what is below folded groups.
+pub(crate) fn twigs(
+    instances: &[TaskInstance],
+    keeps: impl Fn(&TaskInstance) -> bool,
+    is_folded: impl Fn(&str) -> bool,
+) -> Vec<Twig> {
+    let mut root = Branch::default();
+    for (position, instance) in instances.iter().enumerate().filter(|(_, instance)| keeps(instance)) {
+        root.plant(&instance.task_id, position);
+    }
+    let mut twigs = Vec::new();
+    root.grow(Depth { path: "", indent: "" }, instances, &is_folded, &mut twigs);
+    twigs
+}
+
 /// Draws a run for a terminal.
 pub(super) fn draw(shown: &Shown, target: Target) -> String {
-    let mut root = Branch::default();
-    for instance in &shown.task_instances {
-        root.plant(&instance.task_id, instance);
-    }
-    let mut rows = Vec::new();
-    root.draw("", shown, &mut rows);
+    let instances = &shown.task_instances;
+    let rows = twigs(instances, |_| true, |_| false).into_iter().map(|Twig { label, of }| match of {
+        Of::Group { .. } => vec![label.into()],
+        Of::Instance(position) => leaf(label, shown, &instances[position]),
+    });
     format!("{}\n\n{}", heading(shown, target), table(&["task", "state", "try", "duration", "why"], rows, target))
 }
 
@@ -70,44 +141,64 @@ fn heading(shown: &Shown, target: Target) -> String {
         vec!["run".into(), format!("{} of {}", run.dag_run_id, run.dag_id).into()],
         vec!["state".into(), Cell::state(&run.state, state)],
         vec!["logical_date".into(), moment(run.logical_date).into()],
-        vec!["duration".into(), span(run.duration.or(so_far(&run.state, run.start_date, shown.at))).into()],
+        vec!["duration".into(), span(run_seconds(run, shown.at)).into()],
     ];
-    rows.extend(shown.waiting.reason.iter().map(|reason| vec!["why".into(), reason.as_str().into()]));
-    rows.extend(shown.missed_deadlines.iter().map(|missed| {
+    rows.extend(remarks(shown).into_iter().map(|(name, text)| vec![name.into(), text.into()]));
+    table(&[], rows, target)
+}
+
+/// What there is to say of a run beside its state and its times: what it waits for, what was late, what was not
+/// delivered, and a person's note.
+pub(crate) fn remarks(shown: &Shown) -> Vec<(&'static str, String)> {
+    let mut remarks: Vec<_> = shown.waiting.reason.iter().map(|reason| ("why", reason.clone())).collect();
+    remarks.extend(shown.missed_deadlines.iter().map(|missed| {
         let of = missed.task_id.as_deref().map(|task_id| format!(" by {}", element(task_id, missed.map_index)));
-        let when = moment(Some(missed.deadline));
-        vec!["missed deadline".into(), format!("{when}{}", of.unwrap_or_default()).into()]
+        ("missed deadline", format!("{}{}", moment(Some(missed.deadline)), of.unwrap_or_default()))
     }));
-    rows.extend(shown.failed_callbacks.iter().map(|callback| {
+    remarks.extend(shown.failed_callbacks.iter().map(|callback| {
         let Callback { callback_id, event, channel, last_error, .. } = callback;
         let of = callback.task_id.as_deref().map(|task_id| format!(" of {}", element(task_id, callback.map_index)));
         let (of, error) = (of.unwrap_or_default(), last_error.as_deref().unwrap_or("its process died"));
         let told = format!("{event}{of}, over {channel}: {error} (flowctl callbacks show {callback_id})");
-        vec!["not delivered".into(), told.into()]
+        ("not delivered", told)
     }));
-    rows.extend(run.note.iter().map(|note| vec!["note".into(), note.as_str().into()]));
-    table(&[], rows, target)
+    remarks.extend(shown.dag_run.note.iter().map(|note| ("note", note.clone())));
+    remarks
 }
 
 /// A task, or an element of a mapped one.
-pub(super) fn element(task_id: &str, map_index: i32) -> String {
+pub(crate) fn element(task_id: &str, map_index: i32) -> String {
     if map_index < 0 { task_id.to_owned() } else { format!("{task_id}[{map_index}]") }
 }
 
-fn leaf(corner: &str, name: &str, shown: &Shown, instance: &TaskInstance) -> Vec<Cell> {
-    let state = state(instance);
-    let name = match &instance.rendered_map_index {
+/// The last part of a task's id, with its element if it is mapped.
+fn with_element(name: &str, instance: &TaskInstance) -> String {
+    match &instance.rendered_map_index {
         _ if instance.map_index < 0 => name.to_owned(),
         Some(element) => format!("{name}[{element}]"),
         None => format!("{name}[{}]", instance.map_index),
-    };
+    }
+}
+
+fn leaf(label: String, shown: &Shown, instance: &TaskInstance) -> Vec<Cell> {
+    let state = state(instance);
     vec![
-        format!("{corner} {name}").into(),
+        label.into(),
         Cell::state(state, format!("{} {state}", glyph(state))),
         tries(instance).into(),
-        span(instance.duration.or(so_far(state, instance.start_date, shown.at))).into(),
-        why(shown, instance).into(),
+        span(seconds(instance, shown.at)).into(),
+        why(&shown.waiting, instance).into(),
     ]
+}
+
+/// How long a run took, or takes so far.
+pub(crate) fn run_seconds(run: &DagRun, now: Timestamp) -> Option<f64> {
+    run.duration.or(so_far(&run.state, run.start_date, now))
+}
+
+/// How long a task instance took, or takes so far.
+pub(crate) fn seconds(instance: &TaskInstance, now: Timestamp) -> Option<f64> {
+    instance.duration.or(so_far(state(instance), instance.start_date, now))
 }
 
 /// Seconds since the start of what runs.
@@ -123,32 +214,34 @@ pub(super) fn line(shown: &Shown, instance: &TaskInstance) -> Vec<Cell> {
         state(instance).into(),
         instance.try_number.to_string().into(),
         instance.duration.map(|seconds| seconds.to_string()).unwrap_or_default().into(),
-        why(shown, instance).into(),
+        why(&shown.waiting, instance).into(),
     ]
 }
 
-fn state(instance: &TaskInstance) -> &str {
+/// Its state; `none` before the scheduler has looked at it.
+pub(crate) fn state(instance: &TaskInstance) -> &str {
     instance.state.as_deref().unwrap_or("none")
 }
 
 /// `2 of 3`; a dash before the first.
-fn tries(instance: &TaskInstance) -> String {
+pub(crate) fn tries(instance: &TaskInstance) -> String {
     match instance.try_number {
         0 => "–".to_owned(),
         tried => format!("{tried} of {}", tried.max(instance.max_tries + 1)),
     }
 }
 
-fn why<'a>(shown: &'a Shown, instance: &TaskInstance) -> &'a str {
+/// Why a task instance waits, or why it ended so; empty when there is nothing to say.
+pub(crate) fn why<'a>(waiting: &'a DagRunWaiting, instance: &TaskInstance) -> &'a str {
     let is_it = |waiting: &&api::TaskInstanceWaiting| {
         waiting.task_id == instance.task_id && waiting.map_index == instance.map_index
     };
-    shown.waiting.task_instances.iter().find(is_it).map_or("", |waiting| waiting.reason.as_str())
+    waiting.task_instances.iter().find(is_it).map_or("", |waiting| waiting.reason.as_str())
 }
 
 /// A task instance of a test.
 #[cfg(test)]
-pub(super) fn instance(
+pub(crate) fn instance(
     task_id: &str,
     map_index: i32,
     state: &str,
@@ -172,7 +265,7 @@ pub(super) fn instance(
 
 #[cfg(test)]
 mod tests {
-    use api::{DagRun, DagRunWaiting, TaskInstanceWaiting};
+    use api::TaskInstanceWaiting;
     use serde_json::json;
 
     use super::*;
@@ -220,6 +313,22 @@ mod tests {
         │     └─ one[1]  ✕ failed   1 of 1  2.5s
         └─ load          · none     –       –         it waits for `extract.orders`
         ");
+    }
+
+    #[test]
+    fn a_folded_group_has_one_line_and_what_is_not_kept_has_none() {
+        let instances = shown().task_instances;
+        let is_kept = |instance: &TaskInstance| instance.state.as_deref() != Some("running");
+        let lines: Vec<_> = twigs(&instances, is_kept, |path| path == "extract.cities")
+            .into_iter()
+            .map(|twig| format!("{} {:?}", twig.label, twig.of))
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        ├─ start Instance(0)
+        ├─ extract Group { path: "extract", is_folded: false, below: [2, 3] }
+        │  └─ cities Group { path: "extract.cities", is_folded: true, below: [2, 3] }
+        └─ load Instance(4)
+        "#);
     }
 
     #[test]

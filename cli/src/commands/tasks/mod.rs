@@ -70,7 +70,7 @@ impl TaskArguments {
 }
 
 /// Gets a task instance.
-async fn get(
+pub(crate) async fn get(
     client: &Client,
     dag_id: &str,
     run_id: &str,

@@ -15,6 +15,7 @@ mod runs;
 mod secrets;
 mod tasks;
 mod terminal;
+mod tui;
 mod waiting;
 mod workers;
 
@@ -84,6 +85,13 @@ impl Site {
         let mut command = self.system.command(arguments);
         command.env("FLOWCTL_SERVER", self.system.url());
         command
+    }
+
+    /// The token that the login left.
+    fn token(&self) -> String {
+        let text = std::fs::read(self.system.home().join("client.json")).expect("credentials");
+        let left: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        left["token"].as_str().expect("a token").to_owned()
     }
 
     /// Runs a command to its end.

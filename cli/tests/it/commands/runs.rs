@@ -80,11 +80,8 @@ async fn a_server_that_restarts_is_waited_for() {
     let mut site = Site::start().await;
     site.dag("held", &held(&site)).await;
     let proxy = Proxy::before(site.system.url()).await;
-    let token: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(site.system.home().join("client.json")).expect("credentials"))
-            .expect("JSON");
     let mut command = site.command(&["dags", "trigger", "held", "--run-id", "a", "--wait", "--logs"]);
-    command.env("FLOWCTL_SERVER", proxy.url()).env("FLOWCTL_TOKEN", token["token"].as_str().expect("a token"));
+    command.env("FLOWCTL_SERVER", proxy.url()).env("FLOWCTL_TOKEN", site.token());
     let mut waiting = command.spawn().expect("flowctl starts");
     let stdout = Output::of(waiting.stdout.take().expect("its stdout"));
     let stderr = Output::of(waiting.stderr.take().expect("its stderr"));
