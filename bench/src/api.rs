@@ -2,7 +2,7 @@
 //! instances. Beside each the time of its statements alone, as sqlx reports them, and how many they are.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -11,10 +11,8 @@ use model::limits::Limits;
 use reqwest::Client;
 use serde_json::Value;
 use store::Store;
+use store::testing::statements::Statements;
 use tokio_util::sync::CancellationToken;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 use webserver::TrustedProxies;
 use webserver::doors::{Doors, first_account};
 use webserver::layout::Layouts;
@@ -22,7 +20,7 @@ use webserver::pages::{Hub, Pages};
 
 use crate::dags::now;
 use crate::database::Database;
-use crate::statistics::{grouped, latencies, millis, percentile};
+use crate::statistics::{latencies, millis, percentile};
 use crate::{Row, row};
 
 const REQUESTS: usize = 50;
@@ -102,7 +100,7 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
 }
 
 async fn measure(client: &Client, url: &str, token: &str, statements: &Statements, what: &str) -> Result<Row> {
-    let (mut answered, mut in_sql, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut answered, mut in_sql, mut counts) = (Vec::new(), Vec::<Duration>::new(), Vec::new());
     let mut cursor = String::new();
     statements.take();
     for _ in 0..=REQUESTS {
@@ -110,9 +108,10 @@ async fn measure(client: &Client, url: &str, token: &str, statements: &Statement
         let body: Value =
             client.get(format!("{url}{cursor}")).bearer_auth(token).send().await?.error_for_status()?.json().await?;
         answered.push(watch.elapsed());
-        let (count, took) = statements.take();
-        counts.push(count);
-        in_sql.push(took);
+        // Without those that look who asks.
+        let of_list: Vec<_> = statements.take().into_iter().filter(|sent| sent.name.starts_with("api.")).collect();
+        counts.push(of_list.len());
+        in_sql.push(of_list.iter().map(|sent| sent.took).sum());
         if url.ends_with("cursor=") {
             body["next_cursor"].as_str().unwrap_or_default().clone_into(&mut cursor);
         }
@@ -122,12 +121,8 @@ async fn measure(client: &Client, url: &str, token: &str, statements: &Statement
     in_sql.remove(0);
     in_sql.sort();
     let most = counts.into_iter().max().unwrap_or_default();
-    let beside = format!(
-        "{} statements, alone {} / {}",
-        grouped(f64::from(most)),
-        millis(percentile(&in_sql, 50)),
-        millis(percentile(&in_sql, 99))
-    );
+    let beside =
+        format!("{most} statements, alone {} / {}", millis(percentile(&in_sql, 50)), millis(percentile(&in_sql, 99)));
     Ok(row(format!("{what}, p50 / p99"), latencies(answered), beside))
 }
 
@@ -146,57 +141,4 @@ fn pages(store: &Store, home: PathBuf) -> Pages {
         trusted_proxies: TrustedProxies::default(),
         settings: Arc::default(),
     }
-}
-
-/// Listens to what sqlx says of the statements that it sends: how many, and how long they took.
-#[derive(Clone, Default)]
-struct Statements(Arc<Mutex<(u32, Duration)>>);
-
-impl Statements {
-    /// Those since the last time, without those that look who asks.
-    fn take(&self) -> (u32, Duration) {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-#[derive(Default)]
-struct Said {
-    is_of_a_list: bool,
-    seconds: f64,
-}
-
-impl Visit for Said {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        if field.name() == "elapsed_secs" {
-            self.seconds = value;
-        }
-    }
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "summary" {
-            self.is_of_a_list = value.contains("-- api.");
-        }
-    }
-    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
-}
-
-impl Subscriber for Statements {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "sqlx::query"
-    }
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        let mut said = Said::default();
-        event.record(&mut said);
-        if said.is_of_a_list {
-            let mut sum = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            sum.0 += 1;
-            sum.1 += Duration::from_secs_f64(said.seconds);
-        }
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
 }

@@ -5,6 +5,7 @@
 //! small shell process stops the cluster once nobody has held that lock for a while.
 
 pub mod history;
+pub mod statements;
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::PermissionsExt;

@@ -167,7 +167,9 @@ async fn bodies_that_name_a_dag_are_kept_to_the_granted_ones() {
     let theirs = world.post("/backfills", body("other")).await.expect(200)["id"].clone();
     ada.get(&format!("/backfills/{theirs}")).await.refused(404);
     ada.get(&format!("/backfills/{theirs}/dates")).await.refused(404);
-    ada.ask(Method::PUT, &format!("/backfills/{theirs}/cancel"), None).await.refused(403);
+    for verb in ["pause", "unpause", "cancel"] {
+        ada.ask(Method::PUT, &format!("/backfills/{theirs}/{verb}"), None).await.refused(403);
+    }
     assert_eq!(ada.get("/backfills").await.expect(200)["total_entries"], 1);
 }
 
