@@ -68,12 +68,14 @@ async fn serve(settings: &Settings, url: &str, listener: TcpListener) -> anyhow:
     settings.make_key()?;
     let store = services::connect(url, settings.database_connect_timeout).await?.with_keys(settings.keyring()?);
     store.migrate().await.context("the database cannot be brought up to date")?;
+    // Before an account is made whose password is told once.
+    let pages = services::pages(settings, &store).await?;
     let password = first_account(&store, std::env::var("FLOWCTL_ADMIN_PASSWORD").ok(), services::clock()).await?;
     let address = format!("http://{}", listener.local_addr()?);
     let token = leave_credentials(&store, &settings.home, &address).await?;
 
     let mut services = Services::new();
-    let (pages, stop) = (services::pages(settings, &store)?, services.stop());
+    let stop = services.stop();
     services.spawn("web server", async move { Ok(webserver::serve(pages, listener, stop).await?) });
     let mut config = services::scheduler(settings, services::process(), true)?;
     if settings.base_url.is_none() {

@@ -203,8 +203,7 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
-        Event::new("log_out_everywhere").object("account", username).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        Event::new("log_out_everywhere").object("account", username).commit(transaction, by).await?;
         Ok(gone.rows_affected())
     }
 }

@@ -60,8 +60,7 @@ impl Store {
             return Ok(false);
         }
         let event = Event::new("post_user").object("account", &account.username);
-        event.after(json!({"role": account.role})).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.after(json!({"role": account.role})).commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -103,8 +102,7 @@ impl Store {
                 .await?;
         let Some(role) = role else { return Ok(false) };
         let event = Event::new("delete_user").object("account", username).before(json!({"role": role}));
-        event.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -127,8 +125,7 @@ impl Store {
         if changed == 0 {
             return Ok(false);
         }
-        Event::new("set_password").object("account", username).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        Event::new("set_password").object("account", username).commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -146,8 +143,7 @@ impl Store {
         .await?;
         let Some(before) = before else { return Ok(false) };
         let event = Event::new("set_role").object("account", username);
-        event.before(json!({"role": before})).after(json!({"role": role})).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.before(json!({"role": before})).after(json!({"role": role})).commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -172,8 +168,7 @@ impl Store {
                 .await?;
         }
         let name = if is_disabled { "disable_user" } else { "enable_user" };
-        Event::new(name).object("account", username).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        Event::new(name).object("account", username).commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -191,8 +186,7 @@ impl Store {
         .await?;
         if made.rows_affected() == 1 {
             let event = Event::new("post_user").object("account", username);
-            event.after(json!({"role": role, "origin": "oidc"})).record(&mut transaction, by).await?;
-            transaction.commit().await?;
+            event.after(json!({"role": role, "origin": "oidc"})).commit(transaction, by).await?;
             return Ok(Vouched::Welcome);
         }
         let known = sqlx::query!(
@@ -220,10 +214,8 @@ impl Store {
 
     /// Records a login, or that it was refused.
     pub async fn record_login(&self, succeeded: bool, how: &str, by: &By) -> Result<()> {
-        let mut transaction = self.pool().begin().await?;
+        let transaction = self.pool().begin().await?;
         let event = Event::new(if succeeded { "login" } else { "login_refused" });
-        event.object("account", &by.username).after(json!({"how": how})).record(&mut transaction, by).await?;
-        transaction.commit().await?;
-        Ok(())
+        event.object("account", &by.username).after(json!({"how": how})).commit(transaction, by).await
     }
 }

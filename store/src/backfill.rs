@@ -195,8 +195,7 @@ impl Store {
         let Some(dag_id) = dag_id else { return Ok(false) };
         let name = id.to_string();
         let event = Event::new(if is_paused { "pause_backfill" } else { "unpause_backfill" }).dag(&dag_id);
-        event.object("backfill", &name).after(json!({"is_paused": is_paused})).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.object("backfill", &name).after(json!({"is_paused": is_paused})).commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -238,8 +237,7 @@ impl Store {
         let Some(dag_id) = dag_id else { return Ok(false) };
         let name = id.to_string();
         let event = Event::new("cancel_backfill").dag(&dag_id).object("backfill", &name);
-        event.after(json!({"is_cancelled": true})).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.after(json!({"is_cancelled": true})).commit(transaction, by).await?;
         Ok(true)
     }
 

@@ -122,8 +122,7 @@ impl Store {
         if created.rows_affected() == 1 {
             let after = told(&mut transaction, conn_id).await?;
             let event = Event::new("post_connection").object("connection", conn_id).after(after);
-            event.record(&mut transaction, by).await?;
-            transaction.commit().await?;
+            event.commit(transaction, by).await?;
         }
         Ok(created.rows_affected() == 1)
     }
@@ -151,8 +150,7 @@ impl Store {
         .await?;
         let after = told(&mut transaction, conn_id).await?;
         let event = Event::new("patch_connection").object("connection", conn_id).before(before).after(after);
-        event.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -164,8 +162,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         let event = Event::new("delete_connection").object("connection", conn_id).before(before);
-        event.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.commit(transaction, by).await?;
         Ok(true)
     }
 }

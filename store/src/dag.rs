@@ -177,8 +177,7 @@ impl Store {
         .await?;
         let Some(before) = before else { return Ok(false) };
         let event = Event::new("patch_dag").dag(dag_id).before(json!({"is_paused": before}));
-        event.after(json!({"is_paused": is_paused})).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.after(json!({"is_paused": is_paused})).commit(transaction, by).await?;
         Ok(true)
     }
 

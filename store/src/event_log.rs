@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use model::ids::{DagRunKey, TaskIndex};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgTransaction};
 
 use crate::{Result, Store, to_sql};
 
@@ -86,6 +86,12 @@ impl<'a> Event<'a> {
     pub(crate) fn after(mut self, after: impl Into<Option<Value>>) -> Self {
         self.after = after.into();
         self
+    }
+
+    /// Keeps it, and with it what the transaction did.
+    pub(crate) async fn commit(self, mut transaction: PgTransaction<'_>, by: &By) -> Result<()> {
+        self.record(&mut transaction, by).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Keeps it.

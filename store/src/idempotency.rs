@@ -172,20 +172,14 @@ mod tests {
 
     use super::{HELD, KEPT, RequestState};
     use crate::account::Account;
-    use crate::testing::TestDatabase;
+    use crate::testing::{TestDatabase, tester};
 
     const NOW: Timestamp = Timestamp::constant(1_000_000, 0);
 
     async fn with_ada() -> TestDatabase {
         let database = TestDatabase::create().await;
         let account = Account { username: "ada".to_owned(), password_hash: String::new(), role: "user".to_owned() };
-        assert!(
-            database
-                .store()
-                .create_account(&account, &crate::event_log::By::local("test", jiff::Timestamp::UNIX_EPOCH))
-                .await
-                .unwrap()
-        );
+        assert!(database.store().create_account(&account, &tester()).await.unwrap());
         database
     }
 

@@ -75,8 +75,7 @@ impl Store {
         if created == 1 {
             let after = told(&mut transaction, &new.pool.name).await?;
             let event = Event::new("post_pool").object("pool", &new.pool.name).after(after);
-            event.record(&mut transaction, by).await?;
-            transaction.commit().await?;
+            event.commit(transaction, by).await?;
         }
         Ok(created == 1)
     }
@@ -105,8 +104,7 @@ impl Store {
         .await?;
         let after = told(&mut transaction, &new.pool.name).await?;
         let event = Event::new("patch_pool").object("pool", &new.pool.name).before(before).after(after);
-        event.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -147,8 +145,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         let event = Event::new("delete_pool").object("pool", name).before(before);
-        event.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.commit(transaction, by).await?;
         Ok(PoolDeletion::Deleted)
     }
 }

@@ -80,8 +80,7 @@ impl Store {
         if made.rows_affected() == 0 {
             return Ok(false);
         }
-        Event::new("post_role").object("role", name).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        Event::new("post_role").object("role", name).commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -102,8 +101,7 @@ impl Store {
             Some(accounts) => return Ok(RoleDeletion::InUse(accounts)),
         }
         sqlx::query!("-- role.delete\nDELETE FROM role WHERE name = $1", name).execute(&mut *transaction).await?;
-        Event::new("delete_role").object("role", name).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        Event::new("delete_role").object("role", name).commit(transaction, by).await?;
         Ok(RoleDeletion::Deleted)
     }
 
@@ -129,8 +127,7 @@ impl Store {
         if made.rows_affected() == 0 {
             return Ok(Granted::Already);
         }
-        grant.event("post_grant").object("role", role).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        grant.event("post_grant").object("role", role).commit(transaction, by).await?;
         Ok(Granted::New)
     }
 
@@ -151,8 +148,7 @@ impl Store {
         if gone.rows_affected() == 0 {
             return Ok(false);
         }
-        grant.event("delete_grant").object("role", role).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        grant.event("delete_grant").object("role", role).commit(transaction, by).await?;
         Ok(true)
     }
 

@@ -82,8 +82,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         let after = serde_json::json!({"variables": done.variables, "connections": done.connections});
-        Event::new("rotate_key").after(after).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        Event::new("rotate_key").after(after).commit(transaction, by).await?;
         Ok(done)
     }
 }

@@ -54,8 +54,7 @@ impl Store {
         .await?;
         let Some(before) = before else { return Ok(false) };
         let event = Event::new("put_skip_next").dag(dag_id).before(json!({"skip_next": before}));
-        event.after(json!({"skip_next": count})).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.after(json!({"skip_next": count})).commit(transaction, by).await?;
         Ok(true)
     }
 

@@ -13,12 +13,14 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use jiff::Timestamp;
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::Store;
 use crate::embedded::{Binaries, Cluster};
+use crate::event_log::By;
 
 /// Settings that make tests fast and are only right for them.
 const SETTINGS: [&str; 5] =
@@ -26,6 +28,11 @@ const SETTINGS: [&str; 5] =
 
 /// What tests encrypt secrets with.
 pub const KEY: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
+
+/// Who changes something in a test that is not about that.
+pub fn tester() -> By {
+    By::local("tester", Timestamp::UNIX_EPOCH)
+}
 
 /// A migrated database of a test's own.
 pub struct TestDatabase {

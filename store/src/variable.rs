@@ -72,8 +72,7 @@ impl Store {
         .await?;
         if created.rows_affected() == 1 {
             let event = Event::new("post_variable").object("variable", &new.key);
-            event.after(told(new.description.as_deref())).record(&mut transaction, by).await?;
-            transaction.commit().await?;
+            event.after(told(new.description.as_deref())).commit(transaction, by).await?;
         }
         Ok(created.rows_affected() == 1)
     }
@@ -102,8 +101,7 @@ impl Store {
         let mut after = told(description);
         after["is_value_set"] = value.is_some().into();
         let event = Event::new("patch_variable").object("variable", key).before(told(before.as_deref()));
-        event.after(after).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.after(after).commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -113,8 +111,7 @@ impl Store {
         let Some(before) = lock(&mut transaction, key).await? else { return Ok(false) };
         sqlx::query!("-- variable.delete\nDELETE FROM variable WHERE key = $1", key).execute(&mut *transaction).await?;
         let event = Event::new("delete_variable").object("variable", key).before(told(before.as_deref()));
-        event.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.commit(transaction, by).await?;
         Ok(true)
     }
 }

@@ -136,8 +136,7 @@ impl Store {
         .await?;
         let name = if is_drained { "drain_worker" } else { "undrain_worker" };
         let event = Event::new(name).object("worker", &before.hostname);
-        event.after(json!({ "id": id })).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.after(json!({ "id": id })).commit(transaction, by).await?;
         Ok(WorkerChange::Done)
     }
 
@@ -164,8 +163,7 @@ impl Store {
             return Ok(if is_known { WorkerChange::Alive } else { WorkerChange::NotFound });
         };
         let event = Event::new("remove_worker").object("worker", &hostname).before(json!({ "id": id }));
-        event.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.commit(transaction, by).await?;
         Ok(WorkerChange::Done)
     }
 }

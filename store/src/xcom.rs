@@ -97,8 +97,7 @@ impl Store {
         let event = Event::new(name).dag(&place.dag_id).run(Some(&place.run_id));
         let element = Some(place.map_index).filter(|index| *index >= 0);
         let event = event.task(&place.task_id, element).object("xcom", &place.key).after(after);
-        event.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.commit(transaction, by).await?;
         Ok(())
     }
 }

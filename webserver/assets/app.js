@@ -39,20 +39,59 @@ document.addEventListener('click', async event => {
 });
 document.addEventListener('change', event => { if (event.target.matches('[data-submit]')) event.target.form.requestSubmit(); });
 
-document.addEventListener('submit', async event => {
-  const form = event.target;
-  if (form.dataset.confirm && !confirm(form.dataset.confirm)) { event.preventDefault(); return; }
-  if (form.dataset.quiet === undefined) return;
-  event.preventDefault();
+const parse = text => new DOMParser().parseFromString(text, 'text/html');
+const send = (form, redirect) => fetch(form.action, { method: 'POST', redirect, body: new URLSearchParams(new FormData(form)) });
+
+async function problemOf(response) {
+  if (response.status === 401) return 'You are logged out. Log in again in another tab, then load this page again.';
+  return parse(await response.text()).querySelector('[data-problem]')?.textContent || `That was not done (${response.status}).`;
+}
+
+// The answer to a change leads to another page; this one shows it too.
+async function quietly(form) {
   try {
-    // The answer to a change leads to another page; this one shows it too.
-    const response = await fetch(form.action, { method: 'POST', redirect: 'manual', body: new URLSearchParams(new FormData(form)) });
+    const response = await send(form, 'manual');
     if (response.type !== 'opaqueredirect' && !response.ok) {
-      const problem = new DOMParser().parseFromString(await response.text(), 'text/html').querySelector('[data-problem]');
-      say(problem?.textContent || `That was not done (${response.status}).`);
+      say(await problemOf(response));
+      form.reset();
+    } else {
+      // What was chosen is what it is now, and what a later refusal leads back to.
+      for (const option of form.querySelectorAll('option')) option.defaultSelected = option.selected;
     }
   } catch { say('The server cannot be reached.'); }
   refresh();
+}
+
+// What was refused is told above the fields, which keep what was typed.
+function refuse(form, words) {
+  const note = form.querySelector('[data-refused]') || document.createElement('p');
+  note.className = 'note bad';
+  note.role = 'alert';
+  note.dataset.refused = '';
+  note.textContent = words;
+  form.querySelector('.field').before(note);
+  note.scrollIntoView({ block: 'nearest' });
+}
+
+async function staying(form) {
+  const buttons = [...form.querySelectorAll('button')].filter(button => !button.disabled);
+  for (const button of buttons) button.disabled = true;
+  try {
+    const response = await send(form, 'follow');
+    if (response.redirected) { location.href = response.url; return; }
+    if (response.ok) document.querySelector('main').replaceWith(parse(await response.text()).querySelector('main'));
+    else refuse(form, await problemOf(response));
+  } catch { refuse(form, 'The server cannot be reached.'); }
+  for (const button of buttons) button.disabled = false;
+}
+
+document.addEventListener('submit', event => {
+  const form = event.target;
+  if (form.dataset.confirm && !confirm(form.dataset.confirm)) { event.preventDefault(); return; }
+  const way = form.dataset.quiet !== undefined ? quietly : form.dataset.stay !== undefined ? staying : null;
+  if (!way) return;
+  event.preventDefault();
+  way(form);
 });
 
 document.addEventListener('keydown', event => {

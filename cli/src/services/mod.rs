@@ -56,13 +56,15 @@ pub(crate) async fn run_webserver(globals: &Globals, port: Option<u16>) -> anyho
     prepare_home(&settings.home)?;
     let listener = bind(settings.bind).await?;
     let store = deployment(&settings).await?;
+    // Before an account is made whose password is told once.
+    let pages = pages(&settings, &store).await?;
     let password = first_account(&store, std::env::var("FLOWCTL_ADMIN_PASSWORD").ok(), clock()).await?;
     anstream::println!("flowctl is at http://{}", listener.local_addr()?);
     if let Some(password) = password {
         anstream::println!("first login: admin / {password}   (shown this once)");
     }
     let mut services = Services::new();
-    let (pages, stop) = (pages(&settings, &store)?, services.stop());
+    let stop = services.stop();
     services.spawn("web server", async move { Ok(webserver::serve(pages, listener, stop).await?) });
     let result = services.run().await;
     store.close().await;

@@ -80,12 +80,17 @@ pub(crate) fn dag_processor(settings: &Settings, process: Process) -> DagProcess
 }
 
 /// What the web server shows.
-pub(crate) fn pages(settings: &Settings, store: &Store) -> anyhow::Result<Pages> {
+pub(crate) async fn pages(settings: &Settings, store: &Store) -> anyhow::Result<Pages> {
     let oidc = settings.oidc()?.map(Oidc::new).transpose().context("the identity provider cannot be asked")?;
     let is_https = settings.base_url.as_ref().is_some_and(|url| url.starts_with("https://"));
+    let doors = Doors::new(store.clone(), clock).with_oidc(oidc).over_https(is_https);
+    doors.check_vouched_roles().await.map_err(|problem| {
+        let hint = "correct it, or make the role first: start without it, then `flowctl roles create ROLE`";
+        Failure::usage(problem.to_string()).hint(hint)
+    })?;
     Ok(Pages {
         store: store.clone(),
-        doors: Doors::new(store.clone(), clock).with_oidc(oidc).over_https(is_https),
+        doors,
         home: settings.home.clone(),
         dags_folder: settings.dags_folder.display().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use store::account::Account;
+use store::testing::tester;
 
 use crate::chromium::Chromium;
 use crate::system::{PASSWORD, System};
@@ -188,12 +189,7 @@ async fn a_viewer_sees_everything_and_is_told_why_nothing_can_be_changed() {
     let system = System::with_test_database().await;
     let hash = webserver::doors::hash_password(PASSWORD).expect("a hash");
     let account = Account { username: "vera".to_owned(), password_hash: hash, role: "viewer".to_owned() };
-    system
-        .store()
-        .await
-        .create_account(&account, &store::event_log::By::local("test", jiff::Timestamp::UNIX_EPOCH))
-        .await
-        .expect("an account");
+    system.store().await.create_account(&account, &tester()).await.expect("an account");
     system.write_dag("some.yaml", "schedule: '@daily'\nstart_date: 2026-01-01\ntasks:\n  - {id: a, bash: exit 1}\n");
     let browser = Chromium::start(system.url()).await;
     browser.open("/login").await;

@@ -224,3 +224,17 @@ impl Drop for Running {
         }
     }
 }
+
+#[tokio::test]
+async fn a_role_that_groups_of_the_identity_provider_give_and_that_does_not_exist_is_told_at_the_start() {
+    let mut system = System::on_test_database().await;
+    system.set("FLOWCTL_OIDC__ISSUER", "http://127.0.0.1:1");
+    system.set("FLOWCTL_OIDC__CLIENT_ID", "flowctl");
+    system.set("FLOWCTL_WEBSERVER__BASE_URL", "http://127.0.0.1:8080");
+    system.set("FLOWCTL_OIDC__ROLES", "staff=viewer, ops=opps");
+    system.spawn();
+    let (status, said) = system.ended_saying().await;
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("oidc.roles gives `ops` the role `opps`, which does not exist; there are "), "{said}");
+    assert!(said.contains("flowctl roles create"), "{said}");
+}

@@ -58,8 +58,7 @@ impl Store {
             "data_interval_end": event.data_interval.map(|interval| interval.end.to_string()),
         });
         let told = Event::new("create_asset_event").object("asset", &posted.uri).after(after);
-        told.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        told.commit(transaction, by).await?;
         Ok(Some(posted.id))
     }
 

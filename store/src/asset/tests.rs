@@ -19,7 +19,7 @@ use crate::dag::SavedDag;
 use crate::event_log::By;
 use crate::journal::LeaderJournal;
 use crate::read::api::{AssetEventFilter, AssetFilter, Listing};
-use crate::testing::TestDatabase;
+use crate::testing::{TestDatabase, tester};
 use crate::{Error, Result, Store};
 
 const MAKER: &str = "dag_id: maker
@@ -248,14 +248,7 @@ async fn a_run_of_which_somebody_took_an_update_back_is_not_created_and_nothing_
     world.make("r1", 5).await;
     let due = world.due("taker").await.unwrap();
     let a = world.number("SELECT id FROM asset WHERE uri = 's3://a'").await;
-    assert_eq!(
-        world
-            .store()
-            .delete_queued_events(Some("taker"), Some(a), None, &By::local("tester", Timestamp::UNIX_EPOCH))
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(world.store().delete_queued_events(Some("taker"), Some(a), None, &tester()).await.unwrap(), 1);
     assert_eq!(world.create(&[due]).await, []);
     assert_eq!(world.number("SELECT count(*) FROM asset_queue").await, 1);
     assert_eq!(world.number("SELECT count(*) FROM dag_run WHERE dag_id = 'taker'").await, 0);
@@ -274,7 +267,7 @@ async fn a_deposed_leader_creates_no_run() {
 #[tokio::test]
 async fn updates_wait_for_a_paused_dag_too() {
     let world = World::new().await;
-    world.store().set_paused("taker", true, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap();
+    world.store().set_paused("taker", true, &tester()).await.unwrap();
     world.make("r1", 5).await;
     assert_eq!(world.dag("taker").await.queued_events.len(), 2);
 }

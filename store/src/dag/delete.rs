@@ -155,8 +155,7 @@ impl Store {
         }
         request(&mut transaction, &file, by.at).await?;
         let event = Event::new("delete_dag").dag(dag_id).before(serde_json::json!({ "relative_fileloc": file }));
-        event.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.commit(transaction, by).await?;
         Ok(true)
     }
 }

@@ -43,8 +43,7 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await?;
         if row.is_changed {
-            Event::new("favorite_dag").dag(dag_id).record(&mut transaction, by).await?;
-            transaction.commit().await?;
+            Event::new("favorite_dag").dag(dag_id).commit(transaction, by).await?;
         }
         Ok(FavoriteChange::of(row.is_known, row.is_changed))
     }
@@ -65,8 +64,7 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await?;
         if row.is_changed {
-            Event::new("unfavorite_dag").dag(dag_id).record(&mut transaction, by).await?;
-            transaction.commit().await?;
+            Event::new("unfavorite_dag").dag(dag_id).commit(transaction, by).await?;
         }
         Ok(FavoriteChange::of(row.is_known, row.is_changed))
     }

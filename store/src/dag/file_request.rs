@@ -20,8 +20,7 @@ impl Store {
         if is_known {
             request(&mut transaction, relative_fileloc, by.at).await?;
             let event = Event::new("reparse_dag_file").object("dag_file", relative_fileloc);
-            event.record(&mut transaction, by).await?;
-            transaction.commit().await?;
+            event.commit(transaction, by).await?;
         }
         Ok(is_known)
     }

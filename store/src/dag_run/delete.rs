@@ -16,8 +16,7 @@ impl Store {
         }
         delete_runs(&mut transaction, &[run.key.0]).await?;
         let event = Event::new("delete_dag_run").dag(dag_id).run(Some(run_id));
-        event.before(serde_json::json!({"state": run.state})).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.before(serde_json::json!({"state": run.state})).commit(transaction, by).await?;
         Ok(true)
     }
 }

@@ -89,8 +89,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         let event = Event::new("delete_task_instance").dag(dag_id).run(Some(run_id)).task(task_id, map_index);
-        event.before(json!({"map_indexes": elements})).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.before(json!({"map_indexes": elements})).commit(transaction, by).await?;
         Ok(elements)
     }
 }

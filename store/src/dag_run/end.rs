@@ -31,8 +31,7 @@ impl Store {
         end(&mut transaction, run.key, DagRunState::Failed, &reason, by.at).await?;
         let event = Event::new("cancel_dag_run").dag(dag_id).run(Some(run_id));
         let event = event.before(json!({"state": run.state})).after(json!({"state": DagRunState::Failed}));
-        event.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -50,8 +49,7 @@ impl Store {
             end(&mut transaction, run.key, state, &reason, by.at).await?;
             let event = Event::new("patch_dag_run").dag(dag_id).run(Some(run_id));
             let event = event.before(json!({"state": run.state})).after(json!({"state": state}));
-            event.record(&mut transaction, by).await?;
-            transaction.commit().await?;
+            event.commit(transaction, by).await?;
         }
         Ok(())
     }

@@ -47,8 +47,7 @@ impl Store {
         .await?;
         let event = Event::new("patch_dag_run").dag(dag_id).run(Some(run_id));
         let event = event.before(json!({"note": before})).after(json!({"note": note}));
-        event.record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.commit(transaction, by).await?;
         Ok(true)
     }
 }

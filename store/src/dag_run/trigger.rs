@@ -111,8 +111,7 @@ impl Store {
                     "note": run.note,
                 });
                 let event = Event::new("trigger_dag_run").dag(&run.dag_id).run(Some(&run.run_id)).after(after);
-                event.record(&mut transaction, by).await?;
-                transaction.commit().await?;
+                event.commit(transaction, by).await?;
                 Ok(DagRunKey(id))
             }
             Ok(None) => Err(TriggerError::DagNotFound(run.dag_id.clone())),

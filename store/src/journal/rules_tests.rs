@@ -18,7 +18,7 @@ use crate::Store;
 use crate::dag::SavedDag;
 use crate::dag_run::{ClearRuns, ClearSelection};
 use crate::event_log::By;
-use crate::testing::TestDatabase;
+use crate::testing::{TestDatabase, tester};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + second).unwrap()
@@ -189,7 +189,7 @@ async fn a_pause_is_written_with_its_reason_in_the_batch_and_gone_when_a_person_
     let ends = other.recent_ends(&[("etl".to_owned(), 5), ("none".to_owned(), 1)]).await.unwrap();
     assert_eq!(ends[0].1, [(second, true), (first, false)]);
     assert!(ends[1].1.is_empty());
-    assert!(store.set_paused("etl", false, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
+    assert!(store.set_paused("etl", false, &tester()).await.unwrap());
     assert_eq!(is_paused().await.pause_reason, None);
 }
 

@@ -22,7 +22,7 @@ use crate::Store;
 use crate::dag::{SaveOutcome, SavedDag};
 use crate::dag_run::{ClearError, ClearRuns, ClearSelection, DagRunEnd, TriggerError};
 use crate::event_log::By;
-use crate::testing::TestDatabase;
+use crate::testing::{TestDatabase, tester};
 
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + second).unwrap()
@@ -422,8 +422,8 @@ async fn a_run_that_is_left_out_moves_the_cursor_and_says_why_unless_that_was_ta
         run_after: at(hour * 3600 + 3600),
         reason: SkipReason::Asked,
     };
-    assert!(store.set_skip_next("etl", 1, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
-    assert!(!store.set_skip_next("nothing", 1, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
+    assert!(store.set_skip_next("etl", 1, &tester()).await.unwrap());
+    assert!(!store.set_skip_next("nothing", 1, &tester()).await.unwrap());
     assert_eq!(journal.dags(None).await.unwrap()[0].skip_next, 1);
     let late = Epoch(epoch.0 - 1);
     assert_eq!(journal.skip_runs(late, &[asked(0)], at(3600)).await, Err(CommitError::Fenced(late)));
@@ -448,8 +448,8 @@ async fn what_people_change_is_in_the_inbox_until_it_is_forgotten() {
     let store = database.store();
     save(store, "true").await;
     let key = trigger(store, "manual__1", None).await.unwrap();
-    assert!(store.set_paused("etl", true, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
-    assert!(!store.set_paused("nothing", true, &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
+    assert!(store.set_paused("etl", true, &tester()).await.unwrap());
+    assert!(!store.set_paused("nothing", true, &tester()).await.unwrap());
     let journal = leader(store, 1);
     let (changes, reports) = journal.inbox().await.unwrap();
     assert!(reports.is_empty());

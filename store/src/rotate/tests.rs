@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use model::connection::Connection;
 
 use crate::event_log::By;
-use crate::testing::TestDatabase;
+use crate::testing::{TestDatabase, tester};
 use crate::variable::NewVariable;
 use crate::{Error, KeyError, Keyring, Store};
 
@@ -40,12 +40,11 @@ async fn what_is_secret_is_a_token_in_the_database() {
     assert!(store.update_connection("c", &without, &By::local("tester", NOW)).await.unwrap());
     assert_eq!(store.connection("c").await.unwrap(), Some(without));
     assert!(
-        store.delete_variable("a", &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap()
-            && store.delete_connection("c", &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap()
+        store.delete_variable("a", &tester()).await.unwrap() && store.delete_connection("c", &tester()).await.unwrap()
     );
     assert!(
-        !store.delete_variable("a", &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap()
-            && !store.delete_connection("c", &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap()
+        !store.delete_variable("a", &tester()).await.unwrap()
+            && !store.delete_connection("c", &tester()).await.unwrap()
     );
 }
 

@@ -177,8 +177,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 1 {
-            owner.event("set_task_state_store", Some(key)).record(&mut transaction, by).await?;
-            transaction.commit().await?;
+            owner.event("set_task_state_store", Some(key)).commit(transaction, by).await?;
         }
         Ok(())
     }
@@ -203,8 +202,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        owner.event("patch_task_state_store", Some(key)).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        owner.event("patch_task_state_store", Some(key)).commit(transaction, by).await?;
         Ok(true)
     }
 
@@ -225,8 +223,7 @@ impl Store {
         .await?;
         if done.rows_affected() > 0 {
             let name = if key.is_some() { "delete_task_state_store" } else { "clear_task_state_store" };
-            owner.event(name, key).record(&mut transaction, by).await?;
-            transaction.commit().await?;
+            owner.event(name, key).commit(transaction, by).await?;
         }
         Ok(())
     }

@@ -1,54 +1,11 @@
-//! Questions to people, and what they answered.
+//! What people answer.
 
-use jiff::Timestamp;
 use model::attempt::{AttemptEvent, Report};
 use model::ids::{AttemptToken, TaskIndex, TaskInstanceKey};
 use model::wait::{Answer, Approval, BadAnswer, answer};
 
 use crate::event_log::{By, Event};
 use crate::{Error, Store, from_sql, to_sql};
-
-/// A question, open or answered.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ApprovalRow {
-    /// The DAG.
-    pub dag_id: String,
-    /// The run.
-    pub run_id: String,
-    /// The run's row.
-    pub dag_run_id: i64,
-    /// The task that asks.
-    pub task_id: String,
-    /// The task's position.
-    pub task_index: i32,
-    /// −1 when not mapped.
-    pub map_index: i32,
-    /// The attempt that asks.
-    pub try_number: i32,
-    /// What is asked.
-    pub question: Approval,
-    /// Since when.
-    pub asked_at: Timestamp,
-    /// Until when, while it is open.
-    pub deadline: Option<Timestamp>,
-    /// What was chosen, by whom, when.
-    pub answer: Option<(String, String, Timestamp)>,
-}
-
-/// Which questions.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ApprovalFilter {
-    /// None but these DAGs, however else it is filtered; none: all.
-    pub readable: Option<Vec<String>>,
-    /// Of this DAG.
-    pub dag_id: Option<String>,
-    /// Of this run.
-    pub run_id: Option<String>,
-    /// Of this task.
-    pub task_id: Option<String>,
-    /// Only answered ones, or only open ones.
-    pub is_answered: Option<bool>,
-}
 
 /// Why an answer was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -82,68 +39,6 @@ impl From<sqlx::Error> for AnswerError {
 }
 
 impl Store {
-    /// Questions, open ones first, then the newest answers; at most `limit` from `offset` on, and how many there are.
-    pub async fn approvals(
-        &self,
-        filter: &ApprovalFilter,
-        limit: i64,
-        offset: i64,
-    ) -> Result<(Vec<ApprovalRow>, i64), Error> {
-        let rows = sqlx::query!(
-            r#"-- approval.list
-            WITH questions AS (
-                SELECT w.dag_run_id, w.task_index, w.map_index, t.try_number, w.awaited AS question, w.since AS asked_at,
-                       w.deadline, NULL::text AS chosen, NULL::text AS answered_by, NULL::timestamptz AS answered_at
-                FROM waiting w JOIN task_instance t USING (dag_run_id, task_index, map_index)
-                WHERE t.state = 'awaiting_input' AND t.attempt_token = w.attempt_token
-                  AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.dag_run_id = t.dag_run_id
-                      AND a.task_index = t.task_index AND a.map_index = t.map_index AND a.try_number = t.try_number)
-                UNION ALL
-                SELECT dag_run_id, task_index, map_index, try_number, question, asked_at, NULL, chosen, answered_by,
-                       answered_at
-                FROM approval
-            )
-            SELECT r.dag_id, r.run_id, q.dag_run_id AS "dag_run_id!", k.task_id, q.task_index AS "task_index!",
-                   q.map_index AS "map_index!", q.try_number AS "try_number!", q.question::text AS "question!",
-                   q.asked_at AS "asked_at!", q.deadline AS "deadline?", q.chosen AS "chosen?",
-                   q.answered_by AS "answered_by?", q.answered_at AS "answered_at?", count(*) OVER () AS "total!"
-            FROM questions q JOIN dag_run r ON r.id = q.dag_run_id
-            JOIN task k ON k.dag_version_id = r.dag_version_id AND k.task_index = q.task_index
-            WHERE ($1::text IS NULL OR r.dag_id = $1) AND ($2::text IS NULL OR r.run_id = $2)
-              AND ($3::text IS NULL OR k.task_id = $3) AND ($4::bool IS NULL OR (q.chosen IS NOT NULL) = $4)
-              AND ($7::text[] IS NULL OR r.dag_id = ANY ($7))
-            ORDER BY q.answered_at DESC NULLS FIRST, q.asked_at, q.dag_run_id, q.task_index, q.map_index
-            LIMIT $5 OFFSET $6"#,
-            filter.dag_id,
-            filter.run_id,
-            filter.task_id,
-            filter.is_answered,
-            limit,
-            offset,
-            filter.readable.as_deref()
-        )
-        .fetch_all(self.pool())
-        .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let rows = rows.into_iter().map(|row| {
-            let answer = row.chosen.zip(row.answered_by).zip(row.answered_at);
-            Ok(ApprovalRow {
-                question: question(&row.question)?,
-                dag_id: row.dag_id,
-                run_id: row.run_id,
-                dag_run_id: row.dag_run_id,
-                task_id: row.task_id,
-                task_index: row.task_index,
-                map_index: row.map_index,
-                try_number: row.try_number,
-                asked_at: from_sql(row.asked_at),
-                deadline: row.deadline.map(from_sql),
-                answer: answer.map(|((chosen, by), at)| (chosen, by, from_sql(at))),
-            })
-        });
-        Ok((rows.collect::<Result<_, Error>>()?, total))
-    }
-
     /// Answers a question: one transaction notes who chose what, and reports the attempt's end to the leader. `role` is
     /// the role of who answers.
     #[expect(clippy::too_many_arguments, reason = "a place, a person and a choice")]
@@ -196,8 +91,7 @@ impl Store {
         write(&mut transaction, key, asked.try_number, &text, since, &given, &report).await?;
         let element = (map_index >= 0).then_some(map_index);
         let event = Event::new("update_hitl_detail").dag(dag_id).run(Some(run_id)).task(task_id, element);
-        event.after(serde_json::json!({"chosen": chosen})).record(&mut transaction, by).await?;
-        transaction.commit().await?;
+        event.after(serde_json::json!({"chosen": chosen})).commit(transaction, by).await?;
         Ok(())
     }
 }

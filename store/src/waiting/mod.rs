@@ -14,7 +14,7 @@ use model::wait::{Look, WaitRow};
 
 use crate::{Keyring, Store, from_sql, to_sql};
 
-pub use approval::{AnswerError, ApprovalFilter, ApprovalRow};
+pub use approval::AnswerError;
 pub use conn::{NoConnection, OtherDatabase, first_value};
 pub use other_run::{Question, Seen};
 pub use trigger::Existing;

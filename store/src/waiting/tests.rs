@@ -7,11 +7,12 @@ use model::journal::{Batch, CommitError, DagRunWrite, TaskInstanceRow};
 use model::state::TaskInstanceState;
 use model::wait::{Approval, Awaited, Look, WaitRow};
 
-use super::{AnswerError, ApprovalFilter, Question};
+use super::{AnswerError, Question};
 use crate::Store;
 use crate::event_log::By;
 use crate::journal::LeaderJournal;
 use crate::journal::tests::{at, leader, queued, save, starting, trigger};
+use crate::read::api::{HitlFilter, HitlRow, Instant, Listing};
 use crate::testing::TestDatabase;
 
 struct Waiting {
@@ -107,11 +108,20 @@ async fn answer(world: &Waiting, chosen: &str, by: &str, role: &str, now: Timest
     world.store().answer_approval("etl", "one", "a", -1, chosen, role, &By::local(by, now)).await
 }
 
+async fn questions(world: &Waiting, is_answered: Option<bool>) -> Vec<HitlRow> {
+    let (filter, listing) =
+        (HitlFilter { is_answered, ..HitlFilter::default() }, Listing { limit: 10, ..Listing::default() });
+    world.store().api_hitl_details(&filter, &listing).await.unwrap().rows
+}
+
 #[tokio::test]
 async fn an_answer_is_noted_reported_once_and_refuses_the_plan_that_did_not_know_of_it() {
     let world = waiting(TaskInstanceState::AwaitingInput, approval(&[])).await;
-    let (open, total) = world.store().approvals(&ApprovalFilter::default(), 10, 0).await.unwrap();
-    assert_eq!((total, open[0].question.prompt.as_str(), open[0].answer.is_none()), (1, "Ship it?", true));
+    let open = questions(&world, None).await;
+    assert_eq!(open[0].question().map(|question| question.prompt).as_deref(), Some("Ship it?"));
+    assert!(open.len() == 1 && open[0].chosen.is_none());
+    assert_eq!(world.store().pages_counts(None).await.unwrap().approvals, 1);
+    assert_eq!(world.store().pages_counts(Some(&["other".to_owned()])).await.unwrap().approvals, 0);
     assert!(matches!(answer(&world, "Later", "ada", "user", at(5)).await, Err(AnswerError::Option(_))));
     answer(&world, "Reject", "ada", "user", at(5)).await.unwrap();
     let again = answer(&world, "Approve", "bob", "user", at(6)).await.unwrap_err();
@@ -123,11 +133,11 @@ async fn an_answer_is_noted_reported_once_and_refuses_the_plan_that_did_not_know
     assert_eq!(reports[0].report.token, AttemptToken(7));
     let late = Batch { runs: touched(world.run, 0), ..Batch::default() };
     assert_eq!(world.journal.commit(world.epoch, &late).await, Err(CommitError::Conflict));
-    let filter = ApprovalFilter { is_answered: Some(true), ..ApprovalFilter::default() };
-    let (answered, _) = world.store().approvals(&filter, 10, 0).await.unwrap();
-    assert_eq!(answered[0].answer, Some(("Reject".to_owned(), "ada".to_owned(), at(5))));
-    let filter = ApprovalFilter { is_answered: Some(false), ..ApprovalFilter::default() };
-    assert!(world.store().approvals(&filter, 10, 0).await.unwrap().0.is_empty());
+    let answered = questions(&world, Some(true)).await;
+    let told = (answered[0].chosen.as_deref(), answered[0].answered_by.as_deref(), answered[0].answered_at);
+    assert_eq!(told, (Some("Reject"), Some("ada"), Some(Instant(at(5)))));
+    assert!(questions(&world, Some(false)).await.is_empty());
+    assert_eq!(world.store().pages_counts(None).await.unwrap().approvals, 0);
 }
 
 #[tokio::test]

@@ -17,7 +17,17 @@ pub(crate) async fn of_session(body: Body, token: &str) -> Option<Body> {
 
 fn is_of_session(form: &Bytes, token: &str) -> bool {
     let given = form_urlencoded::parse(form).find(|(name, _)| name == FIELD);
-    given.is_some_and(|(_, value)| value.as_bytes().ct_eq(token.as_bytes()).into())
+    given.is_some_and(|(_, value)| is_token(&value, token))
+}
+
+/// Whether what a form carries is the token.
+pub(crate) fn is_token(given: &str, token: &str) -> bool {
+    given.as_bytes().ct_eq(token.as_bytes()).into()
+}
+
+/// What a form carries, as HTML.
+pub(crate) fn field(token: &str) -> String {
+    format!("<input type=\"hidden\" name=\"{FIELD}\" value=\"{token}\">")
 }
 
 #[cfg(test)]

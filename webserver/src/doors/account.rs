@@ -141,7 +141,7 @@ pub fn form_token(token: &str) -> String {
 }
 
 /// A new token: 256 bits.
-pub(super) fn made_token() -> String {
+pub(crate) fn made_token() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
 

@@ -5,14 +5,14 @@ use axum::Extension;
 use axum::extract::{Form, Path, State};
 use axum::response::Redirect;
 use serde::Deserialize;
-use store::waiting::{ApprovalFilter, ApprovalRow};
+use store::read::api::{HitlFilter, HitlRow, Listing};
 
 use super::format::{Moment, run_href, segment, task_href};
-use super::{PageError, PageResult, Pages, Shell, page};
-use crate::doors::{ActionError, LoggedIn, Scope};
+use super::{PageError, PageResult, Pages, Shell, page, pools};
+use crate::doors::{LoggedIn, Scope};
 
 /// Questions of each kind on the page.
-const SHOWN: i64 = 100;
+const SHOWN: u32 = 100;
 
 /// A question with its buttons.
 pub(super) struct Ask {
@@ -53,9 +53,10 @@ pub(super) async fn show(State(pages): State<Pages>, Extension(who): Extension<L
     let shell = Shell::load(&pages, &who, "approvals", format!("/events?since={since}")).await?;
     let load = async |is_answered| {
         let readable = who.scope.dag_ids();
-        let filter = ApprovalFilter { is_answered: Some(is_answered), readable, ..ApprovalFilter::default() };
-        let (rows, _) = pages.store.approvals(&filter, SHOWN, 0).await.map_err(ActionError::from)?;
-        Ok::<_, PageError>(rows.into_iter().map(row).collect())
+        let filter = HitlFilter { is_answered: Some(is_answered), readable, ..HitlFilter::default() };
+        let listing = Listing { limit: SHOWN, ..Listing::default() };
+        let found = pages.store.api_hitl_details(&filter, &listing).await.map_err(pools::unread)?;
+        Ok::<_, PageError>(found.rows.into_iter().map(row).collect())
     };
     let (open, answered) = (load(false).await?, load(true).await?);
     page(&ApprovalsPage {
@@ -66,38 +67,41 @@ pub(super) async fn show(State(pages): State<Pages>, Extension(who): Extension<L
     })
 }
 
-fn row(row: ApprovalRow) -> Row {
+fn row(row: HitlRow) -> Row {
     let ask = ask(&row);
-    let (answer, answered) = match row.answer {
-        Some((chosen, by, at)) => (format!("{chosen}, by {by}"), Some(Moment(at))),
-        None => (String::new(), None),
-    };
+    let answer = row.chosen.zip(row.answered_by).map(|(chosen, by)| format!("{chosen}, by {by}"));
+    let of = row.task_instance;
     Row {
         ask,
-        task_href: task_href(&row.dag_id, &row.run_id, &row.task_id, row.map_index),
-        task_id: row.task_id,
-        dag_id: row.dag_id,
-        run_id: row.run_id,
-        asked: Moment(row.asked_at),
-        answer,
-        answered,
+        task_href: task_href(&of.dag_id, &of.run_id, &of.task_id, of.map_index),
+        task_id: of.task_id,
+        dag_id: of.dag_id,
+        run_id: of.run_id,
+        asked: Moment(row.asked_at.0),
+        answer: answer.unwrap_or_default(),
+        answered: row.answered_at.map(|at| Moment(at.0)),
     }
 }
 
 /// The buttons of a question.
-pub(super) fn ask(row: &ApprovalRow) -> Ask {
-    let roles = &row.question.roles;
-    let who = if roles.is_empty() { String::new() } else { format!("asked: {}", roles.join(", ")) };
-    let until = row.deadline.map(|at| match &row.question.default {
-        Some(default) => format!("{default} is chosen at {at:.0}"),
-        None => format!("fails at {at:.0}"),
+pub(super) fn ask(row: &HitlRow) -> Ask {
+    let of = &row.task_instance;
+    let place = (format!("{}/tasks/{}/answer", run_href(&of.dag_id, &of.run_id), segment(&of.task_id)), of.map_index);
+    let Some(question) = row.question() else {
+        let prompt = "This version of flowctl cannot read this question.".to_owned();
+        return Ask { prompt, options: Vec::new(), action: place.0, map_index: place.1, remark: String::new() };
+    };
+    let until = row.deadline.map(|at| match &question.default {
+        Some(default) => format!("{default} is chosen at {:.0}", at.0),
+        None => format!("fails at {:.0}", at.0),
     });
-    let remark: Vec<String> = until.into_iter().chain(Some(who).filter(|who| !who.is_empty())).collect();
+    let who = Some(question.roles.join(", ")).filter(|roles| !roles.is_empty()).map(|roles| format!("asked: {roles}"));
+    let remark: Vec<String> = until.into_iter().chain(who).collect();
     Ask {
-        prompt: row.question.prompt.clone(),
-        options: row.question.options.clone(),
-        action: format!("{}/tasks/{}/answer", run_href(&row.dag_id, &row.run_id), segment(&row.task_id)),
-        map_index: row.map_index,
+        prompt: question.prompt,
+        options: question.options,
+        action: place.0,
+        map_index: place.1,
         remark: remark.join(" · "),
     }
 }

@@ -173,6 +173,8 @@ struct Shell {
     username: String,
     version: String,
     import_errors: i64,
+    /// Questions that wait for somebody; 0 for those who may not see them.
+    approvals: i64,
     running: i64,
     queued: i64,
     /// Why the reader may change nothing; empty: they may.
@@ -204,6 +206,7 @@ impl Shell {
             may_audit: who.may(Permission::EventLogRead).is_ok(),
             version: pages.version.clone(),
             import_errors: counts.import_errors,
+            approvals: if who.may(Permission::HitlRead).is_ok() { counts.approvals } else { 0 },
             running: counts.running,
             queued: counts.queued,
         })
@@ -227,7 +230,7 @@ impl Shell {
     /// What each form carries, as HTML.
     fn form_token(&self) -> String {
         let token = self.who.as_ref().map(|who| who.form_token.as_str()).unwrap_or_default();
-        format!("<input type=\"hidden\" name=\"{}\" value=\"{token}\">", crate::access::form::FIELD)
+        crate::access::form::field(token)
     }
 }
 

@@ -13,11 +13,16 @@ use serde::Deserialize;
 
 use super::format::segment;
 use super::{PageError, Pages, problem};
+use crate::access::form;
 use crate::client_address;
-use crate::doors::{ActionError, LoggedIn};
+use crate::doors::{ActionError, LoggedIn, form_token, made_token};
 
 /// The cookie that carries a session's token.
 pub const COOKIE: &str = "flowctl_session";
+/// The cookie that the login form's token belongs to: there is no session yet.
+const FORM_COOKIE: &str = "flowctl_login";
+/// Where that one is sent.
+const LOGIN: &str = "/login";
 
 /// Sends who is not logged in to the login, and from there back to the page.
 pub(crate) fn refuse_nobody(request: &Parts) -> Response {
@@ -49,15 +54,34 @@ pub(crate) fn refuse_form() -> Response {
     problem::render(StatusCode::FORBIDDEN, title, detail.to_owned())
 }
 
-/// Whether cookies may only be sent over https: it is what people use.
-pub(super) struct Secure(pub(super) bool);
+/// A browser that is not logged in yet: its cookies, and whether they may only be sent over https, because that is what
+/// people use.
+pub(super) struct Browser {
+    pub(super) jar: CookieJar,
+    pub(super) is_secure: bool,
+}
 
-impl FromRequestParts<Pages> for Secure {
+impl FromRequestParts<Pages> for Browser {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, pages: &Pages) -> Result<Self, Infallible> {
+        // Whoever says so: it can only keep the cookie from a connection that everybody can read.
         let is_forwarded = parts.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
-        Ok(Self(is_forwarded || pages.doors.is_https()))
+        let is_secure = is_forwarded || pages.doors.is_https();
+        Ok(Self { jar: CookieJar::from_headers(&parts.headers), is_secure })
+    }
+}
+
+impl Browser {
+    /// A cookie of ours. Lax: an identity provider leads the browser back here, which is a visit from another site.
+    pub(super) fn cookie(&self, name: &'static str, value: String, path: &'static str) -> Cookie<'static> {
+        let cookie = Cookie::build((name, value)).path(path).http_only(true);
+        cookie.same_site(SameSite::Lax).secure(self.is_secure).build()
+    }
+
+    /// What the cookie of the login form says; none: the form was loaded elsewhere, or not at all.
+    fn form_token(&self) -> Option<String> {
+        self.jar.get(FORM_COOKIE).map(|cookie| form_token(cookie.value()))
     }
 }
 
@@ -68,6 +92,8 @@ struct LoginPage {
     next: String,
     username: String,
     problem: String,
+    /// What the form carries, as HTML.
+    form_token: String,
     /// What the button of the identity provider calls it; empty: there is none.
     provider: String,
     provider_href: String,
@@ -85,9 +111,9 @@ pub(super) struct LoginQuery {
 }
 
 /// The login form.
-pub(super) async fn show(State(pages): State<Pages>, Query(query): Query<LoginQuery>) -> Response {
+pub(super) async fn show(State(pages): State<Pages>, browser: Browser, Query(query): Query<LoginQuery>) -> Response {
     let form = login_page(&pages, query.next, String::new(), String::new());
-    respond(&LoginPage { has_left_provider: query.left == "provider", ..form }, StatusCode::OK)
+    respond(LoginPage { has_left_provider: query.left == "provider", ..form }, browser, StatusCode::OK)
 }
 
 fn login_page(pages: &Pages, next: String, username: String, problem: String) -> LoginPage {
@@ -98,20 +124,28 @@ fn login_page(pages: &Pages, next: String, username: String, problem: String) ->
         next,
         username,
         problem,
+        form_token: String::new(),
         has_left_provider: false,
     }
 }
 
-fn respond(page: &LoginPage, status: StatusCode) -> Response {
+/// The page with the token of its form. A browser keeps the cookie of it that it has: it may show the form twice.
+fn respond(page: LoginPage, mut browser: Browser, status: StatusCode) -> Response {
+    if browser.jar.get(FORM_COOKIE).is_none() {
+        let cookie = browser.cookie(FORM_COOKIE, made_token(), LOGIN);
+        browser.jar = browser.jar.add(cookie);
+    }
+    let page = LoginPage { form_token: form::field(&browser.form_token().unwrap_or_default()), ..page };
     match page.render() {
-        Ok(html) => (status, Html(html)).into_response(),
+        // The token is of this browser.
+        Ok(html) => (status, browser.jar, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
         Err(problem) => PageError::from(problem).into_response(),
     }
 }
 
 /// The login form with what went wrong.
-pub(super) fn login_problem(pages: &Pages, problem: String, status: StatusCode) -> Response {
-    respond(&login_page(pages, String::new(), String::new(), problem), status)
+pub(super) fn login_problem(pages: &Pages, browser: Browser, problem: String, status: StatusCode) -> Response {
+    respond(login_page(pages, String::new(), String::new(), problem), browser, status)
 }
 
 /// What the form sends.
@@ -121,38 +155,44 @@ pub(super) struct Credentials {
     password: String,
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    form_token: String,
 }
 
 /// Checks the password and sets the cookie.
 pub(super) async fn log_in(
     State(pages): State<Pages>,
-    Secure(is_secure): Secure,
-    jar: CookieJar,
+    browser: Browser,
     extensions: Extensions,
     Form(given): Form<Credentials>,
 ) -> Response {
+    if !browser.form_token().is_some_and(|token| form::is_token(&given.form_token, &token)) {
+        let problem = "This form was loaded in another browser, or this one keeps no cookies. Log in with this one.";
+        let page = login_page(&pages, given.next, given.username, problem.to_owned());
+        return respond(page, browser, StatusCode::FORBIDDEN);
+    }
     match pages.doors.log_in(&given.username, given.password, client_address::of(&extensions)).await {
-        Ok(Some(token)) => welcome(&pages, jar, token, local(&given.next), is_secure).await,
+        Ok(Some(token)) => welcome(&pages, browser, token, local(&given.next)).await,
         Ok(None) => {
             let problem = "User name or password is wrong.".to_owned();
-            respond(&login_page(&pages, given.next, given.username, problem), StatusCode::UNAUTHORIZED)
+            respond(login_page(&pages, given.next, given.username, problem), browser, StatusCode::UNAUTHORIZED)
         }
         Err(problem) => {
             let form = login_page(&pages, given.next, given.username, problem.to_string());
-            respond(&form, problem.status())
+            respond(form, browser, problem.status())
         }
     }
 }
 
 /// Gives a browser its new session, in place of the one that it had, and leads it on.
-pub(super) async fn welcome(pages: &Pages, jar: CookieJar, token: String, next: &str, is_secure: bool) -> Response {
-    if let Some(old) = jar.get(COOKIE)
+pub(super) async fn welcome(pages: &Pages, browser: Browser, token: String, next: &str) -> Response {
+    if let Some(old) = browser.jar.get(COOKIE)
         && let Err(problem) = pages.doors.log_out(old.value()).await
     {
         return PageError::from(problem).into_response();
     }
-    let cookie = Cookie::build((COOKIE, token)).path("/").http_only(true).same_site(SameSite::Lax).secure(is_secure);
-    (jar.add(cookie), Redirect::to(next)).into_response()
+    let cookie = browser.cookie(COOKIE, token, "/");
+    (browser.jar.remove(Cookie::build(FORM_COOKIE).path(LOGIN)).add(cookie), Redirect::to(next)).into_response()
 }
 
 /// Whether it is a path of this server and not of another one: `//host` and `/\host` would lead there.

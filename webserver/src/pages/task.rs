@@ -10,8 +10,8 @@ use model::log_path::log_path;
 use serde::Deserialize;
 use serde_json::Value;
 use store::disabled_task::DisabledTask;
+use store::read::api::{HitlFilter, Listing};
 use store::read::pages::{AttemptRow, TaskInstanceRow};
-use store::waiting::ApprovalFilter;
 
 use super::approvals::{self, Ask};
 use super::format::{
@@ -19,7 +19,7 @@ use super::format::{
 };
 use super::not_started::or_not_started;
 use super::why::Why;
-use super::{PageError, PageResult, Pages, Shell, log, page, run, why};
+use super::{PageError, PageResult, Pages, Shell, log, page, pools, run, why};
 use crate::access::Permission;
 use crate::doors::{ActionError, LoggedIn};
 use crate::rendered;
@@ -167,16 +167,18 @@ pub(super) async fn show(
     let missed = pages.store.missed_deadlines(DagRunKey(found.id)).await?;
     let contention = why::contention(&pages.store, &found, &dag, &rows).await?;
     let why = Why::new(&dag, &found, &states, &rows, &contention, pages.limits, now).with_waits(waits);
-    let filter = ApprovalFilter {
+    let filter = HitlFilter {
         dag_id: Some(dag_id.clone()),
         run_id: Some(run_id.clone()),
         task_id: Some(task_id.clone()),
+        map_index: Some(row.map_index),
         is_answered: Some(false),
-        readable: None,
+        ..HitlFilter::default()
     };
     let ask = if row.state == "awaiting_input" {
-        let (open, _) = pages.store.approvals(&filter, i64::from(u32::MAX), 0).await.map_err(ActionError::from)?;
-        open.iter().find(|open| open.map_index == row.map_index).map(approvals::ask)
+        let newest = Listing { limit: 1, ..Listing::default() };
+        let open = pages.store.api_hitl_details(&filter, &newest).await.map_err(pools::unread)?;
+        open.rows.first().map(approvals::ask)
     } else {
         None
     };

@@ -1,7 +1,6 @@
 //! Assets: as Airflow's clients ask for them, events from outside, and the pages.
 
-use axum::body::Body;
-use axum::http::{Method, Request, header};
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -33,12 +32,7 @@ async fn delete(world: &World, path: &str) -> u16 {
 
 /// A page, as a browser with a session sees it.
 async fn page(world: &World, path: &str) -> String {
-    let body = Body::from("username=admin&password=secret");
-    let login = Request::builder().method(Method::POST).uri("/login").header("sec-fetch-site", "same-origin");
-    let login = login.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).expect("a request");
-    let answer = world.send(login).await;
-    let cookie =
-        answer.headers[header::SET_COOKIE].to_str().expect("text").split(';').next().expect("a cookie").to_owned();
+    let cookie = format!("flowctl_session={}", world.log_in("admin").await);
     let shown = world.ask(Method::GET, path, None, &[("cookie", &cookie)]).await;
     assert_eq!(shown.status.as_u16(), 200, "{path}\n{}", shown.text);
     shown.text

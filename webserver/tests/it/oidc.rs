@@ -203,6 +203,12 @@ async fn an_answer_that_another_browser_or_another_login_asked_for_is_refused() 
     assert_eq!(foreign.status, StatusCode::UNAUTHORIZED);
     assert!(foreign.text.contains("belongs to another login"), "{}", foreign.text);
     assert_eq!(come_back(&world, &back, &mine).await.status, StatusCode::SEE_OTHER);
+    // It is sealed: nobody reads or makes one.
+    let sealed = mine.split_once('=').expect("a value").1;
+    for engine in [&base64::engine::general_purpose::URL_SAFE, &base64::engine::general_purpose::URL_SAFE_NO_PAD] {
+        let bytes = base64::Engine::decode(engine, sealed).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&bytes).contains("verifier"));
+    }
     // A code is of one use.
     let again = come_back(&world, &back, &mine).await;
     assert_eq!(again.status, StatusCode::UNAUTHORIZED);

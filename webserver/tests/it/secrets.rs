@@ -2,9 +2,9 @@
 
 use axum::http::Method;
 use serde_json::{Value, json};
+use store::testing::tester;
 
 use crate::world::{Answer, World};
-use store::event_log::By;
 
 async fn delete(world: &World, path: &str) -> Answer {
     let token = world.log_in("admin").await;
@@ -209,7 +209,7 @@ async fn a_value_that_no_key_decrypts_hides_no_other() {
     let other = store::Keyring::generate().parse().expect("a key");
     let lost = world.database.store().clone().with_keys(other);
     let new = store::variable::NewVariable { key: "lost".to_owned(), value: "x".to_owned(), description: None };
-    lost.create_variable(&new, &By::local("tester", jiff::Timestamp::UNIX_EPOCH)).await.expect("a row");
+    lost.create_variable(&new, &tester()).await.expect("a row");
     world.post("/variables", json!({"key": "good", "value": "1"})).await.expect(201);
     let page = world.get("/variables?order_by=key").await.expect(200);
     assert_eq!((&page["variables"][0]["value"], &page["variables"][1]["value"]), (&json!("1"), &Value::Null));
@@ -256,7 +256,7 @@ async fn tasks_read_them_and_no_secret_stands_in_a_log_or_a_reason() {
     let other = store::Keyring::generate().parse().expect("a key");
     let lost = world.database.store().clone().with_keys(other);
     let new = store::variable::NewVariable { key: "lost".to_owned(), value: "x".to_owned(), description: None };
-    lost.create_variable(&new, &By::local("tester", jiff::Timestamp::UNIX_EPOCH)).await.expect("a row");
+    lost.create_variable(&new, &tester()).await.expect("a row");
     world.dag(DAG).await;
     world.schedule();
     world.trigger("secretive", "one").await;

@@ -16,12 +16,34 @@ async fn form(world: &World, path: &str, cookie: Option<&str>, body: &str, heade
     world.send(request.body(Body::from(body.to_owned())).expect("a request")).await
 }
 
+/// The cookie of this name that an answer sets, with its attributes.
+fn set_cookie(answer: &Answer, name: &str) -> Option<String> {
+    let mut set = answer.headers.get_all("set-cookie").iter().map(|set| set.to_str().expect("a cookie"));
+    set.find(|set| set.starts_with(&format!("{name}="))).map(str::to_owned)
+}
+
+fn pair(set: &str) -> &str {
+    set.split(';').next().expect("a cookie")
+}
+
+/// Loads the login form: the cookie that it belongs to, and its token.
+async fn login_form(world: &World, headers: &[(&str, &str)]) -> (String, String) {
+    let page = world.ask(Method::GET, "/login", None, headers).await;
+    let (_, rest) = page.text.split_once("name=\"form_token\" value=\"").expect("a form with its token");
+    let cookie = set_cookie(&page, "flowctl_login").expect("a cookie");
+    (cookie, rest.split('"').next().expect("a token").to_owned())
+}
+
 /// Logs in as a browser does: the cookie, and all attributes of it.
 async fn log_in(world: &World, old: Option<&str>, headers: &[(&str, &str)]) -> (String, String) {
-    let answer = form(world, "/login", old, "username=admin&password=secret", headers).await;
+    let (cookie, token) = login_form(world, headers).await;
+    let cookies = format!("{}; {}", pair(&cookie), old.unwrap_or("a=b"));
+    let body = format!("username=admin&password=secret&form_token={token}");
+    let answer = form(world, "/login", Some(&cookies), &body, headers).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
-    let set = answer.headers["set-cookie"].to_str().expect("a cookie").to_owned();
-    (set.split(';').next().expect("its value").to_owned(), set)
+    assert!(set_cookie(&answer, "flowctl_login").expect("a cookie").contains("Max-Age=0"), "of one login");
+    let set = set_cookie(&answer, "flowctl_session").expect("a session");
+    (pair(&set).to_owned(), set)
 }
 
 /// The token of the forms of a page.
@@ -36,8 +58,28 @@ async fn a_cookie_is_for_this_site_only_and_over_https_where_that_is_used() {
     let world = World::create().await;
     let (_, set) = log_in(&world, None, &[]).await;
     assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && !set.contains("Secure"), "{set}");
-    let (_, set) = log_in(&world, None, &[("x-forwarded-proto", "https")]).await;
+    let https = [("x-forwarded-proto", "https")];
+    let (_, set) = log_in(&world, None, &https).await;
     assert!(set.contains("Secure"), "{set}");
+    let (set, _) = login_form(&world, &https).await;
+    assert!(["HttpOnly", "SameSite=Lax", "Secure", "Path=/login"].iter().all(|part| set.contains(part)), "{set}");
+}
+
+#[tokio::test]
+async fn a_login_form_that_this_browser_did_not_load_is_refused_and_shown_again() {
+    let world = World::create().await;
+    let ((mine, _), (_, foreign)) = (login_form(&world, &[]).await, login_form(&world, &[]).await);
+    for (cookie, token) in [(None, ""), (Some(pair(&mine)), ""), (Some(pair(&mine)), &*foreign), (None, &*foreign)] {
+        let body = format!("username=admin&password=secret&next=/pools&form_token={token}");
+        let answer = form(&world, "/login", cookie, &body, &[]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{cookie:?} {token}");
+        assert!(set_cookie(&answer, "flowctl_session").is_none());
+        for part in ["this one keeps no cookies", "value=\"admin\"", "value=\"/pools\""] {
+            assert!(answer.text.contains(part), "{part} in {}", answer.text);
+        }
+        // The browser that has a form's cookie keeps it: another tab may show the form too.
+        assert_eq!(set_cookie(&answer, "flowctl_login").is_none(), cookie.is_some());
+    }
 }
 
 #[tokio::test]
@@ -82,11 +124,12 @@ async fn every_form_that_changes_something_carries_the_token() {
     for template in templates {
         let path = template.expect("a template").path();
         let text = std::fs::read_to_string(&path).expect("a template");
-        let is_login = path.file_name().is_some_and(|name| name == "login.html");
         for (place, _) in text.match_indices("method=\"post\"") {
             let rest = &text[place..];
             let after = &rest[rest.find('>').expect("the end of the tag") + 1..];
-            assert!(is_login || after.starts_with("{{ shell.form_token()|safe }}"), "{}: {after:.60}", path.display());
+            let has_token =
+                ["{{ shell.form_token()|safe }}", "{{ form_token|safe }}"].iter().any(|token| after.starts_with(token));
+            assert!(has_token, "{}: {after:.60}", path.display());
         }
         assert!(
             !text.contains("onclick=") && !text.contains("style=\"") && !text.contains("<style"),

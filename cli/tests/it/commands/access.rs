@@ -1,6 +1,7 @@
 //! Who may, and where the credentials are.
 
 use std::os::unix::fs::PermissionsExt;
+use store::testing::tester;
 
 use sha2::{Digest, Sha256};
 use store::account::Account;
@@ -63,12 +64,7 @@ async fn a_viewer_reads_and_changes_nothing() {
     let store = site.system.store().await;
     let password_hash = webserver::doors::hash_password("only looking").expect("a hash");
     let account = Account { username: "watcher".to_owned(), password_hash, role: "viewer".to_owned() };
-    assert!(
-        store
-            .create_account(&account, &store::event_log::By::local("test", jiff::Timestamp::UNIX_EPOCH))
-            .await
-            .expect("an account")
-    );
+    assert!(store.create_account(&account, &tester()).await.expect("an account"));
     store.close().await;
     run(&mut site.command(&["login", "--username", "watcher"]), "only looking").done();
     site.run(&["dags", "list"]).done();

@@ -79,21 +79,21 @@ fn start(flowctl: &str) -> Nginx {
     Nginx { process, url: format!("http://{listen}"), _folder: folder }
 }
 
-/// Form fields of a login.
-fn credentials(password: &str) -> String {
-    format!("username=admin&password={}", password.replace(' ', "+"))
+/// The value of the first cookie or attribute that begins like this.
+fn after<'a>(text: &'a str, mark: &str, end: char) -> &'a str {
+    let (_, rest) = text.split_once(mark).unwrap_or_else(|| panic!("{mark} in {text}"));
+    rest.split(end).next().unwrap_or_default()
 }
 
 async fn log_in(browser: &Client, url: &str, password: &str) -> reqwest::Response {
-    browser
-        .post(format!("{url}/login"))
-        .header("origin", url)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .header("x-forwarded-for", "198.51.100.1")
-        .body(credentials(password))
-        .send()
-        .await
-        .expect("an answer through nginx")
+    let form = browser.get(format!("{url}/login")).send().await.expect("the form through nginx");
+    let cookie = form.headers()["set-cookie"].to_str().expect("a cookie");
+    let cookie = format!("flowctl_login={}", after(cookie, "flowctl_login=", ';'));
+    let page = form.text().await.expect("a page");
+    let token = after(&page, "name=\"form_token\" value=\"", '"');
+    let request = browser.post(format!("{url}/login")).header("origin", url).header("cookie", cookie);
+    let fields = [("username", "admin"), ("password", password), ("form_token", token)];
+    request.header("x-forwarded-for", "198.51.100.1").form(&fields).send().await.expect("an answer through nginx")
 }
 
 async fn refused_logins(flowctl: &str) -> Vec<Value> {
@@ -132,10 +132,11 @@ async fn behind_the_nginx_of_the_documentation_flowctl_knows_who_asks_and_pages_
 
     let let_in = log_in(&browser, &nginx.url, PASSWORD).await;
     assert_eq!(let_in.status(), 303);
-    let cookie = let_in.headers()["set-cookie"].to_str().expect("a cookie");
-    let cookie = cookie.split(';').next().expect("its value");
+    let set = let_in.headers().get_all("set-cookie").iter().map(|set| set.to_str().expect("a cookie"));
+    let session = set.filter(|set| set.starts_with("flowctl_session=")).map(|set| set.split(';').next()).next();
+    let session = session.flatten().expect("a session");
     // A page that is late is told so at once, and the stream goes on: nginx must not wait for more.
-    let events = browser.get(format!("{}/events?since=99", nginx.url)).header("cookie", cookie);
+    let events = browser.get(format!("{}/events?since=99", nginx.url)).header("cookie", session);
     let mut events = events.send().await.expect("a stream through nginx");
     let first = events.chunk().await.expect("an event").expect("an event");
     assert!(first.starts_with(b"event: progress"), "{first:?}");

@@ -15,7 +15,7 @@ use crate::dag::SavedDag;
 use crate::dag_run::TaskInstanceEnd;
 use crate::event_log::By;
 use crate::journal::LeaderJournal;
-use crate::testing::TestDatabase;
+use crate::testing::{TestDatabase, tester};
 
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + second).unwrap()
@@ -321,7 +321,7 @@ async fn a_disabled_task_reaches_the_leader_until_it_is_enabled() {
     assert_eq!(told().await, [("a".to_owned(), Some(key)), ("b".to_owned(), None)]);
     assert_eq!(world.journal.dag_runs(None).await.unwrap()[0].version, 3, "each change makes the leader look again");
     assert_eq!(store.disabled_tasks("etl").await.unwrap().len(), 2);
-    assert!(store.enable_task("etl", Some("day_0"), "a", &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
-    assert!(!store.enable_task("etl", Some("day_0"), "b", &By::local("tester", Timestamp::UNIX_EPOCH)).await.unwrap());
+    assert!(store.enable_task("etl", Some("day_0"), "a", &tester()).await.unwrap());
+    assert!(!store.enable_task("etl", Some("day_0"), "b", &tester()).await.unwrap());
     assert_eq!(told().await, [("b".to_owned(), None)]);
 }

@@ -87,6 +87,8 @@ pub struct DagCounts {
     pub running: i64,
     /// Runs that wait.
     pub queued: i64,
+    /// Questions that nobody has answered.
+    pub approvals: i64,
 }
 
 /// A schedule of a version, as a list shows it.
@@ -166,7 +168,14 @@ impl Store {
                    (SELECT count(*) FROM dag_run WHERE state IN ('queued', 'running') AND state = 'running'
                        AND ($1::text[] IS NULL OR dag_run.dag_id = ANY ($1))) AS "running!",
                    (SELECT count(*) FROM dag_run WHERE state IN ('queued', 'running') AND state = 'queued'
-                       AND ($1::text[] IS NULL OR dag_run.dag_id = ANY ($1))) AS "queued!"
+                       AND ($1::text[] IS NULL OR dag_run.dag_id = ANY ($1))) AS "queued!",
+                   (SELECT count(*) FROM waiting w JOIN task_instance t USING (dag_run_id, task_index, map_index)
+                      JOIN dag_run r ON r.id = w.dag_run_id
+                     WHERE w.awaited->>'kind' = 'approval' AND t.state = 'awaiting_input'
+                       AND t.attempt_token = w.attempt_token AND ($1::text[] IS NULL OR r.dag_id = ANY ($1))
+                       AND NOT EXISTS (SELECT FROM approval a WHERE a.dag_run_id = t.dag_run_id
+                           AND a.task_index = t.task_index AND a.map_index = t.map_index
+                           AND a.try_number = t.try_number)) AS "approvals!"
               FROM dag WHERE NOT is_stale AND ($1::text[] IS NULL OR dag_id = ANY ($1))"#,
             readable
         )
