@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 
-use super::{Choice, Dialog, Effect, Link, Preview, Run, Runs, Screen, State, Ticket};
+use super::{Choice, Dialog, Effect, Link, Preview, Run, Runs, Screen, State, Ticket, Trigger};
 use crate::client::Error;
 use crate::tui::ask::{Answer, Changed, Kind};
+use crate::tui::layout;
 
 /// A server that was lost is looked for so often.
 const LOST: SignedDuration = SignedDuration::from_secs(1);
@@ -17,9 +18,7 @@ impl State {
         match answer {
             Ok(answer) => {
                 self.link = Link::Up;
-                if !matches!(kind, Kind::Change | Kind::Params | Kind::Preview | Kind::Recent) {
-                    self.problem = None;
-                }
+                self.problem.take_if(|(refused, _)| *refused == kind);
                 let pause = self.fold(answer, effects);
                 // A server that is slow is asked less often. What is under way over and over again would be all it does.
                 let pause = if pause.is_zero() { pause } else { pause.max(took * 2) };
@@ -81,7 +80,8 @@ impl State {
         }
         // Whoever closed the dialog meanwhile does not want to be taken elsewhere.
         if let Some(run_id) = changed.run_id
-            && let Some(Dialog::Trigger(trigger)) = self.dialog.take_if(|dialog| matches!(dialog, Dialog::Trigger(_)))
+            && let Some(Dialog::Trigger(trigger)) =
+                self.dialog.take_if(|dialog| matches!(dialog, Dialog::Trigger(Trigger { is_sent: true, .. })))
         {
             if let Screen::Dags(_) = self.top() {
                 self.screens.push(Screen::Runs(Box::new(Runs::new(&trigger.dag_id))));
@@ -112,7 +112,7 @@ impl State {
         self.asks.rest(kind, self.now + if is_lost { LOST } else { REFUSED });
         let text = error.to_string();
         match (kind, &mut self.dialog) {
-            (Kind::Change, Some(Dialog::Trigger(trigger))) => {
+            (Kind::Change, Some(Dialog::Trigger(trigger))) if trigger.is_sent => {
                 trigger.is_sent = false;
                 trigger.problem = Some(text);
                 self.notice = None;
@@ -125,9 +125,18 @@ impl State {
             (Kind::Preview, Some(Dialog::Choice(choice))) => choice.preview = Some(Preview::Refused(text)),
             (Kind::Params, Some(Dialog::Trigger(trigger))) => trigger.params = Some(String::new()),
             // What is merely decoration is not worth a message.
-            (Kind::Recent | Kind::Params | Kind::Preview, _) => {}
+            (Kind::Recent, _) => self.pass_over(),
+            (Kind::Params | Kind::Preview, _) => {}
             _ if is_lost => {}
-            _ => self.problem = Some(text),
+            _ => self.problem = Some((kind, text)),
+        }
+    }
+
+    /// Goes on with the runs of other DAGs.
+    fn pass_over(&mut self) {
+        let (now, page) = (self.now, layout::page(self.top(), self.size));
+        if let Some(Screen::Dags(dags)) = self.screens.last_mut() {
+            dags.pass_over(page, now);
         }
     }
 

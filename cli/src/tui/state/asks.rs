@@ -63,6 +63,12 @@ impl Asks {
         given_up
     }
 
+    /// Lets a kind be asked at once; whether something of it was under way, for which nobody waits any more.
+    pub(super) fn give_up(&mut self, kind: Kind) -> bool {
+        self.due.remove(&kind);
+        self.under_way.remove(&kind).is_some()
+    }
+
     /// Since when the oldest request waits for its answer.
     pub(super) fn waiting_since(&self) -> Option<Timestamp> {
         self.under_way.values().map(|begun| begun.since).min()

@@ -33,6 +33,8 @@ pub(in crate::tui) struct Dags {
     pub(in crate::tui) list: List,
     /// The newest runs of each, the newest first.
     pub(in crate::tui) recent: HashMap<String, Vec<DagRun>>,
+    /// How many of them are among the newest runs of all DAGs, which are read again and again.
+    covered: HashMap<String, usize>,
     /// When the newest runs of one were asked for.
     asked: HashMap<String, Timestamp>,
     /// The newest runs are known, and these are all that there are.
@@ -79,17 +81,15 @@ impl Dags {
     /// time.
     fn stalest(&self, page: usize, now: Timestamp) -> Option<String> {
         let dags = self.dags.as_ref().filter(|_| self.has_newest && !self.is_all)?;
-        let is_known = |dag_id: &str| self.recent.get(dag_id).is_some_and(|runs| runs.len() >= RECENT);
+        let is_covered = |dag_id: &str| self.covered.get(dag_id).is_some_and(|runs| *runs >= RECENT);
         self.rows
             .iter()
             .skip(self.list.top)
             .take(page)
             .filter_map(|position| dags.get(*position))
             .map(|dag| (self.asked.get(&dag.dag_id), &dag.dag_id))
-            .filter(|(asked, dag_id)| match asked {
-                None => !is_known(dag_id),
-                Some(asked) => now.duration_since(**asked) >= RECENT_AGE,
-            })
+            .filter(|(_, dag_id)| !is_covered(dag_id))
+            .filter(|(asked, _)| asked.is_none_or(|asked| now.duration_since(*asked) >= RECENT_AGE))
             .min()
             .map(|(_, dag_id)| dag_id.clone())
     }
@@ -109,6 +109,7 @@ impl Dags {
         for run in runs {
             newest.entry(run.dag_id.clone()).or_default().push(run);
         }
+        self.covered = newest.iter().map(|(dag_id, runs)| (dag_id.clone(), runs.len())).collect();
         if is_all {
             self.recent.clear();
         }
@@ -125,6 +126,13 @@ impl Dags {
         self.recent.insert(dag_id.clone(), merge(runs.to_vec(), Vec::new()));
         self.asked.insert(dag_id, now);
         SignedDuration::ZERO
+    }
+
+    /// Leaves the runs of the DAG that was asked about alone for a while: they were refused.
+    pub(super) fn pass_over(&mut self, page: usize, now: Timestamp) {
+        if let Some(dag_id) = self.stalest(page, now) {
+            self.asked.insert(dag_id, now);
+        }
     }
 
     /// Takes what a change made of a DAG.

@@ -120,7 +120,7 @@ pub(super) struct State {
     pub(super) link: Link,
     pub(super) notice: Option<Notice>,
     /// Why the screen on top cannot be refreshed, although the server answers.
-    pub(super) problem: Option<String>,
+    pub(super) problem: Option<(Kind, String)>,
     asks: Asks,
 }
 
@@ -190,7 +190,7 @@ impl State {
             let outcome = dialog.press(key);
             return self.close(outcome, effects);
         }
-        let (size, now) = (self.size, self.now);
+        let size = self.size;
         let is_typing = self.is_typing();
         if !is_typing && key == Key::Char('?') {
             self.dialog = Some(Dialog::Help);
@@ -206,7 +206,7 @@ impl State {
             Screen::Run(run) => run.press(key, page),
             Screen::Log(log) => log.press(key, size),
         };
-        self.act(action, now, effects);
+        self.act(action, effects);
     }
 
     /// Whether keys go into a text.
@@ -219,7 +219,7 @@ impl State {
         }
     }
 
-    fn act(&mut self, action: Action, now: Timestamp, effects: &mut Vec<Effect>) {
+    fn act(&mut self, action: Action, effects: &mut Vec<Effect>) {
         match action {
             Action::Nothing => {}
             Action::Back if self.screens.len() == 1 => effects.push(Effect::Quit),
@@ -232,8 +232,9 @@ impl State {
                 self.start_over(effects);
             }
             Action::Ask(dialog) => {
-                self.asks.rest(Kind::Preview, now);
-                self.asks.rest(Kind::Params, now);
+                // What is under way is about another dialog, which was closed.
+                let given_up = [Kind::Preview, Kind::Params].into_iter().filter(|kind| self.asks.give_up(*kind));
+                effects.extend(given_up.map(Effect::GiveUp));
                 self.dialog = Some(dialog);
             }
             Action::Change(change) => self.change(change, effects),

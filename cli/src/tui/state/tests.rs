@@ -377,7 +377,12 @@ fn what_is_not_permitted_is_told_and_what_was_seen_stays() {
     assert_eq!(notice.text, "not permitted: the role of your account does not allow it");
     stage.wait(5000);
     stage.end(Kind::Dags, Err(Error::Forbidden));
-    assert_eq!(stage.state.problem.as_deref(), Some("not permitted: the role of your account does not allow it"));
+    assert_eq!(
+        stage.state.problem.as_ref().map(|(_, text)| text.as_str()),
+        Some("not permitted: the role of your account does not allow it")
+    );
+    stage.answer(Answer::Newest { runs: Vec::new(), is_all: true });
+    assert!(stage.state.problem.is_some(), "another answer does not take it away");
     assert_eq!((selected(&stage), &stage.effects), ("etl", &Vec::new()));
 }
 
@@ -488,6 +493,51 @@ fn a_text_is_found_forwards_and_backwards_and_around_the_end() {
     assert_eq!((screen(&stage), found(&stage)), ("log", (None, false)));
     stage.type_text("/ERROR");
     assert_eq!(found(&stage), (None, false), "capital letters count when there are any");
+}
+
+#[test]
+fn what_was_asked_for_a_dialog_that_was_closed_does_not_come_up_in_the_next_one() {
+    let mut stage = Stage::with_run(80, 24, shown("failed", tasks()));
+    stage.press(Key::Char('c'));
+    let (old, _) = stage.asked[0].clone();
+    stage.press(Key::Escape);
+    stage.press(Key::End);
+    stage.press(Key::Char('c'));
+    stage.event(Event::Answer(old, Ok(Answer::Preview(vec!["start".to_owned()]))));
+    let clear = Change::ClearTask { name: name("load", -1), is_alone: false };
+    assert_eq!(stage.request(Kind::Preview), Some(&Request::Preview(clear)));
+    match &stage.state.dialog {
+        Some(Dialog::Choice(choice)) => assert_eq!(choice.preview, Some(Preview::Asked)),
+        _ => panic!("the dialog is closed"),
+    }
+}
+
+#[test]
+fn a_run_that_is_started_leaves_the_dialog_of_another_dag_alone() {
+    let mut stage = dags();
+    stage.press(Key::Char('t'));
+    stage.press(Key::Enter);
+    stage.press(Key::Escape);
+    stage.press(Key::Down);
+    stage.type_text("t{}");
+    stage.changed("run `m` is triggered", Some("m"));
+    assert_eq!(screen(&stage), "dags");
+    match &stage.state.dialog {
+        Some(Dialog::Trigger(trigger)) => assert_eq!((trigger.dag_id.as_str(), trigger.conf.value()), ("report", "{}")),
+        _ => panic!("the dialog is closed"),
+    }
+}
+
+#[test]
+fn a_dag_whose_runs_are_not_permitted_does_not_keep_others_from_being_asked() {
+    let mut stage = Stage::new(80, 24);
+    stage.answer(Answer::Dags { dags: vec![dag("a"), dag("b")], refused_files: 0 });
+    stage.answer(Answer::Newest { runs: vec![dag_run("c", "r", "success")], is_all: false });
+    assert_eq!(stage.request(Kind::Recent), Some(&Request::Recent { dag_id: "a".to_owned() }));
+    stage.end(Kind::Recent, Err(Error::Forbidden));
+    stage.wait(5000);
+    assert_eq!(stage.request(Kind::Recent), Some(&Request::Recent { dag_id: "b".to_owned() }));
+    assert_eq!(stage.state.problem, None);
 }
 
 fn any_key() -> impl Strategy<Value = Key> {

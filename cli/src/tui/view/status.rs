@@ -64,7 +64,7 @@ fn message(state: &State, theme: Theme) -> Option<Span<'static>> {
         let sign = if notice.is_error { "✕ " } else { "" };
         return Some(Span::styled(format!("{sign}{}", clean(&notice.text)), style));
     }
-    if let Some(problem) = &state.problem {
+    if let Some((_, problem)) = &state.problem {
         return Some(Span::styled(format!("✕ {}", clean(problem)), theme.error()));
     }
     let waited = state.now.duration_since(state.waiting_since()?);
