@@ -24,13 +24,10 @@ pub(super) async fn run(globals: &Globals, arguments: &TaskArguments) -> anyhow:
 /// What there is to say when there is nothing to show.
 fn nothing(instance: &TaskInstance) -> String {
     let TaskInstance { task_id, state, operator, .. } = instance;
+    let begins = format!("the templates of `{task_id}` are rendered when it starts");
     match state.as_deref() {
-        None | Some("scheduled" | "queued" | "upstream_failed" | "removed") => {
-            format!(
-                "the templates of `{task_id}` are rendered when it starts; it is {}",
-                state.as_deref().unwrap_or("none")
-            )
-        }
+        None => format!("{begins}; it is not scheduled yet"),
+        Some(state @ ("scheduled" | "queued" | "upstream_failed" | "removed")) => format!("{begins}; it is {state}"),
         Some(state) => {
             let operator = operator.as_deref().unwrap_or("task");
             format!("nothing is kept of the templates of `{task_id}` ({operator}, {state})")

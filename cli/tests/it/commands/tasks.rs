@@ -95,7 +95,7 @@ tasks:
     assert!(rendered("asked").done().starts_with("prompt:\n  Ship one?\noptions:\n"));
     let later = rendered("later");
     assert_eq!((later.code, later.stdout.as_str()), (0, ""));
-    assert_eq!(later.stderr, "the templates of `later` are rendered when it starts; it is none\n");
+    assert_eq!(later.stderr, "the templates of `later` are rendered when it starts; it is not scheduled yet\n");
     let json = site.run(&["tasks", "rendered", "report", "one", "report", "-o", "json"]).done();
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["env"]["ROWS"], "[1, 2]");
