@@ -1,6 +1,6 @@
 //! Tasks: their logs and what they leave.
 
-use super::Site;
+use super::{Site, run};
 
 #[tokio::test]
 async fn each_attempt_has_a_log_of_its_own() {
@@ -70,6 +70,40 @@ tasks:
     let users = site.run(&["xcom", "get", "report", "latest", "report", "users"]).done();
     assert_eq!(serde_json::from_str::<Vec<String>>(&users).expect("JSON"), ["김철수", "이영희"]);
     assert_eq!(site.run(&["xcom", "list", "report", "latest", "report", "--limit", "1"]).stderr, "1 of 2\n");
+}
+
+#[tokio::test]
+async fn an_xcom_is_set_changed_and_deleted_and_what_runs_next_reads_it() {
+    let site = Site::start().await;
+    let text = r#"
+tasks:
+  - {id: score, bash: echo 0.5}
+  - id: asked
+    depends_on: score
+    approve: {prompt: "Is {{ xcom('score') }} enough?"}
+  - {id: report, depends_on: asked, bash: "echo '{{ xcom('score') }} {{ xcom('score', 'by') }}'"}
+"#;
+    site.dag("scores", text).await;
+    site.run(&["dags", "trigger", "scores", "--run-id", "one"]).done();
+    site.until(&["tasks", "state", "scores", "one", "asked"], |state| state == "awaiting_input\n").await;
+    let xcom = |verb, arguments: &[&str]| {
+        let mut command = site.command(&[&["xcom", verb, "scores", "one", "score"], arguments].concat());
+        run(&mut command, "[1, {\"a\": null}]")
+    };
+    let set = |key, value| xcom("set", &[key, value]);
+    assert_eq!(set("return_value", "0.9").stderr, "`return_value` of `score` is 0.9\n");
+    assert_eq!(set("by", "ada lovelace").stderr, "`by` of `score` is \"ada lovelace\"\n");
+    assert_eq!(set("list", "@-").stderr, "`list` of `score` is [1,{\"a\":null}]\n");
+    assert_eq!(xcom("delete", &["list"]).stderr, "`list` of `score` is deleted\n");
+    for ran in [xcom("delete", &["list"]), xcom("get", &["list"])] {
+        let told = ran.refused(3);
+        assert!(told.contains("`score` left no `list`"), "{told}");
+    }
+    assert!(site.run(&["xcom", "set", "scores", "one", "nosuch", "k", "1"]).refused(3).contains("no task `nosuch`"));
+    assert!(set("k", "@/no/such/file").refused(2).contains("/no/such/file cannot be read"));
+    site.run(&["approvals", "answer", "scores", "one", "asked", "Approve"]).done();
+    site.until(&["tasks", "state", "scores", "one", "report"], |state| state == "success\n").await;
+    assert_eq!(site.run(&["xcom", "get", "scores", "one", "report"]).done(), "0.9 ada lovelace\n");
 }
 
 #[tokio::test]
