@@ -90,6 +90,13 @@ impl Chromium {
         self.click("form button.primary").await;
     }
 
+    /// The same where an identity provider has the first button.
+    pub(crate) async fn log_in_locally(&self, username: &str, password: &str) {
+        self.fill("#username", username).await;
+        self.fill("#password", password).await;
+        self.click("form[action='/login'] button").await;
+    }
+
     /// Goes to an address of flowctl.
     pub(crate) async fn open(&self, path: &str) {
         self.driver.goto(format!("{}{path}", self.base)).await.expect("the page");

@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "the names of the tests say it")]
 
 mod browser;
+mod browser_accounts;
 mod chaos;
 mod chromium;
 mod clients;
