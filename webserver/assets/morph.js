@@ -16,7 +16,7 @@ export function morph(old, fresh) {
   if (old.nodeType !== Node.ELEMENT_NODE) { if (old.data !== fresh.data) old.data = fresh.data; return; }
   // What the script writes (times that count on) and what the reader writes.
   if (old.dataset.source !== undefined && old.dataset.source === fresh.outerHTML) return;
-  if (old.matches('input,textarea,select')) return;
+  if (old.matches('input:not([type=hidden]),textarea,select')) return;
   attributes(old, fresh);
   children(old, fresh);
 }
