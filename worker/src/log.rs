@@ -134,7 +134,9 @@ impl AttemptLog {
 
     /// Writes what the attempt's templates became beside the log, without secrets.
     pub(crate) fn keep_rendered(&self, fields: Map<String, Value>, known: &Known) -> io::Result<()> {
-        let fields = known.with(|masker| masker.mask_json(rendered::shown(fields).into()));
+        // Before texts are cut: half of a secret would not be known as one.
+        let masked = |(name, value)| (name, known.with(|masker| masker.mask_json(value)));
+        let fields = Value::from(rendered::shown(fields.into_iter().map(masked).collect()));
         let path = rendered_path(&self.path);
         in_its_folder(&path, || std::fs::write(&path, fields.to_string()))
     }
@@ -178,5 +180,18 @@ mod tests {
         assert!(text.len() < 1400);
         assert_eq!(text.matches("further output is dropped").count(), 1);
         assert!(text.ends_with("\"line\":\"exit code 1\"}\n"));
+    }
+
+    #[test]
+    fn a_secret_where_a_rendered_text_is_cut_is_no_half_of_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a/b.log");
+        let known = Known::default();
+        known.with(|masker| masker.learn("hunter2-of-the-bank"));
+        let text = format!("{}hunter2-of-the-bank", "a".repeat(64 * 1024 - 3));
+        let fields = Map::from_iter([("bash".to_owned(), Value::from(text))]);
+        AttemptLog::at(path.clone(), 1000).keep_rendered(fields, &known).unwrap();
+        let text = std::fs::read_to_string(rendered_path(&path)).unwrap();
+        assert!(text.ends_with("aaa***\"}"), "{}", &text[text.len() - 40..]);
     }
 }
