@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use jiff::Timestamp;
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgTransaction};
 
 use crate::Store;
 use crate::embedded::{Binaries, Cluster};
@@ -88,9 +88,39 @@ impl TestDatabase {
         query.fetch_one(self.store.pool()).await.expect("the test's statement")
     }
 
+    /// A transaction that has run some statements and keeps the locks that they took.
+    pub async fn hold(&self, sql: &str) -> Held {
+        let mut held = Held(self.store.pool().begin().await.expect("a transaction"));
+        held.execute(sql).await;
+        held
+    }
+
+    /// Waits until somebody waits for a lock of a table.
+    pub async fn until_awaited(&self, table: &str) {
+        let sql = format!("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '{table}'::regclass");
+        while self.number(&sql).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Its address, for other processes.
     pub fn url(&self) -> &str {
         &self.url
+    }
+}
+
+/// A transaction of a test.
+pub struct Held(PgTransaction<'static>);
+
+impl Held {
+    /// Runs more statements in it.
+    pub async fn execute(&mut self, sql: &str) {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *self.0).await.expect("the test's statements");
+    }
+
+    /// Commits it, which releases its locks.
+    pub async fn commit(self) {
+        self.0.commit().await.expect("a commit");
     }
 }
 

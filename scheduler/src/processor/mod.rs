@@ -131,6 +131,8 @@ impl<C: Clock> Processor<C> {
 
     /// Lists the folder and saves what changed.
     pub async fn look(&mut self) -> Result<(), store::Error> {
+        // Before the folder is listed: a DAG that somebody saves meanwhile, whose file the listing does not have, is not gone.
+        let known = if self.is_first_look { self.store.known_files().await? } else { Vec::new() };
         let folder = self.config.folder.clone();
         let listed = tokio::task::spawn_blocking(move || folder::list(&folder)).await;
         let mut after = match listed {
@@ -153,14 +155,11 @@ impl<C: Clock> Processor<C> {
             tracing::info!("the DAG folder is back");
         }
         let mut difference = folder::difference(&self.listing, &after);
-        if std::mem::take(&mut self.is_first_look) {
-            let known = self.store.known_files().await?;
-            difference.gone.extend(known.into_iter().filter(|file| !after.contains_key(file)));
-            difference.gone.sort();
-            difference.gone.dedup();
-        }
+        difference.gone.extend(known.into_iter().filter(|file| !after.contains_key(file)));
+        difference.gone.sort();
+        difference.gone.dedup();
         // Once it can be read again the database says what should be there.
-        self.is_first_look |= difference.spare_hidden(&after);
+        self.is_first_look = difference.spare_hidden(&after);
         self.beside.retain(|path, _| after.contains_key(path));
         let is_stale = |beside: &[Beside]| beside.iter().any(Beside::has_changed);
         let stale = self.beside.iter().filter(|(_, beside)| is_stale(beside)).map(|(path, _)| path.clone());

@@ -85,6 +85,34 @@ async fn a_file_that_was_being_written_when_the_processor_began_is_not_read_half
 }
 
 #[tokio::test]
+async fn a_dag_that_is_saved_while_the_processor_looks_for_the_first_time_is_not_taken_for_gone() {
+    let mut world = World::create().await;
+    let path = world.folder.path().join("slow.yaml");
+    std::fs::write(&path, "tasks: [{id: one, empty: {}}]").expect("a file");
+    world.touch(&File::options().write(true).open(&path).expect("the file"), 1);
+    world.clock.set(100);
+    assert_eq!(world.look().await, (Some(1), 0));
+    let aside = world.folder.path().join("aside.txt");
+    std::fs::rename(&path, &aside).expect("the file goes");
+    assert_eq!(world.look().await, (None, 0));
+    world.processor =
+        Processor::new(world.database.store().clone(), world.processor.config.clone(), world.clock.clone());
+
+    // Somebody writes the file and saves its DAG, and the look comes in between.
+    let mut saving = world.database.hold("LOCK TABLE dag").await;
+    let somebody = async {
+        world.database.until_awaited("dag").await;
+        std::fs::rename(&aside, &path).expect("the file comes back");
+        saving.execute("UPDATE dag SET is_stale = false").await;
+        saving.commit().await;
+    };
+    let (looked, ()) = tokio::join!(world.processor.look(), somebody);
+    looked.expect("a look");
+    let dag = world.database.store().current_dag("slow").await.expect("a read");
+    assert!(dag.is_some(), "it is stale");
+}
+
+#[tokio::test]
 async fn a_dag_whose_file_is_being_written_when_the_processor_begins_stays() {
     let mut world = World::create().await;
     let path = world.folder.path().join("slow.yaml");
