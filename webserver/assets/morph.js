@@ -1,5 +1,6 @@
 // Makes one element like another one, changing as little as possible: what did not change keeps its scroll position,
-// selection, focus and animation. Elements with an id are the same when the id is; others when place and name are.
+// selection, focus and animation. Elements with an id are the same when the id is; others when place and name are; forms
+// when they also go to the same address, so that a button under somebody's finger never becomes another question's.
 
 // What the reader or the script did, which a fresh copy from the server does not know.
 const kept = (element, name) => name === 'open' && element.nodeName === 'DETAILS'
@@ -10,7 +11,8 @@ function attributes(old, fresh) {
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value && !kept(old, name)) old.setAttribute(name, value);
 }
 
-const isSame = (old, fresh) => old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && (old.id || '') === (fresh.id || '');
+const isSame = (old, fresh) => old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && (old.id || '') === (fresh.id || '')
+  && (old.nodeName !== 'FORM' || old.getAttribute('action') === fresh.getAttribute('action'));
 
 export function morph(old, fresh) {
   if (old.nodeType !== Node.ELEMENT_NODE) { if (old.data !== fresh.data) old.data = fresh.data; return; }

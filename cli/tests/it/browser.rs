@@ -257,6 +257,31 @@ async fn the_theme_is_switched_and_remembered() {
 }
 
 #[tokio::test]
+async fn a_button_of_a_question_that_somebody_else_answers_never_becomes_another_questions() {
+    let (system, browser) = system_with_browser().await;
+    for dag_id in ["first", "second"] {
+        system.write_dag(&format!("{dag_id}.yaml"), "tasks:\n  - {id: ask, approve: \"Ship it?\"}\n");
+        browser.click(&format!("#dag-{dag_id} .act a")).await;
+        browser.click("form.panel button.primary").await;
+        browser.until_text("#task-ask .badge", "awaiting").await;
+        browser.open("/").await;
+    }
+    browser.open("/approvals").await;
+    browser.until("two questions", "document.querySelectorAll('#approvals form[action*=ask]').length === 4").await;
+    browser.mark().await;
+    browser
+        .value("(window.own = [...document.querySelectorAll('#approvals form[action*=first] button')]).length")
+        .await;
+    let answered = system.command(&["approvals", "answer", "first", "latest", "ask", "Approve"]).output().unwrap();
+    assert!(answered.status.success(), "{}", String::from_utf8_lossy(&answered.stderr));
+    browser.until("one question", "document.querySelectorAll('#approvals form[action*=ask]').length === 2").await;
+    assert!(browser.is_marked().await, "the page was loaded again");
+    let (gone, left) = ("own.every(button => !button.isConnected)", "own.length");
+    assert_eq!(browser.value(&format!("[{gone}, {left}]")).await, json!([true, 2]));
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn no_page_shows_an_error_in_the_console_or_breaks_the_content_security_policy() {
     let (system, browser) = system_with_browser().await;
     system.write_dag("bad.yaml", "tasks: 1\n");
@@ -308,11 +333,11 @@ async fn a_task_is_marked_and_disabled_and_past_dates_are_filled_from_the_pages(
     browser.click("form.panel button.primary").await;
     browser.until_text("#head .badge", "failed").await;
     browser.click("#task-step a.name").await;
-    browser.click("form[action$='/mark'] button").await;
+    browser.click("#mark-success button").await;
     browser.confirm().await;
     browser.until_text("#head .badge", "success").await;
     browser.until_text("#head .note", "marked success by admin").await;
-    browser.click("form[action$='/disable'] button").await;
+    browser.click("#disable button").await;
     browser.confirm().await;
     browser.until_text("#head", "Disabled until further notice by admin").await;
 
