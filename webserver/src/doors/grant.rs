@@ -67,10 +67,15 @@ impl Doors {
         Err(ActionError::Exists(format!("there is already a role `{name}`")))
     }
 
-    /// Deletes a role that no account has.
+    /// Deletes a role that no account has and that the identity provider's groups do not give.
     pub async fn delete_role(&self, who: &LoggedIn, name: &str) -> Result<(), ActionError> {
         if Role::named(name).is_some() {
             return Err(ActionError::Invalid(format!("the role `{name}` is always there")));
+        }
+        let given = self.oidc.as_ref().and_then(|oidc| oidc.settings().given_roles().find(|(_, role)| *role == name));
+        if let Some((what, _)) = given {
+            let message = format!("{what} the role `{name}`; take it out of the configuration first");
+            return Err(ActionError::Conflict(message));
         }
         match self.store.delete_role(name, &self.by(who)).await? {
             RoleDeletion::Deleted => Ok(()),

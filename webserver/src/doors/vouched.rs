@@ -49,10 +49,7 @@ impl Doors {
     pub async fn check_vouched_roles(&self) -> Result<(), ActionError> {
         let Some(oidc) = &self.oidc else { return Ok(()) };
         let known: Vec<_> = self.store.roles().await?.into_iter().map(|role| role.name).collect();
-        let settings = oidc.settings();
-        let of_groups = settings.roles.iter().map(|(group, role)| (format!("oidc.roles gives `{group}`"), role));
-        let of_others = settings.default_role.iter().map(|role| ("oidc.default_role is".to_owned(), role));
-        match of_groups.chain(of_others).find(|(_, role)| !known.contains(role)) {
+        match oidc.settings().given_roles().find(|(_, role)| !known.iter().any(|name| name == role)) {
             None => Ok(()),
             Some((what, role)) => Err(ActionError::Invalid(format!(
                 "{what} the role `{role}`, which does not exist; there are {}",

@@ -46,4 +46,10 @@ impl OidcSettings {
         let mapped = self.roles.iter().find(|(group, _)| groups.contains(group)).map(|(_, role)| role.as_str());
         mapped.or(self.default_role.as_deref())
     }
+
+    /// Every role that is given, behind the words for what gives it: ``oidc.roles gives `ops` ``.
+    pub fn given_roles(&self) -> impl Iterator<Item = (String, &str)> {
+        let of_groups = self.roles.iter().map(|(group, role)| (format!("oidc.roles gives `{group}`"), role.as_str()));
+        of_groups.chain(self.default_role.iter().map(|role| ("oidc.default_role is".to_owned(), role.as_str())))
+    }
 }

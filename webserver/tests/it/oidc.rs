@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use axum::http::{Method, StatusCode};
 use reqwest::Url;
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use webserver::oidc::OidcSettings;
@@ -49,22 +50,26 @@ impl Provider {
     }
 
     fn settings(&self) -> OidcSettings {
-        OidcSettings {
-            issuer: self.issuer.clone(),
-            client_id: "flowctl".to_owned(),
-            client_secret: Some("a secret of the test".to_owned()),
-            base_url: BASE.to_owned(),
-            scopes: vec!["profile".to_owned(), "groups".to_owned()],
-            username_claim: "preferred_username".to_owned(),
-            groups_claim: "groups".to_owned(),
-            roles: vec![("ops".to_owned(), "op".to_owned()), ("staff".to_owned(), "viewer".to_owned())],
-            default_role: None,
-            label: "Example".to_owned(),
-        }
+        settings_at(self.issuer.clone())
     }
 
     async fn stop(mut self) {
         self.process.kill().await.expect("it ends");
+    }
+}
+
+fn settings_at(issuer: String) -> OidcSettings {
+    OidcSettings {
+        issuer,
+        client_id: "flowctl".to_owned(),
+        client_secret: Some("a secret of the test".to_owned()),
+        base_url: BASE.to_owned(),
+        scopes: vec!["profile".to_owned(), "groups".to_owned()],
+        username_claim: "preferred_username".to_owned(),
+        groups_claim: "groups".to_owned(),
+        roles: vec![("ops".to_owned(), "op".to_owned()), ("staff".to_owned(), "viewer".to_owned())],
+        default_role: None,
+        label: "Example".to_owned(),
     }
 }
 
@@ -244,6 +249,25 @@ async fn a_provider_that_is_away_is_told_as_that_and_passwords_still_work() {
     assert_eq!(away.status, StatusCode::BAD_GATEWAY);
     assert!(away.text.contains("Example cannot be reached"), "{}", away.text);
     world.log_in("admin").await;
+}
+
+#[tokio::test]
+async fn a_role_that_the_providers_groups_give_cannot_be_deleted() {
+    let roles = vec![("ml".to_owned(), "team-ml".to_owned())];
+    let settings = OidcSettings {
+        roles,
+        default_role: Some("guests".to_owned()),
+        ..settings_at("http://127.0.0.1:1/never-asked".to_owned())
+    };
+    let world = World::with_oidc(settings).await;
+    for name in ["team-ml", "guests", "others"] {
+        world.post("/roles", json!({"name": name})).await.expect(201);
+    }
+    let why = world.delete("/roles/team-ml").await.refused(409);
+    assert_eq!(why, "oidc.roles gives `ml` the role `team-ml`; take it out of the configuration first");
+    let why = world.delete("/roles/guests").await.refused(409);
+    assert_eq!(why, "oidc.default_role is the role `guests`; take it out of the configuration first");
+    assert_eq!(world.delete("/roles/others").await.status, 204);
 }
 
 #[tokio::test]
