@@ -7,15 +7,11 @@ use serde_json::{Map, Value};
 use crate::dag::Task;
 use crate::mask::{marks, redacted};
 use crate::operator::Operator;
+use crate::template::is_template;
 use crate::wait::Awaited;
 
 /// Greatest length of one text, in characters; what follows is left out.
 const MAX_TEXT: usize = 64 * 1024;
-
-/// Whether a text is more than itself.
-pub fn is_template(text: &str) -> bool {
-    ["{{", "{%", "{#"].iter().any(|delimiter| text.contains(delimiter))
-}
 
 /// The fields of a task in a process that may be templates, as its file has them, under their names there; none of a
 /// task that has no process. `dag_env` is the environment of all of the DAG's tasks.

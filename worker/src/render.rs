@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use model::attempt::Attempt;
-use model::rendered::is_template;
-use model::template::{self, Fetched, Need, RenderError};
+use model::template::{self, Fetched, Need, RenderError, is_template};
 use serde_json::{Map, Value};
 
 use crate::masking::Known;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use model::template::is_template;
 use serde_json::{Map, Value};
 
 /// Something that was not understood, or that is meant differently here.
@@ -47,8 +48,7 @@ pub(super) fn name(text: &str) -> String {
 
 /// A text that is no template where it comes from.
 pub(super) fn literal(text: &str) -> String {
-    let is_template = ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark));
-    if is_template { format!("{{% raw %}}{text}{{% endraw %}}") } else { text.to_owned() }
+    if is_template(text) { format!("{{% raw %}}{text}{{% endraw %}}") } else { text.to_owned() }
 }
 
 impl Draft {

@@ -9,6 +9,7 @@ use super::read;
 use super::task::Walk;
 use crate::dag::Task;
 use crate::mapping::Expand;
+use crate::template::is_template;
 
 impl Walk<'_, '_, '_> {
     /// Reads the mapping among the entries of a task or a group. What its templates name comes before it.
@@ -57,7 +58,7 @@ impl Walk<'_, '_, '_> {
         match &node.value {
             Value::List(_) => {}
             Value::Text(text) if text.trim().starts_with("{{") && text.trim().ends_with("}}") => {}
-            Value::Text(text) if text.contains("{{") || text.contains("{%") => {
+            Value::Text(text) if is_template(text) => {
                 let message = format!(
                     "`{what}` must be a list; this template gives a text, because it is not one `{{{{ … }}}}` as a whole"
                 );

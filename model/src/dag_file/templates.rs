@@ -9,7 +9,7 @@ use super::problems::{Problems, did_you_mean};
 use super::scalar;
 use crate::callback::NAMES;
 use crate::dag::{Task, TaskGroup};
-use crate::template::Checked;
+use crate::template::{Checked, first_tag, is_template};
 use std::sync::Arc;
 
 /// Checks the templates of a file.
@@ -111,7 +111,7 @@ impl<'l> Templates<'l> {
     /// Refuses a template in a text that is none, because it would be taken as it stands.
     pub(super) fn refuse(&self, node: &Node, what: &str, problems: &mut Problems) {
         if let Value::Text(text) = &node.value
-            && let Some(start) = text.find("{{").or_else(|| text.find("{%"))
+            && let Some(start) = first_tag(text)
         {
             let at = scalar::locate(text, start..start + 2, node.at, self.lines).unwrap_or(node.at);
             problems.error(at, format!("`{what}` is not a template"));
@@ -124,9 +124,7 @@ impl<'l> Templates<'l> {
         for item in items {
             self.refuse(item, what, problems);
         }
-        let is_template =
-            |item: &Node| matches!(&item.value, Value::Text(text) if text.contains("{{") || text.contains("{%"));
-        items.iter().any(is_template)
+        items.iter().any(|item| matches!(&item.value, Value::Text(text) if is_template(text)))
     }
 
     /// The tasks that templates named must be there.

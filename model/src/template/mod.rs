@@ -166,6 +166,16 @@ pub enum RenderError {
     Failed(String),
 }
 
+/// Where the first expression, statement or comment of a template begins, in bytes; none: the text is only itself.
+pub fn first_tag(text: &str) -> Option<usize> {
+    ["{{", "{%", "{#"].iter().filter_map(|delimiter| text.find(delimiter)).min()
+}
+
+/// Whether a text is more than itself.
+pub fn is_template(text: &str) -> bool {
+    first_tag(text).is_some()
+}
+
 /// Renders one template. A template that is one expression as a whole keeps its value's type; anything else is a string.
 pub fn render(source: &str, scope: &Scope<'_>) -> Result<Value, RenderError> {
     render_with(source, scope, &serde_json::Map::new())
@@ -178,8 +188,7 @@ pub fn render_with(
     scope: &Scope<'_>,
     more: &serde_json::Map<String, Value>,
 ) -> Result<Value, RenderError> {
-    // Jinja's delimiters all start with a brace; most strings have none.
-    if !source.contains('{') {
+    if !is_template(source) {
         return Ok(Value::String(source.to_owned()));
     }
     let context = context::Context::new(scope, more);
