@@ -5,11 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use rand::distr::{Alphanumeric, SampleString};
 use serde::Serialize;
 use store::Store;
 use store::account::{Account, AccountRow};
-use webserver::doors::hash_password;
+use webserver::doors::{hash_password, made_password};
 
 use crate::failure::Failure;
 use crate::globals::Globals;
@@ -89,9 +88,6 @@ const COLUMNS: [Column<Entry>; 4] = [
     Column { title: "origin", cell: |entry| Cell::from(entry.origin.as_str()) },
     Column { title: "state", cell: |entry| Cell::from(if entry.is_disabled { "disabled" } else { "in use" }) },
 ];
-
-/// Length of a password that is made: 119 bits.
-const MADE_LENGTH: usize = 20;
 
 /// Runs one verb.
 pub(super) async fn run(globals: &Globals, verb: Users) -> anyhow::Result<ExitCode> {
@@ -211,7 +207,7 @@ impl Password {
     /// The password, and whether it was made here.
     fn get(&self) -> anyhow::Result<(String, bool)> {
         if !self.password_stdin {
-            return Ok((Alphanumeric.sample_string(&mut rand::rng(), MADE_LENGTH), true));
+            return Ok((made_password(), true));
         }
         if std::io::stdin().is_terminal() {
             anstream::eprintln!("the password, which this terminal shows:");

@@ -8,6 +8,7 @@ use argon2::{Argon2, PasswordHash};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 use store::Store;
 use store::access_token::Caller;
@@ -140,9 +141,20 @@ pub fn form_token(token: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(format!("form of {token}")))
 }
 
+/// Letters and digits that nobody can guess, 5.95 bits each. Nothing else: what begins with `-` is an option to a shell's
+/// command, and a double click takes the whole.
+fn made_secret(length: usize) -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), length)
+}
+
+/// A new password: 119 bits.
+pub fn made_password() -> String {
+    made_secret(20)
+}
+
 /// A new token: 256 bits.
 pub(crate) fn made_token() -> String {
-    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+    made_secret(43)
 }
 
 /// The hash of a password, as a PHC string of argon2id.
@@ -175,7 +187,7 @@ pub async fn first_account(
         return Ok(None);
     }
     let made = password.is_none();
-    let password = password.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>()));
+    let password = password.unwrap_or_else(made_password);
     let hashing = password.clone();
     let hash = tokio::task::spawn_blocking(move || hash_password(&hashing))
         .await
@@ -199,6 +211,13 @@ mod tests {
             grants: Vec::new(),
         };
         effective_role(&caller).map(str::to_owned)
+    }
+
+    #[test]
+    fn what_is_made_for_people_is_never_an_option_to_a_command() {
+        for made in (0..200).flat_map(|_| [made_token(), made_password()]) {
+            assert!(made.len() >= 20 && made.chars().all(|c| c.is_ascii_alphanumeric()), "{made}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::oidc::Oidc;
 use attempts::LoginAttempts;
 
 pub(crate) use account::made_token;
-pub use account::{Purpose, first_account, form_token, hash_password};
+pub use account::{Purpose, first_account, form_token, hash_password, made_password};
 pub use token::TokenWish;
 pub use who::{LoggedIn, Scope};
 

@@ -1,10 +1,8 @@
 //! Accounts, as admins manage them.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use store::account::{Account, AccountRow};
 
-use super::account::hash_password;
+use super::account::{hash_password, made_password};
 use super::{ActionError, Doors, LoggedIn, unavailable};
 
 const LONGEST_NAME: usize = 200;
@@ -24,7 +22,7 @@ impl Doors {
             return Err(ActionError::Invalid(message));
         }
         self.check_role(role).await?;
-        let (password, password_hash) = made_password().await?;
+        let (password, password_hash) = new_password().await?;
         let account = Account { username: username.to_owned(), password_hash, role: role.to_owned() };
         if self.store.create_account(&account, &self.by(who)).await? {
             return Ok(password);
@@ -34,7 +32,7 @@ impl Doors {
 
     /// Gives a local account a new password and logs it out everywhere; the password, told once.
     pub async fn reset_password(&self, who: &LoggedIn, username: &str) -> Result<String, ActionError> {
-        let (password, hash) = made_password().await?;
+        let (password, hash) = new_password().await?;
         if self.store.set_password(username, &hash, &self.by(who)).await? {
             return Ok(password);
         }
@@ -90,8 +88,8 @@ fn found(exists: bool, username: &str) -> Result<(), ActionError> {
 }
 
 /// A new password and its hash, which takes a core for a while.
-async fn made_password() -> Result<(String, String), ActionError> {
-    let password = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>());
+async fn new_password() -> Result<(String, String), ActionError> {
+    let password = made_password();
     let hashing = password.clone();
     let hashed = tokio::task::spawn_blocking(move || hash_password(&hashing)).await.map_err(unavailable)?;
     Ok((password, hashed.map_err(|error| ActionError::Invalid(error.to_string()))?))
