@@ -4,6 +4,7 @@ use model::pool::{DEFAULT_POOL, Pool, Rate, check_name, check_slots, slots_from}
 use store::pools::{NewPool, PoolDeletion};
 
 use super::{ActionError, Doors, LoggedIn};
+use crate::access::Permission;
 
 /// A pool as somebody asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,7 @@ impl Doors {
 
     /// Creates a pool.
     pub async fn create_pool(&self, who: &LoggedIn, wish: PoolWish) -> Result<(), ActionError> {
+        who.may(Permission::PoolCreate)?;
         let new = wish.checked()?;
         if self.store.create_pool(&new, &self.by(who)).await? {
             return Ok(());
@@ -51,6 +53,7 @@ impl Doors {
 
     /// Makes a pool what is given.
     pub async fn update_pool(&self, who: &LoggedIn, wish: PoolWish) -> Result<(), ActionError> {
+        who.may(Permission::PoolEdit)?;
         let new = wish.checked()?;
         if self.store.update_pool(&new, &self.by(who)).await? {
             return Ok(());
@@ -60,6 +63,7 @@ impl Doors {
 
     /// Deletes a pool that nothing uses.
     pub async fn delete_pool(&self, who: &LoggedIn, name: &str) -> Result<(), ActionError> {
+        who.may(Permission::PoolDelete)?;
         if name == DEFAULT_POOL {
             return Err(ActionError::Invalid("the default pool cannot be deleted".to_owned()));
         }

@@ -1,9 +1,13 @@
 //! Variables and connections. Reading them is for ops and admins too, as in Airflow.
+//!
+//! One request may create, change and delete several, and one form creates or changes: so what each needs is asked here,
+//! beside what its route needs.
 
 use model::connection::{Connection, check_id};
 use store::variable::NewVariable;
 
 use super::{ActionError, Doors, LoggedIn};
+use crate::access::Permission;
 
 /// Airflow's bound.
 const MAX_KEY: usize = 250;
@@ -35,6 +39,7 @@ impl Doors {
 
     /// Creates a variable.
     pub async fn create_variable(&self, who: &LoggedIn, new: &NewVariable) -> Result<(), ActionError> {
+        who.may(Permission::VariableCreate)?;
         check_key(&new.key)?;
         if self.store.create_variable(new, &self.by(who)).await? {
             return Ok(());
@@ -50,6 +55,7 @@ impl Doors {
         value: Option<&str>,
         description: Option<&str>,
     ) -> Result<(), ActionError> {
+        who.may(Permission::VariableEdit)?;
         if self.store.update_variable(key, value, description, &self.by(who)).await? {
             return Ok(());
         }
@@ -58,6 +64,7 @@ impl Doors {
 
     /// Deletes a variable.
     pub async fn delete_variable(&self, who: &LoggedIn, key: &str) -> Result<(), ActionError> {
+        who.may(Permission::VariableDelete)?;
         if self.store.delete_variable(key, &self.by(who)).await? {
             return Ok(());
         }
@@ -71,6 +78,7 @@ impl Doors {
 
     /// Creates a connection.
     pub async fn create_connection(&self, who: &LoggedIn, id: &str, new: Connection) -> Result<(), ActionError> {
+        who.may(Permission::ConnectionCreate)?;
         let new = checked(id, new)?;
         if self.store.create_connection(id, &new, &self.by(who)).await? {
             return Ok(());
@@ -80,6 +88,7 @@ impl Doors {
 
     /// Makes a connection what is given.
     pub async fn update_connection(&self, who: &LoggedIn, id: &str, new: Connection) -> Result<(), ActionError> {
+        who.may(Permission::ConnectionEdit)?;
         let new = checked(id, new)?;
         if self.store.update_connection(id, &new, &self.by(who)).await? {
             return Ok(());
@@ -89,6 +98,7 @@ impl Doors {
 
     /// Deletes a connection.
     pub async fn delete_connection(&self, who: &LoggedIn, id: &str) -> Result<(), ActionError> {
+        who.may(Permission::ConnectionDelete)?;
         if self.store.delete_connection(id, &self.by(who)).await? {
             return Ok(());
         }

@@ -12,7 +12,6 @@ use store::read::api::{Listing, PoolFilter, PoolRow, ReadError};
 
 use super::format::segment;
 use super::{PageError, PageResult, Pages, Shell, page};
-use crate::access::Permission;
 use crate::doors::{LoggedIn, PoolWish};
 
 /// More pools than anybody reads.
@@ -71,9 +70,6 @@ struct PoolsPage {
     shell: Shell,
     rows: Vec<Row>,
     form: Option<FormView>,
-    may_edit: bool,
-    /// Attributes of what changes something.
-    locked: String,
 }
 
 /// The page.
@@ -86,8 +82,7 @@ pub(super) async fn show(
     let shell = Shell::load(&pages, &who, "pools", format!("/events?since={since}&tasks=true")).await?;
     let listing = Listing { limit: SHOWN, offset: 0, order_by: vec!["name".to_owned()] };
     let found = pages.store.api_pools(&PoolFilter::default(), &listing).await.map_err(unread)?;
-    let refusal = who.may(Permission::PoolEdit).err().map(|refusal| refusal.to_string());
-    let locked = refusal.map(|why| format!(" disabled title=\"{}\"", super::format::escape(&why))).unwrap_or_default();
+    let locked = shell.locked("pool.delete");
     let form = match query.edit.as_deref() {
         None => None,
         Some("") => Some(FormView { is_new: true, slots: "1".to_owned(), ..FormView::default() }),
@@ -97,7 +92,7 @@ pub(super) async fn show(
         }
     };
     let rows = found.rows.iter().map(|row| view(row, &locked)).collect();
-    page(&PoolsPage { shell, rows, form, may_edit: locked.is_empty(), locked })
+    page(&PoolsPage { shell, rows, form })
 }
 
 pub(super) fn unread(error: ReadError) -> PageError {

@@ -11,6 +11,9 @@ use crate::world::{Answer, World, now};
 const TEAM: &str = "dag_id: team\ntags: [team-a]\ntasks:\n  - {id: only, empty: {}}\n";
 const OTHER: &str = "dag_id: other\ntags: [team-b]\ntasks:\n  - {id: only, empty: {}}\n";
 
+/// The fields of a connection in the form of its page.
+const CONNECTION: &str = "conn_type=http&description=&host=h&login=&password=&schema=&port=&extra=";
+
 /// Somebody with a token.
 struct Somebody<'w> {
     world: &'w World,
@@ -462,6 +465,52 @@ async fn task_instances_of_a_dag_that_is_not_granted_are_refused_one_by_one_and_
     let theirs = world.get("/dags/other/dagRuns/theirs/taskInstances/only").await.expect(200);
     assert_eq!(theirs["state"], "success");
     world.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_edit_pools_variables_and_connections_neither_creates_nor_deletes_them() {
+    let world = World::create().await;
+    world.post("/roles", json!({"name": "keeper"})).await.expect(201);
+    for kind in ["pool", "variable", "connection"] {
+        for verb in ["read", "edit"] {
+            grant(&world, "keeper", &format!("{kind}.{verb}"), None, None).await;
+        }
+    }
+    let ada = somebody(&world, "ada", "keeper").await;
+    let kinds = [
+        ("/pools", "name", json!({"slots": 2}), "slots=2&include_deferred=false"),
+        ("/variables", "key", json!({"value": "x"}), "value=x&description="),
+        ("/connections", "connection_id", json!({"conn_type": "http"}), CONNECTION),
+    ];
+    let session = format!("flowctl_session={}", ada.bearer.trim_start_matches("Bearer "));
+    for (path, name, fields, form) in kinds {
+        let entity = |value: &str| {
+            let mut entity = fields.clone();
+            entity[name] = json!(value);
+            entity
+        };
+        world.post(path, entity("there")).await.expect(201);
+        let actions = json!({"actions": [
+            {"action": "create", "entities": [entity("new")]},
+            {"action": "create", "entities": [entity("there")], "action_on_existence": "overwrite"},
+            {"action": "update", "entities": [entity("there")]},
+            {"action": "delete", "entities": ["there"]},
+        ]});
+        let done = ada.ask(Method::PATCH, path, Some(actions)).await.expect(200);
+        assert_eq!((errors(&done, "create"), &done["create"]["success"]), (vec![403], &json!(["there"])), "{done}");
+        assert_eq!(done["update"]["success"], json!(["there"]), "{done}");
+        assert_eq!((errors(&done, "delete"), &done["delete"]["success"]), (vec![403], &json!([])), "{done}");
+        let field = if name == "connection_id" { "id" } else { name };
+        let of_form = |value: &str, is_new: bool| format!("is_new={is_new}&{field}={value}&{form}");
+        assert_eq!(world.submit(path, &session, &of_form("new", true)).await.status, 403, "{path}");
+        assert_eq!(world.submit(path, &session, &of_form("there", false)).await.status, 303, "{path}");
+        world.get(&format!("{path}/new")).await.refused(404);
+        let page = world.ask(Method::GET, path, None, &[("cookie", &session)]).await.text;
+        let refused = format!("<button disabled title=\"ada has the role `keeper` and may not create {}", &path[1..]);
+        assert!(page.contains(&refused), "{page}");
+        assert!(!page.contains(&format!("href=\"{path}?edit=\"")), "{page}");
+        assert!(page.contains(&format!("href=\"{path}?edit=there\"")), "{page}");
+    }
 }
 
 #[tokio::test]
