@@ -127,7 +127,8 @@ fn may_be_number(text: &str) -> bool {
     let is_day = bytes.len() >= 10 && bytes[4] == b'-' && bytes[7] == b'-';
     bytes.first().is_some_and(|first| first.is_ascii_digit() || b"+-.".contains(first))
         && !is_day
-        && (bytes.iter().all(is_numeric) || is_infinite_or_nan(text))
+        // Without a digit it is a text, and `...` or `---` alone would be the end or the start of a document.
+        && (bytes.iter().all(is_numeric) && bytes.iter().any(u8::is_ascii_digit) || is_infinite_or_nan(text))
 }
 
 fn is_infinite_or_nan(text: &str) -> bool {
@@ -165,6 +166,7 @@ mod tests {
             "a: [1, -2, 0, 007, 1.5, 1e3, 0x1f, 1_000, .inf, 5m, 1d, 2026-01-01, '1', \"\\n\", ~, , x y, -, +1]",
             "a: |\n  x\n   y\nb: >-\n  x\n  y\n\nc:\nd: {}\n",
             "- 1",
+            "[..., ---, -.-, +a]",
             "한글: 🎉 # comment",
         ] {
             same(text);
