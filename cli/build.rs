@@ -12,9 +12,10 @@ fn main() {
     let mut list = String::from("[");
     for file in &files {
         let name = file.strip_prefix(folder).expect("it is below the folder");
-        let path = file.canonicalize().expect("it exists");
-        let (name, path) = (name.display().to_string(), path.display().to_string());
-        write!(list, "({name:?}, include_bytes!({path:?}).as_slice()),").expect("a string");
+        // Not where the project is now: a target folder that is moved with it, or kept by a CI, goes on being right.
+        let (name, path) = (name.display().to_string(), format!("/{}", file.display()));
+        let path = format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?})");
+        write!(list, "({name:?}, include_bytes!({path}).as_slice()),").expect("a string");
     }
     list.push(']');
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo says where"));
