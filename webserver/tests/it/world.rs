@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use jiff::Timestamp;
-use model::dag_file::{Defaults, parse};
+use jiff::{SignedDuration, Timestamp};
+use model::dag_file::{Defaults, Parsed, parse};
 use model::limits::Limits;
 use scheduler::notifier::NotificationSettings;
 use scheduler::ports::Clock;
@@ -191,12 +191,20 @@ impl World {
         self.log_in(username).await
     }
 
-    /// Puts a DAG file into the folder and its DAG into the database.
+    /// Puts a DAG file into the folder, and its DAG into the database: once there is a scheduler, that does it.
     pub(crate) async fn dag(&self, text: &str) {
         let parsed = parse(text, "dag", &Defaults { timezone: "UTC".to_owned() }).expect("a good file");
         let name = format!("{}.yaml", parsed.dag.dag_id);
         let path = self.home.path().join("dags").join(&name);
-        std::fs::write(&path, text).expect("the file is written");
+        let aside = self.home.path().join("written");
+        std::fs::write(&aside, text).expect("the file is written");
+        // A while ago: what has just been written is left alone for a moment.
+        let file = std::fs::File::options().write(true).open(&aside).expect("the file");
+        file.set_modified((now() - SignedDuration::from_secs(2)).into()).expect("its time");
+        std::fs::rename(&aside, &path).expect("the file is in the folder");
+        if !self.services.is_empty() {
+            return self.until_in_force(&parsed).await;
+        }
         let saved = SavedDag {
             parsed: &parsed,
             relative_fileloc: &name,
@@ -206,6 +214,22 @@ impl World {
             is_paused_at_creation: false,
         };
         self.database.store().save_dag(&saved, SystemClock.now()).await.expect("the DAG is saved");
+    }
+
+    /// Waits until the processor has saved a DAG.
+    async fn until_in_force(&self, parsed: &Parsed) {
+        let hash: String = parsed.content_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sql = format!(
+            "SELECT count(*) FROM dag d JOIN dag_version v ON v.id = d.current_version_id
+             WHERE NOT d.is_stale AND v.dag_id = '{}' AND encode(v.content_hash, 'hex') = '{hash}'",
+            parsed.dag.dag_id
+        );
+        let asking = async {
+            while self.database.number(&sql).await == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking).await.expect("the DAG comes into force");
     }
 
     /// Starts a scheduler with its executor, and the hub that hears of what it does.
