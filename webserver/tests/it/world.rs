@@ -1,5 +1,6 @@
 //! A deployment of a test's own: database, home, web server, and a scheduler when the test starts one.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -218,7 +219,10 @@ impl World {
 
     /// Waits until the processor has saved a DAG.
     async fn until_in_force(&self, parsed: &Parsed) {
-        let hash: String = parsed.content_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hash = String::new();
+        for byte in parsed.content_hash {
+            write!(hash, "{byte:02x}").expect("a string");
+        }
         let sql = format!(
             "SELECT count(*) FROM dag d JOIN dag_version v ON v.id = d.current_version_id
              WHERE NOT d.is_stale AND v.dag_id = '{}' AND encode(v.content_hash, 'hex') = '{hash}'",
